@@ -1,0 +1,26 @@
+# `make demo` and `make test` do all the set-up that a fresh clone needs.
+PYTHON ?= python3
+VENV ?= .venv
+INSTALLED = $(VENV)/.installed
+BIN = $(VENV)/bin
+
+.PHONY: help demo test lint
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(INSTALLED)  ## search the loss weights on handwritten digits, probe the students, write a report
+	$(BIN)/pckd study run studies/demo.yaml
+	$(BIN)/pckd report demo
+
+test: $(INSTALLED)  ## the test suite
+	$(BIN)/pytest
+
+lint: $(INSTALLED)  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy

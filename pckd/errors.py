@@ -1,0 +1,12 @@
+"""The two errors that a user sees as one sentence instead of a traceback."""
+
+
+class InputError(Exception):
+    """Bad input, found before work starts: the command line prints it and exits with code 2.
+
+    The message says what is wrong, where, and what is allowed.
+    """
+
+
+class RunError(Exception):
+    """Something failed while working and is named: the command line exits with code 1."""

@@ -1,0 +1,21 @@
+"""The networks: a registry in timm's manner, and the import of foreign checkpoints."""
+
+# Each of these modules registers its networks.
+from pckd.models import mobilenet, resnet, shufflenet_v1, shufflenet_v2, vgg, wide_resnet  # noqa: F401
+from pckd.models.checkpoints import load_checkpoint, load_weights
+from pckd.models.factory import canonical_name, create_model, list_models, register_model
+from pckd.models.info import ModelInfo, model_info
+from pckd.models.network import Network, Outputs
+
+__all__ = [
+    "ModelInfo",
+    "Network",
+    "Outputs",
+    "canonical_name",
+    "create_model",
+    "list_models",
+    "load_checkpoint",
+    "load_weights",
+    "model_info",
+    "register_model",
+]

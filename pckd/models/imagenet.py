@@ -1,0 +1,149 @@
+"""Torchvision's ImageNet classifiers, wrapped: their code and their entry names, our ``Outputs``.
+
+Imported only when a ``torchvision/...`` name is asked for.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from functools import partial
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+from torchvision import models
+
+from pckd.errors import InputError
+from pckd.models.factory import TORCHVISION
+from pckd.models.network import Network, Outputs
+from pckd.models.registry import Entry, not_known
+
+IMAGE_SIZE = 224
+
+
+def torchvision_entry(name: str) -> Entry[Network]:
+    """The entry of one of torchvision's classifiers.
+
+    Args:
+        name: ``torchvision/`` and torchvision's own name, such as ``torchvision/resnet34``.
+
+    Raises:
+        InputError: torchvision has no such classifier; near misses are named.
+    """
+    known = [TORCHVISION + architecture for architecture in models.list_models(module=models)]
+    if name.lower() not in known:
+        raise InputError(not_known("model", name, known))
+    build = partial(create_torchvision, name.lower().removeprefix(TORCHVISION))
+    return Entry(name=name.lower(), aliases=(), build=build)
+
+
+def create_torchvision(architecture: str, *, num_classes: int) -> Network:
+    """Make one of torchvision's classifiers with random weights and let it give ``Outputs``.
+
+    The class of the instance is replaced by one that also derives from ``Network``, as
+    ``torch.nn.utils.parametrize`` does: the state dict stays torchvision's own.
+
+    Args:
+        architecture: a name that torchvision has, such as ``resnet34``.
+        num_classes: number M of classes.
+
+    Raises:
+        InputError: it does not end in a linear layer, or has auxiliary classifiers besides.
+    """
+    model: Any = models.get_model(architecture, weights=None, num_classes=num_classes)
+    calls = _survey(model)
+    attributes = {
+        "classifier_name": _classifier_name(model, calls, architecture),
+        "stage_names": _stage_names(calls),
+        "score": type(model).forward,
+        "__module__": __name__,
+    }
+    model.__class__ = type(architecture, (TorchvisionNetwork, type(model)), attributes)
+    assert isinstance(model, Network)
+    return model
+
+
+class TorchvisionNetwork(Network):
+    """Mixed into a torchvision classifier.
+
+    The stages are the last square feature map of each size that it has for its nominal image:
+    for a ResNet the stem's and the four layers'. A vision transformer shows the map of its patch
+    embedding only.
+
+    Attributes:
+        stage_names: paths of the modules that give the stages.
+        score: torchvision's own forward, from images to logits.
+    """
+
+    stage_names: ClassVar[tuple[str, ...]]
+    score: ClassVar[Callable[[Any, Tensor], Tensor]]
+
+    def forward(self, images: Tensor) -> Outputs:
+        """Classify normalised float images ``[B, 3, H, W]``."""
+        with _recorded(self, (*self.stage_names, self.classifier_name)) as calls:
+            logits = self.score(images)
+        seen = {call.name: call for call in calls}
+        stages = tuple(seen[name].output for name in self.stage_names)
+        return Outputs(stages, seen[self.classifier_name].inputs[0], logits)
+
+
+class _Call(NamedTuple):
+    """One call of a module in a forward pass."""
+
+    name: str
+    inputs: tuple[Any, ...]
+    output: Any
+
+
+@contextmanager
+def _recorded(model: nn.Module, names: Iterable[str]) -> Iterator[list[_Call]]:
+    """Collect the calls of the named modules, in the order in which they end."""
+    calls: list[_Call] = []
+
+    def record(name: str) -> RemovableHandle:
+        return model.get_submodule(name).register_forward_hook(
+            lambda _, inputs, output: calls.append(_Call(name, inputs, output))
+        )
+
+    handles = [record(name) for name in names]
+    try:
+        yield calls
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _survey(model: nn.Module) -> list[_Call]:
+    """The calls of all modules for one image of nominal size, without computing numbers."""
+    outline = deepcopy(model).to("meta").eval()
+    inner = [name for name, _ in outline.named_modules() if name]
+    with _recorded(outline, inner) as calls:
+        outline(torch.empty(1, 3, IMAGE_SIZE, IMAGE_SIZE, device="meta"))
+    return calls
+
+
+def _classifier_name(model: nn.Module, calls: list[_Call], architecture: str) -> str:
+    """The path of the linear layer that is the last to work."""
+    leaves = [call.name for call in calls if not any(model.get_submodule(call.name).children())]
+    if not isinstance(model.get_submodule(leaves[-1]), nn.Linear):
+        raise InputError(f"model '{TORCHVISION}{architecture}' does not end in a linear layer")
+    if getattr(model, "aux_logits", False):
+        raise InputError(f"model '{TORCHVISION}{architecture}' has auxiliary classifiers")
+    return leaves[-1]
+
+
+def _stage_names(calls: list[_Call]) -> tuple[str, ...]:
+    """The paths of the last square map of each size, among blocks and what holds blocks."""
+    last_of_size = {
+        call.output.shape[-1]: call.name
+        for call in calls
+        if call.name.count(".") < 2 and _is_square_map(call.output)
+    }
+    return tuple(last_of_size.values())
+
+
+def _is_square_map(output: object) -> bool:
+    return (
+        isinstance(output, Tensor) and output.ndim == 4 and output.shape[2] == output.shape[3] > 1
+    )

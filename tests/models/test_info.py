@@ -1,0 +1,56 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pckd.errors import InputError
+from pckd.models import canonical_name, create_model, model_info
+
+
+def flops_by_hand(name: str) -> int:
+    """Multiply-adds times two of each convolution and linear layer, from its own definition."""
+    network = create_model(name, num_classes=100).eval()
+    counted: list[int] = []
+
+    def count(layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        assert isinstance(layer, nn.Conv2d | nn.Linear)
+        counted.append(2 * output.numel() * layer.weight[0].numel())
+
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.register_forward_hook(count)
+    network(torch.zeros(1, 3, 32, 32))
+    return sum(counted)
+
+
+@pytest.mark.parametrize("name", ["resnet8", "wrn_16_2", "vgg8", "MobileNetV2", "ShuffleV1"])
+def test_flops_are_two_for_each_multiply_add(name: str) -> None:
+    info = model_info(name)
+    assert info.flops == flops_by_hand(name)
+    assert info.name == canonical_name(name)
+    assert info.image_size == 32
+
+
+def test_size_and_width_follow_the_classes() -> None:
+    ten, hundred = model_info("wrn_16_2", num_classes=10), model_info("wrn_16_2")
+    assert hundred.parameters == 703_284
+    assert hundred.parameters - ten.parameters == 90 * (128 + 1)
+    assert hundred.feature_width == ten.feature_width == 128
+
+
+def test_torchvisions_networks_are_measured_at_their_own_size() -> None:
+    info = model_info("torchvision/resnet18", num_classes=1000)
+    assert info.image_size == 224
+    assert info.parameters == 11_689_512
+    # torchvision's documentation says 1.81 billion multiply-adds.
+    assert info.flops == pytest.approx(2 * 1.81e9, rel=0.01)
+
+
+def test_the_global_generator_stays_as_it_was() -> None:
+    before = torch.get_rng_state()
+    model_info("resnet8")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_an_unknown_name_is_an_input_error() -> None:
+    with pytest.raises(InputError, match="not known"):
+        model_info("resnet9")
