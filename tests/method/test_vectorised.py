@@ -1,0 +1,106 @@
+"""Eq. 8 is computed in tensors alone: no loop over samples, no wait for the device."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch._subclasses import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from pckd.method import (
+    STRATEGIES,
+    TERMS,
+    AlignmentHead,
+    Encoded,
+    PaperContrast,
+    PCKDObjective,
+    ReleaseContrast,
+)
+
+BatchMaker = Callable[..., tuple[Encoded, Encoded, Tensor]]
+Form = type[PaperContrast] | type[ReleaseContrast]
+
+LIMIT = 1.05
+forms = pytest.mark.parametrize("form", [PaperContrast, ReleaseContrast])
+strategies = pytest.mark.parametrize("strategy", STRATEGIES)
+
+
+def make_objective(form: Form, strategy: str) -> PCKDObjective:
+    """All terms of Eq. 8."""
+    return PCKDObjective(
+        dict.fromkeys(TERMS, 1.0),
+        alignment=AlignmentHead(4, 4, width_factor=2),
+        contrast=form(4, 4, 1.0),
+        weighting=STRATEGIES[strategy],
+    )
+
+
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call, unused-ignore]
+    """Counts the tensor operations of a region, and refuses those that wait for the device."""
+
+    WAITING = ("_local_scalar_dense", "nonzero", "is_nonzero", "masked_select", "_unique2")
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call, unused-ignore]
+        self.counts: Counter[str] = Counter()
+
+    def __torch_dispatch__(
+        self,
+        func: Any,  # noqa: ANN401
+        types: Any,  # noqa: ANN401
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401
+        name = func.overloadpacket.__name__
+        assert name not in self.WAITING, f"{name} waits for the device"
+        self.counts[name] += 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("waits", [Tensor.item, bool, float, Tensor.nonzero, lambda x: x[x > 0]])
+def test_the_recorder_sees_what_waits_for_the_device(waits: Callable[[Tensor], object]) -> None:
+    with Recorder(), pytest.raises(AssertionError, match="waits for the device"):
+        waits(torch.ones(()))
+
+
+def operations(form: Form, strategy: str, batch: tuple[Encoded, Encoded, Tensor]) -> Counter[str]:
+    """What one forward and backward pass dispatches."""
+    student, teacher, labels = batch
+    leaves = [value.requires_grad_() for value in student]
+    objective = make_objective(form, strategy).double()
+    recorder = Recorder()
+    with recorder:
+        value = objective(student, teacher, labels, LIMIT)
+        torch.autograd.grad(value.total, [*leaves, *objective.parameters()])
+    return recorder.counts
+
+
+@forms
+@strategies
+def test_nothing_waits_and_nothing_loops_over_samples_copies_or_classes(
+    make_batch: BatchMaker, form: Form, strategy: str
+) -> None:
+    small = operations(form, strategy, make_batch(images=3, copies=2, classes=2))
+    large = operations(form, strategy, make_batch(images=13, copies=4, classes=7))
+    assert sum(small.values()) > 50
+    assert large == small
+
+
+@forms
+@strategies
+def test_an_accelerator_is_never_asked_for_a_value(form: Form, strategy: str) -> None:
+    """Fake tensors have a device and a shape but no values; mixing devices is an error for them."""
+    with FakeTensorMode(), torch.device("cuda"):
+        student, teacher = (
+            Encoded(torch.ones(5, 4, 4), torch.ones(5, 4, 3), torch.ones(3, 4), torch.ones(3))
+            for _ in range(2)
+        )
+        labels = torch.zeros(5, dtype=torch.long)
+        objective = make_objective(form, strategy)
+        with torch.device("cpu"):
+            value = objective(student, teacher, labels, LIMIT)
+    for each in (value.total, *value.terms.values(), *value.statistics):
+        assert each.device.type == "cuda" and each.shape == ()
