@@ -1,0 +1,93 @@
+"""From a data set as it was read to tensors that can be trusted."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from pckd.data.decoding import decode_images
+from pckd.data.forms.base import RawData, RawSplit
+from pckd.data.images import Content, ImageSet
+from pckd.errors import InputError
+
+MOST_NAMES = 5
+"""Names that a message lists before it counts the rest."""
+
+
+def build_content(name: str, where: str, raw: RawData, image_size: int | None) -> Content:
+    """Check the labels and decode the images.
+
+    Args:
+        name: The data set's name, for messages.
+        where: Where it was found, for messages.
+        raw: What was read.
+        image_size: Height and width in pixels to resize to, or None to keep the size.
+
+    Raises:
+        InputError: If a split is empty, a label is out of range, a class has no image, an image
+            cannot be decoded, or sizes differ without `image_size`; all are named at once.
+    """
+    problems = [
+        *_label_problems("training", raw.train, raw.class_names),
+        *_label_problems("test", raw.test, raw.class_names),
+    ]
+    train, train_problems = _decoded("training", raw.train, image_size)
+    test, test_problems = _decoded("test", raw.test, image_size)
+    problems += train_problems + test_problems
+    if not problems and train.images.shape[1:] != test.images.shape[1:]:
+        problems.append(
+            f"training images are {_size(train)} and test images {_size(test)}, so give image_size"
+        )
+    if problems:
+        raise InputError(f"data set '{name}' in {where} cannot be used: {'; '.join(problems)}")
+    return Content(train, test, raw.class_names)
+
+
+def _label_problems(split_name: str, split: RawSplit, class_names: Sequence[str]) -> list[str]:
+    if not len(split.labels):
+        return [f"there are no {split_name} images"]
+    wrong = (split.labels < 0) | (split.labels >= len(class_names))
+    counts = np.bincount(split.labels[~wrong], minlength=len(class_names))
+    problems = []
+    if wrong.any():
+        problems.append(
+            f"{split_name} labels outside 0 to {len(class_names) - 1}: "
+            + _listed([split.names[i] for i in np.flatnonzero(wrong).tolist()])
+        )
+    if (counts == 0).any():
+        problems.append(
+            f"classes without a {split_name} image: "
+            + _listed([class_names[label] for label in np.flatnonzero(counts == 0).tolist()])
+        )
+    return problems
+
+
+def _decoded(
+    split_name: str, split: RawSplit, image_size: int | None
+) -> tuple[ImageSet, list[str]]:
+    description = f"decoding {split_name} images"
+    pixels, undecodable, odd_sized = decode_images(split.contents, image_size, description)
+    decoded = ImageSet(torch.from_numpy(pixels), torch.from_numpy(split.labels))
+    problems = []
+    if undecodable:
+        problems.append(
+            f"{split_name} images that are missing, truncated or no images: "
+            + _listed([split.names[i] for i in undecodable])
+        )
+    if odd_sized:
+        problems.append(
+            f"{split_name} images that are not {_size(decoded)} like the first one, so give "
+            "image_size: " + _listed([split.names[i] for i in odd_sized])
+        )
+    return decoded, problems
+
+
+def _size(split: ImageSet) -> str:
+    height, width = split.images.shape[-2:]
+    return f"{height}x{width}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Join up to five names, then a count."""
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

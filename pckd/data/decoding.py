@@ -1,0 +1,91 @@
+"""From encoded images to one array of pixels, in parallel."""
+
+import io
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+
+from pckd.data.forms.base import Encoded
+
+CHUNK = 256
+"""Images that a thread decodes in one go."""
+
+
+def decode_images(
+    contents: Sequence[Encoded], image_size: int | None, description: str
+) -> tuple[NDArray[np.uint8], list[int], list[int]]:
+    """Decode images to RGB with as many threads as torch may use.
+
+    Pillow decodes: torchvision's decoder is faster on small images, but a damaged PNG ends the
+    whole process there. Threads, because Pillow leaves the interpreter free while it decodes, and
+    because processes would each import torch first.
+
+    Args:
+        contents: N images.
+        image_size: Height and width in pixels to resize to (bilinear, antialiased; the aspect is
+            not kept), or None to take the images as they are.
+        description: What the progress bar says; it shows when standard error is a terminal.
+
+    Returns:
+        The pixels, uint8 [N, 3, H, W]; the positions of images that cannot be decoded; and the
+        positions of images whose size is not that of the first one. The pixels at these positions
+        are black.
+    """
+    height, width = (image_size, image_size) if image_size else _first_size(contents)
+    pixels = np.zeros((len(contents), 3, height, width), dtype=np.uint8)
+    undecodable: list[int] = []
+    odd_sized: list[int] = []
+
+    def decode_chunk(start: int) -> None:
+        for position in range(start, min(start + CHUNK, len(contents))):
+            try:
+                image = _pixels(contents[position], image_size)
+            except Exception:  # Pillow has no common error: OSError, SyntaxError, struct.error ...
+                undecodable.append(position)
+                continue
+            if image.shape[:2] == (height, width):
+                pixels[position] = image.transpose(2, 0, 1)
+            else:
+                odd_sized.append(position)
+
+    starts = range(0, len(contents), CHUNK)
+    console = Console(stderr=True)
+    pool = ThreadPoolExecutor(torch.get_num_threads())
+    try:
+        chunks = pool.map(decode_chunk, starts)
+        hidden = not console.is_terminal
+        for _ in track(chunks, description, len(starts), console=console, disable=hidden):
+            pass
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return pixels, sorted(undecodable), sorted(odd_sized)
+
+
+def _first_size(contents: Sequence[Encoded]) -> tuple[int, int]:
+    """Return height and width of the first image that can be decoded, or 1x1 if none can."""
+    for content in contents:
+        try:
+            height, width = _pixels(content, None).shape[:2]
+        except Exception:  # as above; it is reported when all images are decoded
+            continue
+        return height, width
+    return 1, 1
+
+
+def _pixels(content: Encoded, image_size: int | None) -> NDArray[np.uint8]:
+    """Decode one image to RGB, uint8 [H, W, 3]."""
+    if isinstance(content, np.ndarray):
+        image = Image.fromarray(content)
+    else:
+        encoded = content.read_bytes() if isinstance(content, Path) else content
+        image = Image.open(io.BytesIO(encoded)).convert("RGB")
+    if image_size and image.size != (image_size, image_size):
+        image = image.resize((image_size, image_size), Image.Resampling.BILINEAR)
+    return np.asarray(image)

@@ -1,0 +1,131 @@
+"""What the catalogue knows of a data set: where it is looked for, how it is downloaded."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import HTTPException
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol
+
+from pckd.data.forms.base import Form, RawData, Source
+from pckd.data.images import Triple
+from pckd.data.place import FileStamp, Place, open_place
+from pckd.errors import InputError
+
+Normalisation = tuple[Triple, Triple]
+"""Mean and standard deviation by channel, for pixels in 0..1."""
+
+
+class Entry(Protocol):
+    """A data set of the catalogue."""
+
+    @property
+    def normalisation(self) -> Normalisation | None:
+        """Published mean and standard deviation, or None: computed from the training images."""
+
+    def locate(self, name: str, root: Path | str | None, download: bool) -> tuple[str, Source]:
+        """Return where the data set lies, for messages, and its source, or raise InputError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A data set that an installed package brings along; it needs no root and no download.
+
+    Attributes:
+        package: The package's name; its version stands for the files' stamps.
+        read: Reads the data set.
+        normalisation: Published mean and standard deviation, if any.
+    """
+
+    package: str
+    read: Callable[[], RawData]
+    normalisation: Normalisation | None = None
+
+    def locate(self, name: str, root: Path | str | None, download: bool) -> tuple[str, Source]:
+        """Return the package and the source; root and download do not matter."""
+        release = f"{self.package} {version(self.package)}"
+        return release, Source([FileStamp(release, 0, 0)], self.read)
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """How to get the official files: the archive's address, and what fetches and unpacks it."""
+
+    url: str
+    fetch: Callable[[Path], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A data set that lies in a folder of the user.
+
+    Attributes:
+        forms: The forms in which it may lie there, tried in this order.
+        folders: Folders below the root that are looked into besides the root itself.
+        normalisation: Published mean and standard deviation, if any.
+        download: How to get it, if it can be downloaded.
+    """
+
+    forms: tuple[Form, ...]
+    folders: tuple[str, ...]
+    normalisation: Normalisation | None = None
+    download: Download | None = None
+
+    def locate(self, name: str, root: Path | str | None, download: bool) -> tuple[str, Source]:
+        """Find the data set below the root, after downloading it if it is not there and may be.
+
+        Raises:
+            InputError: If there is no root, nothing is found, or the download fails.
+        """
+        if root is None:
+            raise InputError(
+                f"data set '{name}' needs a folder: set data.root to the one that holds "
+                f"{self._looked_for()}{self._advice('that folder')}"
+            )
+        place = open_place(root)
+        source = self._find(place)
+        if source is None and download:
+            self._fetch(name, place)
+            source = self._find(place)
+        if source is None:
+            seen = f"looked there and in {', '.join(self.folders)} below it"
+            problem = f"is not in {place} ({seen})" if place.exists() else f"has no folder {place}"
+            raise InputError(
+                f"data set '{name}' {problem}: data.root must hold {self._looked_for()}"
+                f"{self._advice(str(place))}"
+            )
+        return str(place), source
+
+    def _find(self, place: Place) -> Source | None:
+        """Return the first form found in the root or in one of the folders below it."""
+        for folder in ("", *self.folders):
+            for form in self.forms:
+                try:
+                    source = form.find(place.below(folder))
+                except OSError as error:
+                    raise InputError(f"cannot look into {place.below(folder)}: {error}") from error
+                if source is not None:
+                    return source
+        return None
+
+    def _fetch(self, name: str, place: Place) -> None:
+        if self.download is None:
+            raise InputError(f"data set '{name}' is not in {place} and cannot be downloaded")
+        if place.local is None:
+            raise InputError(f"cannot download data set '{name}' to {place}: give a local folder")
+        try:
+            self.download.fetch(place.local)
+        except (OSError, RuntimeError, HTTPException) as error:
+            raise InputError(
+                f"cannot download data set '{name}' ({error}): place "
+                f"{self.download.url.rpartition('/')[2]} from {self.download.url} in {place} and "
+                "try again, or unpack it there"
+            ) from error
+
+    def _looked_for(self) -> str:
+        return ", or ".join(form.looked_for for form in self.forms)
+
+    def _advice(self, where: str) -> str:
+        if self.download is None:
+            return ""
+        return f"; --download fetches it, or unpack {self.download.url} in {where}"

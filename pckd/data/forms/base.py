@@ -1,0 +1,64 @@
+"""What a form of a data set gives: images before decoding, their labels, and the files behind."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pckd.data.place import FileStamp, Place
+
+Encoded = bytes | Path | NDArray[np.uint8]
+"""One image: an encoded file's bytes, the file, or pixels [H, W, 3]."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawSplit:
+    """One split before decoding.
+
+    Attributes:
+        names: What each image is called in messages, N entries.
+        contents: The images, N entries.
+        labels: Class indices, not yet checked: int64 [N].
+    """
+
+    names: Sequence[str]
+    contents: Sequence[Encoded]
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawData:
+    """A data set before decoding."""
+
+    train: RawSplit
+    test: RawSplit
+    class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A data set that was found.
+
+    Attributes:
+        files: The files behind it; when one changes, what was cached is out of date.
+        read: Reads them.
+    """
+
+    files: Sequence[FileStamp]
+    read: Callable[[], RawData]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form in which a data set may be found.
+
+    Attributes:
+        looked_for: What marks it, for the message that nothing was found.
+        find: Returns the source if exactly this folder holds the form, else nothing; raises
+            InputError if the form is there but incomplete.
+    """
+
+    looked_for: str
+    find: Callable[[Place], Source | None]

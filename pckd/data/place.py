@@ -1,0 +1,81 @@
+"""Folders where data sets lie: local ones, and those behind a pyarrow filesystem URI."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pckd.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class FileStamp:
+    """What tells whether a file has changed: where it is, bytes, nanoseconds since 1970."""
+
+    location: str
+    size: int
+    modified: int
+
+    @classmethod
+    def of(cls, file: Path) -> "FileStamp":
+        """Return the stamp of a local file; a missing file has size -1."""
+        try:
+            status = file.stat()
+        except FileNotFoundError:
+            return cls(str(file), -1, 0)
+        return cls(str(file), status.st_size, status.st_mtime_ns)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """A folder on a pyarrow filesystem, which need not exist.
+
+    Attributes:
+        filesystem: The `pyarrow.fs.FileSystem` (untyped: pyarrow ships no types).
+        path: The folder's path on that filesystem.
+    """
+
+    filesystem: Any
+    path: str
+
+    @property
+    def local(self) -> Path | None:
+        """The folder as a local path, or None if it lies elsewhere."""
+        return Path(self.path) if self.filesystem.type_name == "local" else None
+
+    def __str__(self) -> str:
+        return self.path if self.local else f"{self.filesystem.type_name}://{self.path}"
+
+    def below(self, folder: str) -> "Place":
+        """Return the place of a folder below this one; the empty name is this one."""
+        return Place(self.filesystem, f"{self.path}/{folder}") if folder else self
+
+    def exists(self) -> bool:
+        """Whether there is a folder here."""
+        from pyarrow.fs import FileType
+
+        return bool(self.filesystem.get_file_info(self.path).type == FileType.Directory)
+
+    def files(self) -> list[FileStamp]:
+        """Return the files directly in the folder by name; none if it does not exist."""
+        from pyarrow.fs import FileSelector
+
+        entries = self.filesystem.get_file_info(FileSelector(self.path, allow_not_found=True))
+        stamps = [FileStamp(e.path, e.size, e.mtime_ns or 0) for e in entries if e.is_file]
+        return sorted(stamps, key=lambda stamp: stamp.location)
+
+
+def open_place(root: Path | str) -> Place:
+    """Return the place of a local path or of a URI such as s3://bucket/folder.
+
+    Raises:
+        InputError: If the URI names an unknown filesystem or one that cannot be reached.
+    """
+    from pyarrow.fs import FileSystem, LocalFileSystem
+
+    if "://" not in str(root):
+        return Place(LocalFileSystem(), str(Path(root).expanduser().absolute()))
+    try:
+        filesystem, path = FileSystem.from_uri(str(root))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot open the data root {root}: {error}") from error
+    return Place(filesystem, path.rstrip("/"))

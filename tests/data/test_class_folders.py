@@ -1,0 +1,150 @@
+"""Class folders, and what can be wrong with images whatever their form."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from pckd.data import open_data
+from pckd.errors import InputError
+
+Pixels = NDArray[np.uint8]
+
+
+@pytest.fixture
+def images(random_pixels: Callable[..., Pixels]) -> Pixels:
+    return random_pixels(6, 8, 8, 3)
+
+
+@pytest.fixture
+def tree(root: Path, images: Pixels, write_folder: Callable[..., None]) -> Path:
+    """Four training and two test images of cats and dogs."""
+    write_folder(root / "train", images[:4], ["cat", "cat", "dog", "dog"])
+    write_folder(root / "test", images[4:], ["cat", "dog"])
+    return root
+
+
+def test_images_are_read_in_the_order_of_their_names(tree: Path, images: Pixels) -> None:
+    data = open_data("folder", tree)
+    assert data.class_names == ("cat", "dog")
+    assert data.train.labels.tolist() == [0, 0, 1, 1]
+    assert data.test.labels.tolist() == [0, 1]
+    np.testing.assert_array_equal(data.train.images.permute(0, 2, 3, 1), images[:4])
+    np.testing.assert_array_equal(data.test.images.permute(0, 2, 3, 1), images[4:])
+    np.testing.assert_allclose(data.mean, (images[:4] / 255).mean((0, 1, 2)))
+
+
+def test_the_test_images_may_lie_in_val_and_deeper(tree: Path, images: Pixels) -> None:
+    (tree / "test").rename(tree / "val")
+    (tree / "val/cat/deeper").mkdir()
+    (tree / "val/cat/000.png").rename(tree / "val/cat/deeper/000.PNG")
+    (tree / "test/images").mkdir(parents=True)  # unlabelled images, as in TinyImageNet
+    data = open_data("folder", tree)
+    np.testing.assert_array_equal(data.test.images.permute(0, 2, 3, 1), images[4:])
+
+
+def test_other_files_are_passed_over(tree: Path) -> None:
+    before = open_data("folder", tree).fingerprint
+    (tree / "train/cat/notes.txt").write_text("no image")
+    (tree / "train/cat/.hidden.png").write_text("no image")
+    (tree / "train/.hidden").mkdir()
+    (tree / "train/list.txt").write_text("no class")
+    assert open_data("folder", tree).fingerprint == before
+
+
+def test_greyscale_palette_and_transparent_images_become_rgb(
+    tree: Path, random_pixels: Callable[..., Pixels]
+) -> None:
+    grey = random_pixels(8, 8)
+    picture = Image.fromarray(grey)
+    picture.save(tree / "train/cat/000.jpg", quality=100)
+    picture.save(tree / "train/cat/001.png")
+    picture.convert("P").save(tree / "train/dog/002.png")
+    picture.convert("RGBA").save(tree / "train/dog/003.png")
+    data = open_data("folder", tree)
+    decoded = data.train.images
+    assert decoded.shape == (5, 3, 8, 8)
+    channels_agree = (decoded == decoded[:, :1]).flatten(1).all(1)
+    assert channels_agree.tolist() == [True, False, True, True, True]
+    for position in (2, 3, 4):
+        np.testing.assert_array_equal(decoded[position, 0], grey)
+
+
+def test_resizing_is_pillows_antialiased_bilinear(tree: Path, images: Pixels) -> None:
+    data = open_data("folder", tree, image_size=5)
+    for pixels, image in zip(data.train.images, images, strict=False):
+        expected = Image.fromarray(image).resize((5, 5), Image.Resampling.BILINEAR)
+        np.testing.assert_array_equal(pixels.permute(1, 2, 0), np.asarray(expected))
+
+
+def test_images_of_unequal_sizes_need_an_image_size(
+    tree: Path, random_pixels: Callable[..., Pixels]
+) -> None:
+    Image.fromarray(random_pixels(8, 9, 3)).save(tree / "train/dog/003.png")
+    with pytest.raises(InputError, match=r"not 8x8 .* give image_size: train/dog/003\.png"):
+        open_data("folder", tree)
+    assert open_data("folder", tree, image_size=8).train.images.shape == (4, 3, 8, 8)
+
+
+def test_splits_of_unequal_sizes_need_an_image_size(
+    tree: Path, random_pixels: Callable[..., Pixels]
+) -> None:
+    for file in tree.glob("test/*/*.png"):
+        Image.fromarray(random_pixels(6, 4, 3)).save(file)
+    with pytest.raises(InputError, match="images are 8x8 and test images 6x4, so give image_size"):
+        open_data("folder", tree)
+
+
+@pytest.mark.parametrize("form", ["png", "jpg", "webp", "gif"])
+def test_damaged_images_are_named(
+    tree: Path, form: str, random_pixels: Callable[..., Pixels]
+) -> None:
+    whole = tree / f"train/cat/whole.{form}"
+    Image.fromarray(random_pixels(8, 8, 3)).save(whole)
+    (tree / f"train/dog/truncated.{form}").write_bytes(
+        whole.read_bytes()[: whole.stat().st_size // 2]
+    )
+    (tree / f"train/dog/no image.{form}").write_text("no image")
+    (tree / f"test/dog/empty.{form}").write_bytes(b"")
+    with pytest.raises(InputError) as info:
+        open_data("folder", tree)
+    message = str(info.value)
+    assert f"no images: train/dog/no image.{form}, train/dog/truncated.{form};" in message
+    assert f"no images: test/dog/empty.{form}" in message
+    assert "whole" not in message
+    assert "\n" not in message
+
+
+def test_a_png_with_damaged_pixels_is_named(tree: Path) -> None:
+    # torchvision's decoder ends the process here, which is why Pillow decodes.
+    damaged = bytearray((tree / "train/cat/000.png").read_bytes())
+    damaged[len(damaged) // 2] ^= 0xFF
+    (tree / "train/cat/000.png").write_bytes(damaged)
+    with pytest.raises(InputError, match=r"no images: train/cat/000\.png"):
+        open_data("folder", tree)
+
+
+def test_five_files_are_named_and_the_rest_counted(tree: Path) -> None:
+    for number in range(12):
+        (tree / f"train/cat/x{number:02}.png").write_text("no image")
+    with pytest.raises(InputError, match=r"x00\.png, .*x04\.png and 7 more") as info:
+        open_data("folder", tree)
+    assert "x05" not in str(info.value)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_class_without_an_image_is_named(tree: Path, split: str) -> None:
+    (tree / split / "emu").mkdir()
+    (tree / "train/fox").mkdir()
+    with pytest.raises(InputError, match="classes without a training image: emu, fox") as info:
+        open_data("folder", tree)
+    assert "classes without a test image: emu, fox" in str(info.value)
+
+
+def test_a_train_folder_alone_is_refused(tree: Path) -> None:
+    (tree / "test").rename(tree / "other")
+    with pytest.raises(InputError, match="has a folder train, but beside it none of test, val"):
+        open_data("folder", tree)
