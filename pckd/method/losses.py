@@ -64,7 +64,7 @@ def feature_alignment(projected: Tensor, teacher_features: Tensor) -> Tensor:
         teacher_features: f_t, [B, K, d_t]; no gradient flows into them.
 
     Returns:
-        [B, K], squared distance between unit vectors, 0 to 4.
+        [B, K], squared distance between unit vectors, 0 to 4 up to rounding.
     """
     return 2 - 2 * F.cosine_similarity(projected, teacher_features.detach(), dim=-1)
 

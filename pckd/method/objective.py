@@ -57,7 +57,7 @@ class PCKDObjective(nn.Module):
         exchange: How data-parallel processes see each other.
 
     Raises:
-        ValueError: No term is on, or a term is on whose head is missing.
+        ValueError: No term is on, a name is not known, or a term is on whose head is missing.
     """
 
     def __init__(
@@ -72,6 +72,9 @@ class PCKDObjective(nn.Module):
         exchange: Exchange | None = None,
     ) -> None:
         super().__init__()
+        unknown = weights.keys() - set(TERMS) | set(weighted_terms) - set(WEIGHTABLE)
+        if unknown:
+            raise ValueError(f"{sorted(unknown)} are not terms, or cannot be weighted by sample")
         self.weights = {name: weights[name] for name in TERMS if weights.get(name, 0.0) != 0.0}
         if not self.weights:
             raise ValueError("every term of the objective has weight 0")

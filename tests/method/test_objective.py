@@ -214,3 +214,16 @@ def test_center_alignment_of_different_widths_is_refused(make_batch: BatchMaker)
     student, teacher, labels = make_batch(teacher_width=6)
     with pytest.raises(ValueError, match="one shape"):
         PCKDObjective({"center_alignment": 1.0})(student, teacher, labels, LIMIT)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"weights": {"kd": 1.0, "kdd": 3.0}},
+        {"weights": {"kd": 1.0}, "weighted_terms": ("KD",)},
+        {"weights": {"kd": 1.0}, "weighted_terms": ("feature_alignment",)},
+    ],
+)
+def test_a_name_that_does_not_exist_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="are not terms"):
+        PCKDObjective(**options)
