@@ -1,0 +1,106 @@
+"""Files below one root: a local folder or any pyarrow filesystem URI such as s3://bucket/results.
+
+A write is atomic: a reader sees the old file, the new file or none, never half of one. On a local
+disk that is a temporary file, flushed, then renamed; object stores show an object only once its
+upload is complete.
+"""
+
+import os
+import tempfile
+from pathlib import Path, PurePosixPath
+
+from pyarrow import fs
+
+from pckd.errors import InputError
+
+
+class Storage:
+    """A results root.
+
+    Args:
+        root: A folder, made when first written to, or a pyarrow filesystem URI.
+
+    Raises:
+        InputError: The URI is not one that pyarrow can open, or the path is a file.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = str(root) if "://" in str(root) else str(Path(root).expanduser().absolute())
+        try:
+            self.filesystem, self.base = fs.FileSystem.from_uri(self.root)
+        except (OSError, ValueError) as error:
+            raise InputError(f"results root {root!s} cannot be opened: {error}") from error
+        if self.filesystem.get_file_info(self.base).type == fs.FileType.File:
+            raise InputError(f"results root {root!s} is a file; give a folder or a filesystem URI")
+
+    def __repr__(self) -> str:
+        return f"Storage({self.root!r})"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the root is a folder of this machine."""
+        return isinstance(self.filesystem, fs.LocalFileSystem)
+
+    def full_path(self, path: str) -> str:
+        """The path as the filesystem knows it; `path` is relative to the root, with slashes."""
+        return str(PurePosixPath(self.base) / path)
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or folder at the path."""
+        info = self.filesystem.get_file_info(self.full_path(path))
+        return bool(info.type != fs.FileType.NotFound)
+
+    def read(self, path: str) -> bytes:
+        """The bytes of a file.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        with self.filesystem.open_input_stream(self.full_path(path)) as stream:
+            return bytes(stream.read())
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a file, atomically and, on a local disk, durably; folders are made as needed."""
+        if self.is_local:
+            _replace_file(Path(self.full_path(path)), content)
+            return
+        with self.filesystem.open_output_stream(self.full_path(path)) as stream:
+            stream.write(content)
+
+    def delete(self, path: str) -> None:
+        """Delete a file; one that is not there is no error."""
+        if self.exists(path):
+            self.filesystem.delete_file(self.full_path(path))
+
+    def names(self, folder: str, suffix: str = "") -> list[str]:
+        """The sorted names of the files directly in a folder; [] where there is no folder."""
+        selector = fs.FileSelector(self.full_path(folder), allow_not_found=True)
+        infos = self.filesystem.get_file_info(selector)
+        return sorted(
+            info.base_name
+            for info in infos
+            if info.type == fs.FileType.File
+            and info.base_name.endswith(suffix)
+            and not info.base_name.startswith(".")
+        )
+
+    def folders(self, folder: str = "") -> list[str]:
+        """The sorted names of the folders directly in a folder; [] where there is none."""
+        selector = fs.FileSelector(self.full_path(folder), allow_not_found=True)
+        infos = self.filesystem.get_file_info(selector)
+        return sorted(info.base_name for info in infos if info.type == fs.FileType.Directory)
+
+
+def _replace_file(target: Path, content: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

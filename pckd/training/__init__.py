@@ -1,0 +1,1 @@
+"""One run, from a RunConfig to a trained student: loop, teacher, evaluation, checkpoints."""

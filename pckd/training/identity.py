@@ -1,0 +1,66 @@
+"""What makes two runs the same: configuration with seed, images, and the code that computes."""
+
+import ast
+import hashlib
+import json
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from pckd.training.config import RunConfig
+from pckd.training.run_data import data_fingerprint
+
+COMPUTING_PACKAGES = ("method", "models", "data", "training")
+"""The packages of pckd that decide numbers."""
+
+DIGITS = 12
+"""Hexadecimal digits of an identity: 48 bits, enough to tell millions of trials apart."""
+
+
+def run_identity(config: RunConfig) -> str:
+    """The identity of a run: 12 hexadecimal digits.
+
+    Where the images lie and whether they were downloaded does not count; what they are does.
+
+    Raises:
+        InputError: The data set cannot be opened.
+    """
+    values = config.model_dump(mode="json", exclude={"data": {"root", "download"}})
+    fingerprint = data_fingerprint(config.data, config.protocol)
+    content = {"config": values, "data": fingerprint, "code": code_version()}
+    return _hash(json.dumps(content, sort_keys=True))
+
+
+@cache
+def code_version() -> str:
+    """A hash of the code that decides numbers; comments and docstrings do not count."""
+    spec = find_spec("pckd")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("pckd's own sources are not to be found")
+    root = Path(spec.origin).parent
+    files = sorted(
+        path for package in COMPUTING_PACKAGES for path in (root / package).rglob("*.py")
+    )
+    return _hash("".join(f"{path.relative_to(root)}\n{_meaning(path)}\n" for path in files))
+
+
+def _meaning(path: Path) -> str:
+    """A file's code without comments, docstrings and layout."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [line for line in body if not _is_text(line)] or [ast.Pass()]  # type: ignore[attr-defined]
+    return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def _is_text(line: ast.AST) -> bool:
+    return (
+        isinstance(line, ast.Expr)
+        and isinstance(line.value, ast.Constant)
+        and isinstance(line.value.value, str)
+    )
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]

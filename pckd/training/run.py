@@ -1,0 +1,184 @@
+"""One run: the loop that turns a `RunConfig` into a trained student."""
+
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pckd.data import ImageSet, ViewDraws, draw_views, render_views
+from pckd.method import threshold
+from pckd.models import Network
+from pckd.training.building import build, encode
+from pckd.training.config import RunConfig
+from pckd.training.evaluation import Accuracy, evaluate
+from pckd.training.group import Group, LocalGroup, check_even_batches
+from pckd.training.network_file import TrainedNetwork
+from pckd.training.record import EpochRecord, StepRecorder
+from pckd.training.run_data import RunData
+
+
+class Run:
+    """A student in training.
+
+    Everything random comes from the run's seed: weights once, views epoch by epoch. So a run that
+    is rebuilt and given back its `state()` goes on as if it had never stopped.
+
+    Args:
+        config: What to compute.
+        data: Its images.
+        teacher: The trained teacher, frozen here; None for plain cross entropy.
+        device: Where to compute.
+        group: The processes that share each batch.
+
+    Raises:
+        InputError: The workers cannot share the batches evenly.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        data: RunData,
+        teacher: Network | None,
+        device: torch.device,
+        group: Group | None = None,
+    ) -> None:
+        self.config = config
+        self.group = group or LocalGroup()
+        check_even_batches(len(data.train), config.optimization.batch_size, self.group.size)
+        self.device = device
+        self.data = data.to(device)
+        self.teacher = None if teacher is None else teacher.to(device).eval().requires_grad_(False)
+        built = build(config, data.num_classes, teacher, self.group)
+        self.notices = built.notices
+        self.plain_module = built.module.to(device)
+        self.module: nn.Module = self.group.wrap(self.plain_module)
+        optimization = config.optimization
+        self.optimizer = torch.optim.SGD(
+            self.module.parameters(),
+            lr=optimization.learning_rate,
+            momentum=optimization.momentum,
+            weight_decay=optimization.weight_decay,
+        )
+        self.epoch = 0
+
+    @property
+    def student(self) -> Network:
+        """The student itself."""
+        return self.plain_module.student
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done."""
+        return self.epoch >= self.config.optimization.epochs
+
+    def train_epoch(self) -> EpochRecord:
+        """Train one more epoch and evaluate.
+
+        Raises:
+            DivergedError: A loss term became NaN or infinite.
+        """
+        started = time.perf_counter()
+        epoch = self.epoch + 1
+        rate = self.config.optimization.learning_rate_at(epoch)
+        for parameters in self.optimizer.param_groups:
+            parameters["lr"] = rate
+        easy_threshold = threshold(self.config.preview.growth_rate, epoch)
+        losses, sums = self._train_steps(epoch, easy_threshold).read(self.group, epoch)
+        trained = time.perf_counter()
+        accuracy = self.evaluate(self.data.evaluation)
+        self.epoch = epoch
+        images = len(self.data.train)
+        easy, easy_weight, hard_weight = sums.tolist()
+        return EpochRecord(
+            epoch=epoch,
+            learning_rate=rate,
+            threshold=easy_threshold,
+            losses=losses,
+            easy_share=100 * easy / images,
+            easy_weight=easy_weight / easy if easy else None,
+            hard_weight=hard_weight / (images - easy) if easy < images else None,
+            top1=accuracy.top1,
+            top5=accuracy.top5,
+            seconds=time.perf_counter() - started,
+            images_per_second=images / (trained - started),
+        )
+
+    def evaluate(self, images: ImageSet) -> Accuracy:
+        """The student's accuracy; the ranks of a group share the images."""
+        return evaluate(self.student, images, self.data.mean, self.data.std, self.group)
+
+    def state(self) -> dict[str, Any]:
+        """All that `load_state` needs to go on from here: tensors and plain values."""
+        return {
+            "epoch": self.epoch,
+            "module": self.plain_module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from where `state` was taken."""
+        self.plain_module.load_state_dict(state["module"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch = state["epoch"]
+
+    def trained_network(self, trial: str, test_top1: float) -> TrainedNetwork:
+        """The student as it is now; `trial` is the run's identity."""
+        return TrainedNetwork(
+            model=self.config.student,
+            state={name: value.cpu() for name, value in self.student.state_dict().items()},
+            class_names=list(self.data.class_names),
+            mean=list(self.data.mean),
+            std=list(self.data.std),
+            image_size=list(self.data.image_size),
+            data=self.config.data.name,
+            data_fingerprint=self.data.fingerprint,
+            trial=trial,
+            test_top1=test_top1,
+        )
+
+    def _train_steps(self, epoch: int, easy_threshold: float) -> StepRecorder:
+        self.module.train()
+        steps = math.ceil(len(self.data.train) / self.config.optimization.batch_size)
+        recorder = StepRecorder(steps, self.device)
+        for views, labels in self._batches(epoch):
+            with torch.no_grad():
+                teacher = None if self.teacher is None else encode(self.teacher, views)
+            objective = self.module(views, teacher, labels, easy_threshold)
+            self.optimizer.zero_grad(set_to_none=True)
+            objective.total.backward()
+            self.optimizer.step()
+            recorder.add(objective)
+        return recorder
+
+    def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """This rank's share of each batch: views [B, K, 3, H, W] and labels [B]."""
+        draws = self._draws(epoch)
+        for batch in draws.order.split(self.config.optimization.batch_size):
+            rows = batch[self.group.rank :: self.group.size]
+            views = render_views(
+                self.data.train.images[rows],
+                draws.offsets[rows],
+                draws.flips[rows],
+                crop_padding=self.config.views.crop_padding,
+                rotations=self.config.loss.copies,
+                mean=self.data.mean,
+                std=self.data.std,
+            )
+            yield views, self.data.train.labels[rows]
+
+    def _draws(self, epoch: int) -> ViewDraws:
+        draws = draw_views(
+            len(self.data.train),
+            seed=self.config.seed,
+            epoch=epoch,
+            crop_padding=self.config.views.crop_padding,
+            flip=self.config.views.flip,
+        )
+        return ViewDraws(
+            draws.order.to(self.device),
+            draws.offsets.to(self.device),
+            draws.flips.to(self.device),
+        )

@@ -1,0 +1,82 @@
+"""Sharing batches: what is refused, and synchronised BatchNorm against the whole batch."""
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.multiprocessing.spawn import start_processes
+
+from pckd.errors import InputError
+from pckd.training.group import check_even_batches, synchronise_batch_norm
+
+
+@pytest.mark.parametrize(
+    ("images", "batch_size", "workers"), [(50_000, 64, 4), (96, 32, 2), (100, 64, 1), (60, 64, 2)]
+)
+def test_even_batches_are_accepted(images: int, batch_size: int, workers: int) -> None:
+    check_even_batches(images, batch_size, workers)
+
+
+@pytest.mark.parametrize(
+    ("images", "batch_size", "sentence"),
+    [(100, 63, "batch_size is 63"), (99, 64, "last batch of an epoch has 35 of 99 images")],
+)
+def test_uneven_batches_are_refused(images: int, batch_size: int, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        check_even_batches(images, batch_size, 2)
+
+
+def _rank(rank: int, path: str, values: list[Tensor], out: str) -> None:
+    dist.init_process_group("gloo", f"file://{path}", rank=rank, world_size=2)
+    layer = _layer(values[0])
+    synchronise_batch_norm(layer)
+    mine = values[rank].clone().requires_grad_()
+    result = layer(mine)
+    (result**3).sum().backward()
+    torch.save(
+        {
+            "result": result.detach(),
+            "gradient": mine.grad,
+            "weight": layer.weight.grad,
+            "state": layer.state_dict(),
+        },
+        f"{out}{rank}",
+    )
+    dist.destroy_process_group()
+
+
+def _layer(values: Tensor) -> nn.BatchNorm1d | nn.BatchNorm2d:
+    layer = nn.BatchNorm2d(3) if values.dim() == 4 else nn.BatchNorm1d(3)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([1.0, 2.0, -0.5]))
+        layer.bias.copy_(torch.tensor([0.1, -1.0, 2.0]))
+    return layer.double()
+
+
+@pytest.mark.parametrize("shape", [(6, 3), (6, 3, 2, 4)], ids=["rows", "maps"])
+def test_synchronised_batch_norm_equals_the_whole_batch(
+    shape: tuple[int, ...], tmp_path: str
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    whole = torch.randn(shape, generator=generator, dtype=torch.float64) * 3 + 1
+    parts = [whole[0::2].contiguous(), whole[1::2].contiguous()]
+    arguments = (f"{tmp_path}/store", parts, f"{tmp_path}/rank")
+    start_processes(
+        _rank, arguments, nprocs=2, start_method="fork"
+    )
+
+    layer = _layer(whole)
+    expected = whole.clone().requires_grad_()
+    result = layer(expected)
+    (result**3).sum().backward()
+    assert expected.grad is not None
+    assert layer.weight.grad is not None
+    ranks = [torch.load(f"{tmp_path}/rank{rank}", weights_only=True) for rank in range(2)]
+    weight = torch.zeros(3, dtype=torch.float64)
+    for rank, found in enumerate(ranks):
+        torch.testing.assert_close(found["result"], result[rank::2].detach())
+        torch.testing.assert_close(found["gradient"], expected.grad[rank::2])
+        for name, value in layer.state_dict().items():
+            torch.testing.assert_close(found["state"][name], value)
+        weight += found["weight"]
+    torch.testing.assert_close(weight, layer.weight.grad)
