@@ -1,0 +1,40 @@
+"""The application: all commands, and errors as one sentence."""
+
+import sys
+
+import typer
+
+from pckd.cli import models, probe, report, results, run, study, teacher
+from pckd.errors import InputError, RunError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Studies of PCKD: which loss weights, and do they matter.",
+)
+app.add_typer(study.app, name="study", help="Run and follow studies of many trials.")
+app.add_typer(teacher.app, name="teacher", help="Train and list teachers.")
+app.add_typer(results.app, name="results", help="Look at the tables of results.")
+app.command()(run.distill)
+app.command()(run.evaluate)
+app.command()(probe.probe)
+app.command()(report.report)
+app.command()(models.models)
+
+
+def main() -> None:
+    """Run the command line; exit with 0 done, 1 something failed, 2 bad input."""
+    try:
+        app()
+    except InputError as error:
+        _end(str(error), 2)
+    except RunError as error:
+        _end(str(error), 1)
+    except KeyboardInterrupt:
+        _end("interrupted; run the same command again to go on", 1)
+
+
+def _end(message: str, code: int) -> None:
+    print(f"pckd: {message}", file=sys.stderr)
+    sys.exit(code)

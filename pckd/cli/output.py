@@ -1,0 +1,44 @@
+"""Tables on the terminal, or the same as JSON."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+
+WRAPPED = ("case", "changes", "reason", "notices")
+"""Columns of long text, which may take several lines."""
+
+
+def print_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
+    """Print rows of equal keys: aligned columns, or a JSON list."""
+    if as_json:
+        print(json.dumps(list(rows), indent=2, default=str))
+        return
+    if not rows:
+        print("none")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name, value in rows[0].items():
+        numeric = isinstance(value, (int, float))
+        width = None if name in WRAPPED else max(len(_text(row[name])) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left", min_width=width)
+    for row in rows:
+        table.add_row(*(escape(_text(value)) for value in row.values()))
+    Console().print(table)
+
+
+def print_frame(frame: pd.DataFrame, *, as_json: bool) -> None:
+    """Print a data frame as `print_rows` does; missing values are shown as '-' or null."""
+    known = frame.astype(object).where(frame.notna(), None)
+    rows = [dict(zip(frame.columns, values, strict=True)) for values in known.to_numpy()]
+    print_rows(rows, as_json=as_json)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

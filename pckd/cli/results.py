@@ -1,0 +1,44 @@
+"""`pckd results`: the tables on the terminal, or as one file."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from pckd.cli.options import Json, Results
+from pckd.cli.output import print_frame
+from pckd.errors import InputError
+from pckd.storage import Storage
+from pckd.study.results import open_study
+
+app = typer.Typer(no_args_is_help=True)
+
+Table = Annotated[Literal["trials", "epochs", "probes"], typer.Argument(help="Which table.")]
+
+
+@app.command()
+def show(
+    study: str, table: Table = "trials", results: Results = "results", as_json: Json = False
+) -> None:
+    """Print a table of a study, without the columns of the configuration."""
+    frame = open_study(Storage(results), study).read(table)
+    columns = [name for name in frame.columns if not name.startswith("config")]
+    print_frame(frame[columns].dropna(axis="columns", how="all"), as_json=as_json)
+
+
+@app.command()
+def export(
+    study: str,
+    to: Annotated[Path, typer.Argument(help="A new .csv or .parquet file.")],
+    table: Table = "trials",
+    results: Results = "results",
+) -> None:
+    """Write a whole table of a study as one CSV or Parquet file."""
+    if to.suffix not in (".csv", ".parquet"):
+        raise InputError(f"{to}: give a name that ends in .csv or .parquet")
+    frame = open_study(Storage(results), study).read(table)
+    if to.suffix == ".csv":
+        frame.to_csv(to, index=False)
+    else:
+        frame.to_parquet(to, index=False)
+    print(f"{len(frame)} rows: {to}")

@@ -1,0 +1,78 @@
+"""`pckd distill` and `pckd evaluate`: one run, outside any study."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from pckd.cli.options import Assignments, DataName, DataRoot, Results
+from pckd.errors import InputError
+from pckd.progress import Display
+from pckd.settings import parse_assignments, validate
+from pckd.storage import Storage
+from pckd.study.execution import network_path
+from pckd.study.results import ResultsStore
+from pckd.training.config import DataConfig, RunConfig, changed_run
+from pckd.training.evaluation import evaluate as evaluate_network
+from pckd.training.network_file import TrainedNetwork
+from pckd.training.run_data import prepare_data
+
+COMMAND_LINE = "the command line"
+
+
+def run_config(changes: dict[str, Any], assignments: list[str] | None) -> RunConfig:
+    """The run that a command's options describe; options that were not given are None."""
+    given = {key: value for key, value in changes.items() if value is not None}
+    values = changed_run({}, {**given, **parse_assignments(assignments or [])})
+    return validate(RunConfig, values, COMMAND_LINE)
+
+
+def distill(
+    student: Annotated[str | None, typer.Option(help="Architecture of the student.")] = None,
+    teacher: Annotated[str | None, typer.Option(help="Architecture of the teacher.")] = None,
+    data: DataName = None,
+    data_root: DataRoot = None,
+    seed: Annotated[int | None, typer.Option(help="Of weights and views.")] = None,
+    assignments: Assignments = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes under Ray Train.")] = 1,
+    results: Results = "results",
+) -> None:
+    """Train one student; its teacher is trained first where it is missing."""
+    changes = {"student": student, "teacher": teacher, "data": data, "data.root": data_root}
+    config = run_config({**changes, "seed": seed}, assignments)
+    from pckd.distributed.single import distill_once
+
+    storage = Storage(results)
+    trial = distill_once(config, storage, workers, Display())
+    row = ResultsStore(storage, trial.study).find("trials", trial.identity) or {}
+    print(f"top-1 {row['test_top1']:.2f} %, top-5 {row['test_top5']:.2f} % on the test images")
+    print(f"student: {storage.full_path(network_path(trial))}")
+
+
+def evaluate(
+    network: Annotated[Path, typer.Argument(help="A network file that pckd wrote.")],
+    data: Annotated[str, typer.Option("--data", help="Data set.")],
+    data_root: DataRoot = None,
+    assignments: Assignments = None,
+) -> None:
+    """Measure a trained network on the test images of a data set."""
+    if not network.is_file():
+        raise InputError(f"{network}: there is no such file")
+    trained = TrainedNetwork.from_bytes(network.read_bytes(), str(network))
+    changes = {"data": data, "data.root": data_root, **parse_assignments(assignments or [])}
+    values = changed_run({}, {key: value for key, value in changes.items() if value is not None})
+    config = validate(DataConfig, values.pop("data"), f"{COMMAND_LINE}, data")
+    if values:
+        raise InputError(f"{COMMAND_LINE}: evaluate takes data.* keys only, not {min(values)}")
+    images = prepare_data(config, "paper")
+    if list(images.class_names) != trained.class_names:
+        raise InputError(
+            f"{network}: its {len(trained.class_names)} classes are not the "
+            f"{images.num_classes} classes of {config.name} as selected; set data.classes"
+        )
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    accuracy = evaluate_network(
+        trained.network(device), images.to(device).test, trained.mean, trained.std
+    )
+    print(f"top-1 {accuracy.top1:.2f} %, top-5 {accuracy.top5:.2f} % on {len(images.test)} images")

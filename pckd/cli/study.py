@@ -1,0 +1,67 @@
+"""`pckd study`: run and follow studies."""
+
+from typing import Annotated
+
+import typer
+
+from pckd.cli.options import Address, Assignments, Json, Results
+from pckd.cli.output import print_frame, print_rows
+from pckd.errors import RunError
+from pckd.progress import Display
+from pckd.settings import parse_assignments
+from pckd.storage import Storage
+from pckd.study.plan import DONE
+from pckd.study.results import ResultsStore, open_study
+from pckd.study.spec import find_study_file, read_study
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def run(
+    file: Annotated[str, typer.Argument(metavar="FILE|NAME", help="Study file, or its name.")],
+    assignments: Assignments = None,
+    results: Results = "results",
+    address: Address = None,
+    retry_failed: Annotated[bool, typer.Option(help="Run failed trials again.")] = False,
+) -> None:
+    """Run a study, or what is missing of it."""
+    spec = read_study(find_study_file(file), parse_assignments(assignments or []))
+    from pckd.distributed.driver import run_study
+
+    storage = Storage(results)
+    run_study(spec, storage, Display(), address=address, retry_failed=retry_failed)
+    rows = ResultsStore(storage, spec.study).read("trials")
+    failed = rows.loc[rows["status"] == "failed"]
+    print(f"{spec.study}: {rows['status'].isin(DONE).sum()} trials done, results in {storage.root}")
+    if len(failed):
+        first = failed.iloc[0]
+        raise RunError(f"{len(failed)} trials failed; {first['case']}: {first['reason']}")
+
+
+@app.command()
+def status(
+    study: str,
+    results: Results = "results",
+    as_json: Json = False,
+) -> None:
+    """Show how far the trials of a study are, also while it runs."""
+    trials = open_study(Storage(results), study).read("trials").sort_values("started")
+    trials["epochs"] = [
+        f"{done}/{planned}"
+        for done, planned in zip(trials["epochs_done"], trials["epochs_planned"], strict=True)
+    ]
+    columns = ["trial", "status", "epochs", "seed", "last_top1", "test_top1", "case", "reason"]
+    print_frame(trials[columns], as_json=as_json)
+
+
+@app.command("list")
+def list_studies(results: Results = "results", as_json: Json = False) -> None:
+    """List the studies below a results root."""
+    storage = Storage(results)
+    rows = []
+    for name in storage.folders():
+        statuses = ResultsStore(storage, name).read("trials")["status"]
+        counts = {status: int((statuses == status).sum()) for status in ("running", "failed")}
+        rows.append({"study": name, "done": int(statuses.isin(DONE).sum()), **counts})
+    print_rows(rows, as_json=as_json)

@@ -1,0 +1,128 @@
+"""A whole study: its teachers, its trials, its probes, on one Ray cluster."""
+
+from collections.abc import Sequence
+
+from pckd.distributed.progress import ProgressCallback
+from pckd.distributed.session import check_resources, ray_session
+from pckd.distributed.tasks import run_probes, train_teachers
+from pckd.distributed.trials import run_plan
+from pckd.progress import Display, TrialsProgress
+from pckd.storage import Storage
+from pckd.study.plan import FixedPlan, Plan, fixed_trials
+from pckd.study.probing import missing_tasks, probe_tasks
+from pckd.study.results import ResultsStore
+from pckd.study.search import SearchPlan
+from pckd.study.spec import Resources, StudySpec
+from pckd.study.teachers import missing_teachers
+from pckd.study.trial import Trial
+from pckd.transfer.protocols import ProbeStage
+
+
+def make_plan(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Plan:
+    """The plan of a study, knowing what is already done.
+
+    Raises:
+        InputError: Some trial is not valid, or its data set cannot be opened.
+    """
+    rows = ResultsStore(storage, spec.study).read("trials")
+    if spec.search:
+        return SearchPlan(spec, rows, retry_failed=retry_failed)
+    return FixedPlan(fixed_trials(spec), rows, retry_failed=retry_failed)
+
+
+def run_study(
+    spec: StudySpec,
+    storage: Storage,
+    display: Display,
+    *,
+    address: str | None = None,
+    retry_failed: bool = False,
+) -> None:
+    """Run what is missing of a study; Ray starts only if something is.
+
+    Args:
+        spec: The study.
+        storage: The results root; every node must reach it.
+        display: Shows progress.
+        address: Of a Ray cluster; None starts one on this machine.
+        retry_failed: Whether trials that failed run again.
+
+    Raises:
+        InputError: The study cannot run as it is written.
+        RunError: A teacher could not be trained.
+    """
+    plan = make_plan(spec, storage, retry_failed=retry_failed)
+    teachers = missing_teachers(spec, storage)
+    ResultsStore(storage, spec.study).write_document(
+        "study.json", {"version": 1, "spec": spec.model_dump(mode="json")}
+    )
+    display.say(f"{spec.study}: {plan.done} of {plan.total} trials are done")
+    if plan.done < plan.total:
+        with ray_session(address):
+            check_resources(spec.resources)
+            _train_teachers(teachers, spec.resources, storage, display)
+            _run_trials(spec, plan, storage, display)
+    if spec.probe is not None:
+        probe_study(spec.study, spec.probe, spec.resources, storage, display, address=address)
+
+
+def probe_study(
+    study: str,
+    stage: ProbeStage,
+    resources: Resources,
+    storage: Storage,
+    display: Display,
+    *,
+    address: str | None = None,
+) -> None:
+    """Probe the students and teachers of a study that have not been probed yet.
+
+    Args:
+        study: Its name.
+        stage: Targets, protocol and seeds.
+        resources: What one probe takes.
+        storage: The results root.
+        display: Shows progress.
+        address: Of a Ray cluster; None starts one on this machine.
+    """
+    tasks = probe_tasks(storage, study, stage)
+    missing = missing_tasks(storage, tasks)
+    if missing:
+        with ray_session(address), display.bars() as bars:
+            bar = bars.add_task("linear probes", total=len(missing), note="")
+            one = resources.model_copy(update={"workers": 1})
+            check_resources(one)
+            run_probes(missing, storage, one, lambda done: bars.update(bar, completed=done))
+    display.say(f"{study}: {len(tasks)} of {len(tasks)} linear probes are done")
+
+
+def _train_teachers(
+    trials: Sequence[Trial], resources: Resources, storage: Storage, display: Display
+) -> None:
+    store = ResultsStore(storage, "teachers")
+    with display.bars() as bars:
+        tasks = {
+            trial.identity: bars.add_task(
+                f"teacher {trial.case}", total=trial.config.optimization.epochs, note=""
+            )
+            for trial in trials
+        }
+
+        def show(finished: int) -> None:
+            for identity, task in tasks.items():
+                row = store.find("trials", identity) or {}
+                if row.get("epochs_done"):
+                    note = f"epoch {row['epochs_done']}, {row['last_top1']:.1f} %"
+                    bars.update(task, completed=row["epochs_done"], note=note)
+
+        train_teachers(trials, storage, resources, show)
+    for trial in trials:
+        row = store.find("trials", trial.identity) or {}
+        display.say(f"teacher {trial.case}: {row['test_top1']:.2f} % on the test images")
+
+
+def _run_trials(spec: StudySpec, plan: Plan, storage: Storage, display: Display) -> None:
+    epochs = spec.run_config({}, f"study {spec.study}").optimization.epochs
+    with display.bars() as bars:
+        progress = TrialsProgress(display, bars, spec.study, plan.total, plan.done, epochs)
+        run_plan(plan, storage, spec.resources, [ProgressCallback(progress)])

@@ -1,0 +1,53 @@
+"""Ray Tune's events, passed on to the display."""
+
+from typing import Any
+
+from ray import tune
+
+from pckd.progress import TrialsProgress
+from pckd.study.plan import Outcome
+from pckd.study.trial import Trial, trial_from_json
+
+
+class ProgressCallback(tune.Callback):
+    """Tells the display what Tune's trials do."""
+
+    def __init__(self, progress: TrialsProgress) -> None:
+        self.progress = progress
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune writes its callbacks to disk, and a display cannot be."""
+        return {}
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ANN401
+        """A trial started, or goes on after its process died."""
+        started = _trial(trial)
+        if started.identity not in self.progress.running:
+            self.progress.start(started)
+
+    def on_trial_result(
+        self,
+        iteration: int,
+        trials: list[Any],
+        trial: Any,  # noqa: ANN401
+        result: dict[str, Any],
+        **info: Any,  # noqa: ANN401
+    ) -> None:
+        """A trial reported an epoch, or its outcome."""
+        if "status" not in result:
+            self.progress.epoch(_trial(trial), result["epoch"], result["top1"])
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ANN401
+        """A trial ended by itself or was stopped."""
+        result = trial.last_result or {}
+        status = result.get("status", "stopped")
+        outcome = Outcome(status, result.get("top1"), result.get("reason", ""))
+        self.progress.end(_trial(trial), outcome)
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ANN401
+        """A trial's process died more often than allowed."""
+        self.progress.end(_trial(trial), Outcome("failed", None, "its process died"))
+
+
+def _trial(trial: Any) -> Trial:  # noqa: ANN401
+    return trial_from_json(trial.config["trial"])

@@ -1,0 +1,58 @@
+"""The bridge from a plan to Ray Tune: Tune asks it for trials and tells it how they ended."""
+
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from pckd.storage import Storage
+from pckd.study.execution import mark_ended
+from pckd.study.plan import Outcome, Plan
+from pckd.study.trial import Trial, trial_to_json
+
+
+class PlanSearcher(Searcher):
+    """A Tune searcher that hands out the trials of a plan.
+
+    A trial's last report carries its outcome. One that ends without was stopped by Tune, or its
+    process died more often than allowed: its row is closed here.
+    """
+
+    def __init__(self, plan: Plan, storage: Storage) -> None:
+        super().__init__(metric="top1", mode="max")
+        self.plan = plan
+        self.storage = storage
+        self.running: dict[str, Trial] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune writes its searcher to disk, but a plan is made from the results store."""
+        return {}
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next trial, as the configuration of Tune's trial."""
+        trial = self.plan.next_trial()
+        if trial is None:
+            return str(Searcher.FINISHED)
+        self.running[trial_id] = trial
+        return {"trial": trial_to_json(trial)}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Tell the plan how a trial ended."""
+        trial = self.running.pop(trial_id)
+        last = result or {}
+        if error:
+            outcome = Outcome("failed", None, "its process died and could not be replaced")
+        elif "status" in last:
+            self.plan.tell(trial, Outcome(last["status"], last["top1"], last["reason"]))
+            return
+        else:
+            outcome = Outcome("stopped", last.get("top1"), "stopped early by the scheduler")
+        mark_ended(trial, self.storage, outcome.status, outcome.reason)
+        self.plan.tell(trial, outcome)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing to save, as for `__getstate__`."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing to restore."""

@@ -1,0 +1,106 @@
+"""One run outside any study: in this process, or over several workers under Ray Train."""
+
+import os
+from collections.abc import Callable
+
+import torch
+
+from pckd.distributed.session import check_resources, ray_session
+from pckd.distributed.tasks import train_spread
+from pckd.errors import RunError
+from pckd.progress import Display
+from pckd.storage import Storage
+from pckd.study.execution import run_trial
+from pckd.study.plan import Outcome
+from pckd.study.results import ResultsStore
+from pckd.study.rows import Placement
+from pckd.study.spec import Resources
+from pckd.study.teachers import teacher_trial, train_teacher
+from pckd.study.trial import Trial
+from pckd.training.config import RunConfig
+from pckd.training.group import check_even_batches
+from pckd.training.identity import run_identity
+from pckd.training.record import EpochRecord
+from pckd.training.run_data import prepare_data
+from pckd.training.teachers import TeacherCard, TeacherStore
+
+STUDY = "runs"
+"""The reserved study in which single runs land."""
+
+
+def distill_once(config: RunConfig, storage: Storage, workers: int, display: Display) -> Trial:
+    """Train one student, and its teacher first where it is missing.
+
+    Args:
+        config: The run.
+        storage: The results root; the student lands in its study `runs`.
+        workers: Processes; several train under Ray Train.
+        display: Shows progress.
+
+    Raises:
+        InputError: The workers cannot share the batches, or are more than the machine has CPUs.
+        RunError: A training failed; the reason is named.
+    """
+    trial = Trial(STUDY, "run", {}, config, run_identity(config))
+    images = len(prepare_data(config.data, config.protocol).train)
+    check_even_batches(images, config.optimization.batch_size, workers)
+    if config.loss.needs_teacher:
+        teacher_once(config.teacher_run(), storage, display)
+    if workers == 1:
+        outcome = run_trial(trial, storage, _placement(), _line(trial, display))
+    else:
+        outcome = _under_ray(trial, storage, workers, display)
+    if outcome.status != "completed":
+        raise RunError(f"run {trial.identity} {outcome.status}: {outcome.reason}")
+    return trial
+
+
+def teacher_once(config: RunConfig, storage: Storage, display: Display) -> TeacherCard:
+    """The teacher that a run trains; trained in this process if the store lacks it.
+
+    Args:
+        config: The teacher's own run.
+        storage: The results root.
+        display: Shows progress.
+
+    Raises:
+        RunError: The training failed; the reason is named.
+    """
+    trial = teacher_trial(config)
+    found = TeacherStore(storage).find(trial.identity)
+    return found or train_teacher(trial, storage, _placement(), _line(trial, display))
+
+
+def _under_ray(trial: Trial, storage: Storage, workers: int, display: Display) -> Outcome:
+    resources = Resources(workers=workers, gpus_per_worker=float(torch.cuda.is_available()))
+    store = ResultsStore(storage, trial.study)
+    shown = 0
+
+    def show(finished: int) -> None:
+        nonlocal shown
+        row = store.find("trials", trial.identity) or {}
+        if row.get("epochs_done", 0) > shown:
+            shown = row["epochs_done"]
+            _say(trial, display, shown, row["last_top1"])
+
+    with ray_session(None):
+        check_resources(resources)
+        return train_spread(trial, storage, resources, show)
+
+
+def _placement() -> Placement:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return Placement(device, os.cpu_count() or 1)
+
+
+def _line(trial: Trial, display: Display) -> Callable[[EpochRecord], None]:
+    def show(record: EpochRecord) -> None:
+        _say(trial, display, record.epoch, record.top1)
+
+    return show
+
+
+def _say(trial: Trial, display: Display, epoch: int, top1: float) -> None:
+    epochs = trial.config.optimization.epochs
+    display.say(f"{trial.config.student}: epoch {epoch} of {epochs}, top-1 {top1:.2f} %")
+

@@ -1,0 +1,75 @@
+"""One run over several workers: Ray Train starts them, DDP joins them."""
+
+import tempfile
+import uuid
+from typing import Any
+
+import ray.train
+from ray.train.torch import TorchConfig, TorchTrainer, get_device
+
+from pckd.storage import Storage
+from pckd.study.execution import outcome_of, run_trial
+from pckd.study.plan import Outcome
+from pckd.study.rows import Placement
+from pckd.study.spec import Resources
+from pckd.study.trial import Trial, trial_from_json, trial_to_json
+from pckd.training.group import DataParallelGroup
+
+RESTARTS = 2
+"""Times that a run whose worker or node died goes on from its checkpoint."""
+
+
+def train_on_workers(
+    trial: Trial,
+    storage: Storage,
+    resources: Resources,
+    callbacks: list[ray.train.UserCallback] | None = None,
+) -> Outcome:
+    """Train a trial under Ray Train; a worker that dies is replaced, from the last checkpoint.
+
+    Args:
+        trial: What to train.
+        storage: The results root; all workers must reach it.
+        resources: Workers, and what each takes.
+        callbacks: Of Ray Train.
+    """
+    each = {"CPU": float(resources.cpus_per_worker), "GPU": resources.gpus_per_worker}
+    trainer = TorchTrainer(
+        _worker,
+        train_loop_config={
+            "trial": trial_to_json(trial),
+            "root": storage.root,
+            "threads": resources.cpus_per_worker,
+        },
+        torch_config=TorchConfig(backend=None if resources.gpus_per_worker >= 1 else "gloo"),
+        scaling_config=ray.train.ScalingConfig(
+            num_workers=resources.workers,
+            use_gpu=resources.gpus_per_worker > 0,
+            resources_per_worker={kind: amount for kind, amount in each.items() if amount},
+        ),
+        run_config=ray.train.RunConfig(
+            # A name of its own: Ray continues the old run when a name is used again.
+            name=f"pckd-{trial.identity}-{uuid.uuid4().hex[:8]}",
+            storage_path=tempfile.mkdtemp(prefix="pckd-train-"),
+            failure_config=ray.train.FailureConfig(
+                max_failures=RESTARTS, controller_failure_limit=3
+            ),
+            worker_runtime_env={},
+            logging_config=ray.train.LoggingConfig(log_level="WARNING"),
+            callbacks=callbacks or [],
+        ),
+    )
+    trainer.fit()
+    return outcome_of(trial, storage)
+
+
+def _worker(config: dict[str, Any]) -> None:
+    """What each worker runs: its rank of the run."""
+    trial = trial_from_json(config["trial"])
+    placement = Placement(get_device(), config["threads"], DataParallelGroup())
+    run_trial(
+        trial,
+        Storage(config["root"]),
+        placement,
+        lambda record: ray.train.report({"epoch": record.epoch, "top1": record.top1}),
+    )

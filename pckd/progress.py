@@ -1,0 +1,103 @@
+"""What a person sees while a study runs: bars on a terminal, plain lines elsewhere."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from pckd.study.plan import Outcome
+from pckd.study.trial import Trial
+
+
+class Display:
+    """Progress of the stages of a study, one after the other."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self.console.print(escape(text), highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def bars(self) -> Iterator[Progress]:
+        """Bars for as long as the block runs; none where there is no terminal."""
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(compact=True),
+        )
+        disabled = not self.console.is_terminal
+        with Progress(*columns, console=self.console, disable=disabled, transient=True) as bars:
+            yield bars
+
+
+@dataclass(slots=True)
+class TrialsProgress:
+    """The trials of a study: done, running, failed, the best so far, and the time left."""
+
+    display: Display
+    bars: Progress
+    study: str
+    total: int
+    """Trials in all."""
+    done: int
+    """Trials done, in this run and before."""
+    epochs: int
+    """Of one trial."""
+    failed: int = 0
+    stopped: int = 0
+    best: tuple[float, str] | None = None
+    """Accuracy in percent and case."""
+    running: dict[str, TaskID] = field(default_factory=dict)
+    overall: TaskID = field(init=False)
+
+    def __post_init__(self) -> None:
+        todo = (self.total - self.done) * self.epochs
+        self.overall = self.bars.add_task(escape(self.study), total=todo, note=self.summary())
+
+    def start(self, trial: Trial) -> None:
+        """A trial started, or goes on."""
+        task = self.bars.add_task(f"  {escape(_short(trial.case))}", total=self.epochs, note="")
+        self.running[trial.identity] = task
+        self._show()
+
+    def epoch(self, trial: Trial, epoch: int, top1: float) -> None:
+        """A trial finished an epoch; `top1` in percent."""
+        task = self.running[trial.identity]
+        self.bars.update(task, completed=epoch, note=f"epoch {epoch}, {top1:.1f} %")
+        self.bars.advance(self.overall)
+
+    def end(self, trial: Trial, outcome: Outcome) -> None:
+        """A trial ended."""
+        self.bars.remove_task(self.running.pop(trial.identity))
+        self.done += 1
+        self.failed += outcome.status == "failed"
+        self.stopped += outcome.status == "stopped"
+        if outcome.value is not None and (self.best is None or outcome.value > self.best[0]):
+            self.best = outcome.value, trial.case
+        result = f"{outcome.value:.2f} %" if outcome.value is not None else outcome.reason
+        text = f"{self.done}/{self.total} {outcome.status} {trial.case}, seed {trial.config.seed}"
+        self.display.say(f"{text}: {result}")
+        self._show()
+
+    def summary(self) -> str:
+        """The state in one line."""
+        parts = [f"{self.done}/{self.total} trials", f"{len(self.running)} running"]
+        parts += [f"{self.stopped} stopped"] if self.stopped else []
+        parts += [f"{self.failed} failed"] if self.failed else []
+        parts += (
+            [f"best {self.best[0]:.2f} % ({escape(_short(self.best[1]))})"] if self.best else []
+        )
+        return ", ".join(parts)
+
+    def _show(self) -> None:
+        self.bars.update(self.overall, note=self.summary())
+
+
+def _short(case: str) -> str:
+    return case if len(case) <= 40 else case[:39] + "…"

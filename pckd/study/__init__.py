@@ -1,0 +1,1 @@
+"""Many runs: the study file, its plan of trials, the searcher, the results store."""

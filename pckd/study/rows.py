@@ -1,0 +1,133 @@
+"""From a trial's objects to rows of the result tables."""
+
+import json
+import platform
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from pydantic import BaseModel
+
+import pckd
+from pckd.study.results import Row
+from pckd.study.trial import Trial
+from pckd.training.config import RunConfig
+from pckd.training.evaluation import Accuracy
+from pckd.training.group import Group, LocalGroup
+from pckd.training.identity import code_version
+from pckd.training.record import EpochRecord
+from pckd.training.run_data import RunData
+from pckd.training.teachers import TeacherCard
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where one process of a trial computes."""
+
+    device: torch.device
+    threads: int
+    """CPU threads of this process."""
+    group: Group = field(default_factory=LocalGroup)
+
+
+def config_columns(config: RunConfig) -> Row:
+    """The leaves of a configuration as the columns `config.*`."""
+    return dict(_leaves(config, "config."))
+
+
+def trial_columns(trial: Trial, placement: Placement) -> dict[str, Any]:
+    """What is known of a trial before it starts."""
+    config = trial.config
+    return {
+        "study": trial.study,
+        "trial": trial.identity,
+        "case": trial.case,
+        "changes": json.dumps(trial.changes),
+        "seed": config.seed,
+        "epochs_planned": config.optimization.epochs,
+        "evaluated_on": evaluated_on(config),
+        "device": _device_name(placement.device),
+        "host": socket.gethostname(),
+        "workers": placement.group.size,
+        "threads": placement.threads,
+        "code_version": code_version(),
+        "pckd": pckd.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "config": config.model_dump_json(),
+        **config_columns(config),
+    }
+
+
+def data_columns(data: RunData, teacher: TeacherCard | None, notices: Sequence[str]) -> Row:
+    """What is known once data and teacher are open."""
+    return {
+        "data_fingerprint": data.fingerprint,
+        "train_images": len(data.train),
+        "num_classes": data.num_classes,
+        "teacher": None if teacher is None else teacher.hash,
+        "teacher_test_top1": None if teacher is None else teacher.test_top1,
+        "notices": "; ".join(notices) or None,
+    }
+
+
+def progress_columns(records: Sequence[EpochRecord]) -> Row:
+    """What the epochs done so far say of the trial."""
+    if not records:
+        return {"epochs_done": 0, "seconds": 0.0}
+    best = max(records, key=lambda record: record.top1)
+    return {
+        "epochs_done": records[-1].epoch,
+        "last_top1": records[-1].top1,
+        "last_top5": records[-1].top5,
+        "best_top1": best.top1,
+        "best_epoch": best.epoch,
+        "seconds": sum(record.seconds for record in records),
+    }
+
+
+def test_columns(accuracy: Accuracy) -> Row:
+    """The one measurement on the test images."""
+    return {"test_top1": accuracy.top1, "test_top5": accuracy.top5}
+
+
+def epoch_row(trial: Trial, record: EpochRecord) -> Row:
+    """One epoch."""
+    return {
+        "study": trial.study,
+        "trial": trial.identity,
+        "epoch": record.epoch,
+        "evaluated_on": evaluated_on(trial.config),
+        "top1": record.top1,
+        "top5": record.top5,
+        **{f"loss_{name}": value for name, value in record.losses.items()},
+        "learning_rate": record.learning_rate,
+        "threshold": record.threshold,
+        "easy_share": record.easy_share,
+        "easy_weight": record.easy_weight,
+        "hard_weight": record.hard_weight,
+        "seconds": record.seconds,
+        "images_per_second": record.images_per_second,
+    }
+
+
+def evaluated_on(config: RunConfig) -> str:
+    """The images that are evaluated after each epoch: holdout or test."""
+    return "holdout" if config.protocol == "holdout" else "test"
+
+
+def _leaves(settings: BaseModel, prefix: str) -> list[tuple[str, Any]]:
+    leaves: list[tuple[str, Any]] = []
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            leaves += _leaves(value, f"{prefix}{name}.")
+        elif value is not None and not isinstance(value, Mapping):
+            leaves.append((prefix + name, list(value) if isinstance(value, tuple) else value))
+    return leaves
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

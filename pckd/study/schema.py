@@ -1,0 +1,171 @@
+"""The three result tables: every column with its type and meaning, versioned.
+
+`python -m pckd.study.schema` prints them as the page docs/results.md.
+"""
+
+import types
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import pyarrow as pa
+from pydantic import BaseModel
+
+from pckd.method import TERMS
+from pckd.training.config import RunConfig
+
+VERSION = 1
+"""Of all three tables; goes up when a column changes its meaning or goes away."""
+
+TIME = pa.timestamp("us", tz="UTC")
+TEXT, INTEGER, REAL = pa.string(), pa.int64(), pa.float64()
+
+Column = tuple[str, pa.DataType, str]
+
+TRIAL_COLUMNS: list[Column] = [
+    ("study", TEXT, "name of the study"),
+    ("trial", TEXT, "identity: hash of configuration, seed, data fingerprint and code version"),
+    ("case", TEXT, "name of the case, or the changed keys and values"),
+    ("changes", TEXT, "JSON: the keys of the configuration that the plan sets, with their values"),
+    ("seed", INTEGER, "of the student's weights and of the stream of views"),
+    ("status", TEXT, "running (also when interrupted), completed, stopped or failed"),
+    ("reason", TEXT, "why the trial was stopped or failed"),
+    ("notices", TEXT, "what its user should know, such as a term that does not apply"),
+    ("epochs_planned", INTEGER, "full budget"),
+    ("epochs_done", INTEGER, "budget spent"),
+    ("evaluated_on", TEXT, "images behind last and best: holdout, or test (protocol paper)"),
+    ("last_top1", REAL, "percent, after the last epoch done"),
+    ("last_top5", REAL, "percent, after the last epoch done"),
+    ("best_top1", REAL, "percent, the best of all epochs done"),
+    ("best_epoch", INTEGER, "the first epoch that reached it"),
+    ("test_top1", REAL, "percent, of the trained student on the test images, measured once"),
+    ("test_top5", REAL, "percent, likewise"),
+    ("teacher", TEXT, "content hash of the teacher, 64 hexadecimal digits"),
+    ("teacher_test_top1", REAL, "percent"),
+    ("data_fingerprint", TEXT, "of pixels, labels and class names"),
+    ("train_images", INTEGER, "after limits and held-out split"),
+    ("num_classes", INTEGER, "classes that the labels count"),
+    ("started", TIME, "when the trial first ran"),
+    ("updated", TIME, "when this row was written"),
+    ("seconds", REAL, "of all epochs, without interruptions"),
+    ("device", TEXT, "cpu or the name of the GPU"),
+    ("host", TEXT, "name of the machine"),
+    ("workers", INTEGER, "processes that trained together"),
+    ("threads", INTEGER, "CPU threads of each"),
+    ("code_version", TEXT, "hash of the code that decides numbers"),
+    ("pckd", TEXT, "version"),
+    ("torch", TEXT, "version"),
+    ("python", TEXT, "version"),
+    ("config", TEXT, "JSON: the whole RunConfig, from which the trial can be repeated"),
+]
+
+EPOCH_COLUMNS: list[Column] = [
+    ("study", TEXT, "name of the study"),
+    ("trial", TEXT, "identity of the trial"),
+    ("epoch", INTEGER, "from 1"),
+    ("evaluated_on", TEXT, "images behind top1 and top5: holdout, or test (protocol paper)"),
+    ("top1", REAL, "percent"),
+    ("top5", REAL, "percent"),
+    ("loss_total", REAL, "Eq. 8, mean over the steps of the epoch"),
+    *((f"loss_{term}", REAL, f"{term} before its weight; null where it is off") for term in TERMS),
+    ("learning_rate", REAL, "of SGD"),
+    ("threshold", REAL, "t of Eq. 7"),
+    ("easy_share", REAL, "percent of samples up to the threshold"),
+    ("easy_weight", REAL, "mean weight of easy samples; null if there were none"),
+    ("hard_weight", REAL, "mean weight of hard samples; null if there were none"),
+    ("seconds", REAL, "of training and evaluation"),
+    ("images_per_second", REAL, "training images, before their rotated copies"),
+]
+
+PROBE_COLUMNS: list[Column] = [
+    ("study", TEXT, "name of the study"),
+    ("trial", TEXT, "identity of the run that trained the network"),
+    ("role", TEXT, "student or teacher"),
+    ("model", TEXT, "architecture of the network"),
+    ("case", TEXT, "of the student's trial"),
+    ("student_seed", INTEGER, "seed of the student's trial; null for a teacher"),
+    ("data", TEXT, "name of the target data set"),
+    ("classes", TEXT, "JSON: the target's classes, null if all"),
+    ("data_fingerprint", TEXT, "of the target"),
+    ("protocol", TEXT, "name of the protocol and its version"),
+    ("seed", INTEGER, "of the probe"),
+    ("top1", REAL, "percent, on the target's test images"),
+    ("train_images", INTEGER, "of the target"),
+    ("test_images", INTEGER, "of the target"),
+    ("weight_decay", REAL, "of the linear classifier, as used"),
+    ("seconds", REAL, "features and classifier"),
+    ("updated", TIME, "when this row was written"),
+]
+
+
+def _leaves(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, Any, str]]:
+    for name, entry in model.model_fields.items():
+        kind = _without_none(entry.annotation)
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _leaves(kind, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", kind, entry.description or ""
+
+
+def _without_none(annotation: Any) -> Any:  # noqa: ANN401
+    if get_origin(annotation) in (Union, types.UnionType):
+        return next(kind for kind in get_args(annotation) if kind is not type(None))
+    return annotation
+
+
+def _arrow_type(kind: Any) -> pa.DataType:  # noqa: ANN401
+    if get_origin(kind) is Annotated:
+        return _arrow_type(get_args(kind)[0])
+    if get_origin(kind) is tuple:
+        return pa.list_(_arrow_type(get_args(kind)[0]))
+    if get_origin(kind) is Literal:
+        return TEXT
+    return {bool: pa.bool_(), int: INTEGER, float: REAL, str: TEXT}[kind]
+
+
+CONFIG_COLUMNS: list[Column] = [
+    (name, _arrow_type(kind), description)
+    for name, kind, description in _leaves(RunConfig, "config.")
+]
+"""One column for each leaf of `RunConfig`."""
+
+
+def _schema(table: str, columns: list[Column]) -> pa.Schema:
+    entries = [pa.field(name, kind, metadata={"about": about}) for name, kind, about in columns]
+    return pa.schema(entries, metadata={"pckd.table": table, "pckd.version": str(VERSION)})
+
+
+SCHEMAS: dict[str, pa.Schema] = {
+    "trials": _schema("trials", TRIAL_COLUMNS + CONFIG_COLUMNS),
+    "epochs": _schema("epochs", EPOCH_COLUMNS),
+    "probes": _schema("probes", PROBE_COLUMNS),
+}
+
+ABOUT = {
+    "trials": "One row a trial.",
+    "epochs": "One row a trial and epoch.",
+    "probes": "One row a network, target data set, protocol and seed.",
+}
+
+
+def describe() -> str:
+    """The page docs/results.md."""
+    lines = [
+        "# Results",
+        "",
+        "Every number lands in Parquet, below `ROOT/STUDY/{trials,epochs,probes}/*.parquet`. Read",
+        "them with pandas, polars or DuckDB; this package is not needed. Files carry the table's",
+        f"name and the schema's version ({VERSION}) in their metadata. This page is made from",
+        "`pckd/study/schema.py` by `python -m pckd.study.schema`.",
+    ]
+    for table, schema in SCHEMAS.items():
+        lines += ["", f"## {table}", "", ABOUT[table], "", "| column | type | meaning |"]
+        lines += ["| --- | --- | --- |"]
+        lines += [
+            f"| `{entry.name}` | {entry.type} | {entry.metadata[b'about'].decode()} |"
+            for entry in schema
+        ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(describe(), end="")

@@ -1,0 +1,53 @@
+"""A trial: one run of a study, with its identity."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pckd.study.spec import StudySpec
+from pckd.training.config import RunConfig
+from pckd.training.identity import run_identity
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One RunConfig with one seed, to be trained once."""
+
+    study: str
+    case: str
+    """Name of the case, or the changed keys and values."""
+    changes: dict[str, Any] = field(hash=False)
+    """The keys of the run that the plan sets."""
+    config: RunConfig
+    identity: str
+
+
+def make_trial(spec: StudySpec, case: str, changes: dict[str, Any], seed: int) -> Trial:
+    """The trial of a study's run with some keys changed, under one seed.
+
+    Raises:
+        InputError: The changed run is not valid, or its data set cannot be opened.
+    """
+    source = f"study {spec.study}, {case or 'run'}"
+    config = spec.run_config({**changes, "seed": seed}, source)
+    return Trial(spec.study, case, changes, config, run_identity(config))
+
+
+def trial_to_json(trial: Trial) -> str:
+    """The trial as text, for other processes."""
+    return json.dumps({**asdict(trial), "config": trial.config.model_dump(mode="json")})
+
+
+def trial_from_json(text: str) -> Trial:
+    """The trial that `trial_to_json` wrote."""
+    values = json.loads(text)
+    return Trial(**{**values, "config": RunConfig.model_validate(values["config"])})
+
+
+def describe_changes(changes: dict[str, Any]) -> str:
+    """The changes as a case's name: `loss.kd=0.5, preview.growth_rate=1.01`."""
+    return ", ".join(f"{key}={_short(value)}" for key, value in changes.items())
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

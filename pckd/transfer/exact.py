@@ -1,0 +1,112 @@
+"""Protocol `exact`: multinomial logistic regression by L-BFGS to convergence.
+
+The optimum is unique, so there is no learning rate, schedule or initial weight to choose: the seed
+draws the held-out tenth on which the weight decay is chosen, and nothing else.
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from pckd.data.selection import stratified_split
+from pckd.data.streams import Purpose, random_stream
+from pckd.errors import InputError, RunError
+from pckd.transfer.features import LabelledFeatures
+from pckd.transfer.frozen import FrozenTarget
+from pckd.transfer.head import LinearHead
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
+
+WEIGHT_DECAYS = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+"""Of the weights of standardised features; the strongest of equally good ones is taken."""
+HELD_OUT = 0.1
+"""Share of each class's training images on which the weight decay is chosen."""
+TOLERANCE = 1e-5
+"""A fit has converged when no derivative of its objective is larger than this."""
+ITERATIONS = (1_000, 4_000, 15_000)
+"""Of L-BFGS; a fit that has not converged goes on with the next number."""
+
+
+def fit_exact(target: FrozenTarget, seed: int) -> LinearHead:
+    """Choose the weight decay on a stratified held-out tenth, then fit all training images.
+
+    Raises:
+        InputError: A class has too few training images to hold one out.
+        RunError: A fit does not converge.
+    """
+    kept, held = _split(target, seed)
+    heads = fit_path(kept, WEIGHT_DECAYS)
+    chosen = max(heads, key=lambda head: head.top1(held))
+    return next(fit_path(target.train, (chosen.weight_decay,)))
+
+
+def fit_path(train: LabelledFeatures, weight_decays: Sequence[float]) -> Iterator[LinearHead]:
+    """Fit standardised features with one weight decay after the other.
+
+    Each fit starts at the one before: from the strongest to the weakest decay that is quick, and
+    it changes no result, since each optimum is unique. The heads take features as they are.
+
+    Args:
+        train: Every class among them.
+        weight_decays: lambda in: mean cross entropy + lambda / 2 * squared norm of the weights.
+            The biases are not decayed; of two classes, the difference of the two rows is, as
+            scikit-learn does.
+
+    Raises:
+        RunError: A fit does not converge.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler()
+    features, labels = scaler.fit_transform(train.features.double().numpy()), train.labels.numpy()
+    model = LogisticRegression(tol=TOLERANCE, warm_start=True)
+    for weight_decay in weight_decays:
+        model.set_params(C=1 / (weight_decay * len(labels)))
+        _fit_to_convergence(model, features, labels, weight_decay)
+        weight, bias = _by_class(model.coef_), _by_class(model.intercept_)
+        weight = weight / scaler.scale_
+        yield LinearHead(
+            torch.from_numpy(weight), torch.from_numpy(bias - weight @ scaler.mean_), weight_decay
+        )
+
+
+def _split(target: FrozenTarget, seed: int) -> tuple[LabelledFeatures, LabelledFeatures]:
+    stream = random_stream(seed, Purpose.HOLD_OUT)
+    kept, held = (
+        target.train.at(torch.from_numpy(positions))
+        for positions in stratified_split(target.train.labels.numpy(), HELD_OUT, stream)
+    )
+    if len(held.labels.unique()) < target.num_classes:
+        raise InputError(
+            "protocol exact holds out a tenth of the target's training images, so each class needs "
+            "5 or more: raise images_per_class, or take another protocol"
+        )
+    return kept, held
+
+
+def _fit_to_convergence(
+    model: "LogisticRegression", features: np.ndarray, labels: np.ndarray, weight_decay: float
+) -> None:
+    from sklearn.exceptions import ConvergenceWarning
+
+    for iterations in ITERATIONS:
+        model.set_params(max_iter=iterations)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", ConvergenceWarning)
+            model.fit(features, labels)
+        if not any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
+            return
+    raise RunError(
+        f"the probe's logistic regression with weight decay {weight_decay:g} did not converge in "
+        f"{sum(ITERATIONS)} iterations: this network's features do not suit protocol exact"
+    )
+
+
+def _by_class(values: np.ndarray) -> np.ndarray:
+    """One row a class; of two classes scikit-learn keeps the second's scores only."""
+    return values if len(values) > 1 else np.concatenate([-values, values]) / 2

@@ -1,0 +1,63 @@
+"""One linear probe: a frozen network, a target data set, a protocol, a seed."""
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from pckd.training.config import DataConfig
+from pckd.training.network_file import TrainedNetwork
+from pckd.transfer.frozen import frozen_target
+from pckd.transfer.protocols import find_protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What one probe found."""
+
+    top1: float
+    """Percent of the target's test images."""
+    train_images: int
+    test_images: int
+    weight_decay: float
+    """Of the linear classifier, as used."""
+    seconds: float
+    """Of features and classifier; features that are still in memory count as when computed."""
+    data_fingerprint: str
+    """Of the target, as selected and resized."""
+
+
+def probe(
+    network: TrainedNetwork,
+    target: DataConfig,
+    protocol: str,
+    seed: int,
+    device: torch.device,
+) -> ProbeResult:
+    """Fit a linear classifier to the frozen features of the target's training images, and test it.
+
+    The test images are looked at once, by the classifier that the protocol ends with.
+
+    Args:
+        network: Neither its weights nor its BatchNorm statistics move.
+        target: Its classes may be ones that the network never saw.
+        protocol: One of `pckd.transfer.protocols.PROTOCOLS`.
+        seed: Of the classifier; what it decides is the protocol's affair.
+        device: Where features are computed.
+
+    Raises:
+        InputError: The protocol is not known, the target cannot be opened or does not suit it.
+        RunError: The fit did not converge, or diverged.
+    """
+    fit = find_protocol(protocol).fit
+    frozen = frozen_target(network, target, device)
+    started = time.perf_counter()
+    head = fit(frozen, seed)
+    return ProbeResult(
+        top1=head.top1(frozen.test),
+        train_images=len(frozen.train),
+        test_images=len(frozen.test),
+        weight_decay=head.weight_decay,
+        seconds=frozen.seconds + time.perf_counter() - started,
+        data_fingerprint=frozen.data_fingerprint,
+    )

@@ -1,0 +1,134 @@
+"""Whole studies under real Ray: tables, failures, repetition, dead processes, nested workers."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from ray import tune
+from rich.console import Console
+
+from pckd.distributed import driver
+from pckd.distributed.driver import make_plan, run_study
+from pckd.distributed.trials import run_plan
+from pckd.progress import Display
+from pckd.storage import Storage
+from pckd.study.results import ResultsStore
+from pckd.study.spec import StudySpec
+
+pytestmark = pytest.mark.usefixtures("cluster")
+MakeStudy = Callable[..., StudySpec]
+
+PLAIN = {
+    f"loss.{term}": 0 for term in ("kd", "center_contrast", "feature_alignment", "center_alignment")
+}
+
+
+@pytest.fixture(name="storage")
+def _storage(tmp_path: Path) -> Storage:
+    return Storage(tmp_path / "results")
+
+
+@pytest.fixture(name="display")
+def _display() -> Display:
+    return Display(Console(quiet=True))
+
+
+def _table(storage: Storage, table: str) -> pd.DataFrame:
+    """A table of the study, read with plain pandas."""
+    return pd.read_parquet(Path(storage.base) / "tiny" / table)
+
+
+def test_a_study_fills_its_tables_and_runs_only_what_is_missing(
+    make_study: MakeStudy, storage: Storage, display: Display, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = {"PCKD": {}, "plain": PLAIN, "diverging": {"optimization.learning_rate": 1e12}}
+    probe = {"data": [{"name": "digits", "classes": [5, 6]}]}
+    spec = make_study(cases=cases, probe=probe)
+    run_study(spec, storage, display)
+
+    trials = _table(storage, "trials").set_index("case")
+    assert trials["status"].to_dict() == {
+        "PCKD": "completed",
+        "plain": "completed",
+        "diverging": "failed",
+    }
+    assert "in epoch 1, step" in trials.loc["diverging", "reason"]
+    assert trials.loc["PCKD", "test_top1"] == trials.loc["PCKD", "last_top1"]
+    assert len(trials.loc["PCKD", "teacher"]) == 64
+    assert pd.isna(trials.loc["plain", "teacher"])
+    epochs = _table(storage, "epochs")
+    assert epochs.groupby("trial").size().to_dict() == {
+        trials.loc["PCKD", "trial"]: 2,
+        trials.loc["plain", "trial"]: 2,
+    }
+    probes = _table(storage, "probes")
+    assert sorted(probes["role"]) == ["student", "student", "teacher"]
+    assert probes["top1"].between(40, 100).all()
+
+    monkeypatch.setattr(driver, "run_plan", lambda *_: pytest.fail("something ran again"))
+    run_study(spec, storage, display)
+    with pytest.raises(pytest.fail.Exception, match="something ran again"):
+        run_study(spec, storage, display, retry_failed=True)
+
+
+def test_a_search_selects_on_held_out_images(
+    make_study: MakeStudy, storage: Storage, display: Display
+) -> None:
+    parameters = {"loss.kd": {"low": 0.1, "high": 10.0, "log": True}}
+    search = {"trials": 3, "parameters": parameters, "first": [{"loss.kd": 1.0}]}
+    base = make_study().model_dump()["run"]
+    run = base | {"protocol": "holdout", "data": {**base["data"], "holdout_fraction": 0.25}}
+    run |= {"optimization": {"epochs": 1, "batch_size": 24}}
+    run_study(make_study(run=run, search=search, seeds=[0, 1]), storage, display)
+    trials = _table(storage, "trials")
+    assert (trials["status"] == "completed").all()
+    assert len(trials) == 6
+    assert trials.groupby("changes").size().tolist() == [2, 2, 2]
+    assert set(trials["evaluated_on"]) == {"holdout"}
+    assert trials["test_top1"].notna().all()
+    assert (trials["config.loss.kd"] == 1.0).sum() == 2
+
+
+class _Killer(tune.Callback):  # type: ignore[misc]
+    """Kills the process of the first trial that reports an epoch, once."""
+
+    def __init__(self) -> None:
+        self.killed: list[int] = []
+
+    def on_trial_result(self, *_: Any, result: dict[str, Any], **__: Any) -> None:  # noqa: ANN401
+        if not self.killed:
+            self.killed.append(result["pid"])
+            os.kill(result["pid"], signal.SIGKILL)
+
+
+def test_a_trial_whose_process_dies_goes_on_from_its_checkpoint(
+    make_study: MakeStudy, storage: Storage, tmp_path: Path
+) -> None:
+    base = make_study().model_dump()["run"]
+    run = base | {"optimization": {"epochs": 4, "batch_size": 32}}
+    spec = make_study(run=run, cases={"plain": PLAIN})
+    killer = _Killer()
+    run_plan(make_plan(spec, storage, retry_failed=False), storage, spec.resources, [killer])
+    assert len(killer.killed) == 1
+    undisturbed = Storage(tmp_path / "undisturbed")
+    run_plan(make_plan(spec, undisturbed, retry_failed=False), undisturbed, spec.resources, [])
+
+    assert _table(storage, "trials")["status"].tolist() == ["completed"]
+    columns = ["epoch", "loss_total", "top1", "easy_share"]
+    pd.testing.assert_frame_equal(
+        _table(storage, "epochs")[columns], _table(undisturbed, "epochs")[columns], check_exact=True
+    )
+
+
+def test_a_trial_of_two_workers_trains_in_a_nested_run(
+    make_study: MakeStudy, storage: Storage, display: Display
+) -> None:
+    spec = make_study(cases={"plain": PLAIN}, resources={"workers": 2})
+    run_study(spec, storage, display)
+    trials = ResultsStore(storage, "tiny").read("trials")
+    assert trials["status"].tolist() == ["completed"]
+    assert trials["workers"].tolist() == [2]

@@ -1,0 +1,58 @@
+"""Ray Train: two workers with half the batch each compute what one computes with the whole."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+from pckd.distributed.workers import train_on_workers
+from pckd.storage import Storage
+from pckd.study.execution import network_path, run_trial
+from pckd.study.plan import fixed_trials
+from pckd.study.results import ResultsStore
+from pckd.study.rows import Placement
+from pckd.study.spec import Resources, StudySpec
+from pckd.study.teachers import missing_teachers, train_teacher
+from pckd.training.network_file import TrainedNetwork
+
+CPU = Placement(torch.device("cpu"), 1)
+
+
+def _epochs(storage: Storage) -> pd.DataFrame:
+    return ResultsStore(storage, "tiny").read("epochs")
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize("form", ["paper", "release"])
+def test_two_workers_compute_what_one_does(
+    form: str, make_study: Callable[..., StudySpec], tmp_path: Path
+) -> None:
+    changes: dict[str, Any] = {"loss.contrast_form": form, "loss.center_contrast": 0.01}
+    spec = make_study(cases={"both": changes})
+    one, two = Storage(tmp_path / "one"), Storage(tmp_path / "two")
+    for storage in (one, two):
+        for teacher in missing_teachers(spec, storage):
+            train_teacher(teacher, storage, CPU)
+    (trial,) = fixed_trials(spec)
+
+    assert run_trial(trial, one, CPU).status == "completed"
+    outcome = train_on_workers(trial, two, Resources(workers=2))
+    assert outcome.status == "completed", outcome.reason
+
+    alone, shared = _epochs(one), _epochs(two)
+    numbers = [name for name in alone.columns if name.startswith("loss_")]
+    assert len(alone) == len(shared) == 2
+    pd.testing.assert_frame_equal(alone[numbers], shared[numbers], rtol=1e-5)
+    for column in ("easy_share", "easy_weight", "hard_weight", "top1", "top5"):
+        pd.testing.assert_series_equal(alone[column], shared[column], rtol=1e-5)
+    trials = ResultsStore(two, "tiny").read("trials")
+    assert trials["workers"].tolist() == [2]
+    students = [
+        TrainedNetwork.from_bytes(storage.read(network_path(trial)), "student").state
+        for storage in (one, two)
+    ]
+    for name, value in students[0].items():
+        torch.testing.assert_close(students[1][name], value, rtol=1e-3, atol=1e-5)
