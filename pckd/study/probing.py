@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
 import pandas as pd
@@ -50,14 +51,14 @@ class ProbeTask:
     def identity(self) -> str:
         """12 hexadecimal digits, the name of the row's file.
 
-        From the network (a student's path ends with the identity of its trial, a teacher's with
+        From the network (a student's file is named by the identity of its trial, a teacher's by
         the hash of its weights), the target, the protocol with its version, and the seed.
 
         Raises:
             InputError: The protocol is not known.
         """
         content = {
-            "network": self.network_path,
+            "network": PurePosixPath(self.network_path).stem,
             "target": target_content(self.target),
             "protocol": find_protocol(self.protocol).label,
             "seed": self.seed,

@@ -45,8 +45,9 @@ def trial_from_json(text: str) -> Trial:
 
 
 def describe_changes(changes: dict[str, Any]) -> str:
-    """The changes as a case's name: `loss.kd=0.5, preview.growth_rate=1.01`."""
-    return ", ".join(f"{key}={_short(value)}" for key, value in changes.items())
+    """The changes as a case's name: `kd=0.5, growth_rate=1.01`, each key by its last part."""
+    parts = (f"{key.rpartition('.')[2]}={_short(value)}" for key, value in changes.items())
+    return ", ".join(parts)
 
 
 def _short(value: object) -> str:

@@ -28,7 +28,8 @@ def encode(network: Network, views: Tensor) -> Encoded:
         network: Student or teacher.
         views: [B, K, 3, H, W].
     """
-    outputs = network(views.flatten(0, 1))
+    images = views.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+    outputs = network(images)
     layer = network.classifier_layer
     shape = views.shape[:2]
     return Encoded(

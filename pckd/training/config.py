@@ -142,7 +142,10 @@ class PreviewConfig(Settings):
         "preview", description="the paper's, or what it compares with"
     )
     growth_rate: float = Field(
-        1.005, ge=1, le=2, description="threshold = growth_rate ** epoch [R]; 1.015 for ResNet20 is [I]"
+        1.005,
+        ge=1,
+        le=2,
+        description="threshold = growth_rate ** epoch [R]; 1.015 for ResNet20 is [I]",
     )
     applies_to: tuple[Literal["cross_entropy", "kd", "center_contrast"], ...] = Field(
         ("kd", "center_contrast"), description="the terms that are weighted; Table VII: the first"
