@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from torch import Tensor
+from torch.nn import functional as F
 
 from pckd.transfer.features import LabelledFeatures
 
@@ -20,5 +21,12 @@ class LinearHead:
 
     def top1(self, images: LabelledFeatures) -> float:
         """The share of images, in percent, whose highest score is that of the right class."""
-        scores = images.features.double() @ self.weight.T + self.bias
-        return 100 * (scores.argmax(1) == images.labels).double().mean().item()
+        hits = self._scores(images).argmax(1) == images.labels
+        return 100 * hits.double().mean().item()
+
+    def cross_entropy(self, images: LabelledFeatures) -> float:
+        """The mean over the images, in nats."""
+        return F.cross_entropy(self._scores(images), images.labels).item()
+
+    def _scores(self, images: LabelledFeatures) -> Tensor:
+        return images.features.double() @ self.weight.T + self.bias

@@ -1,0 +1,239 @@
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from pckd.errors import InputError
+from pckd.settings import validate
+from pckd.storage import Storage
+from pckd.study.execution import run_trial
+from pckd.study.plan import fixed_trials
+from pckd.study.probing import ProbeTask, missing_tasks, probe_tasks, run_probe
+from pckd.study.results import ResultsStore
+from pckd.study.rows import Placement
+from pckd.study.spec import StudySpec
+from pckd.study.teachers import missing_teachers, train_teacher
+from pckd.study.trial import Trial
+from pckd.training.config import DataConfig
+from pckd.training.network_file import TrainedNetwork
+from pckd.training.teachers import FOLDER as TEACHERS
+from pckd.training.teachers import TeacherCard
+from pckd.transfer.probe import probe
+from pckd.transfer.protocols import PROTOCOLS, ProbeStage
+
+CPU = torch.device("cpu")
+NEW_DIGITS = DataConfig(name="digits", classes=(6, 7, 8, 9), images_per_class=40)
+STAGE = ProbeStage(data=(NEW_DIGITS, DataConfig(name="digits")), seeds=(0, 1))
+OFF = {"loss.center_contrast": 0, "loss.feature_alignment": 0, "loss.center_alignment": 0}
+ONE_EPOCH = {"epochs": 1, "batch_size": 32}
+SPEC = {
+    "study": "small",
+    "run": {
+        "data": {"name": "digits", "classes": [0, 1, 2, 3, 4, 5], "images_per_class": 40},
+        "student": "resnet8",
+        "teacher": {"model": "resnet8", "optimization": ONE_EPOCH},
+        "optimization": ONE_EPOCH,
+        "views": {"crop_padding": 1, "flip": False},
+    },
+    "cases": {"KD": OFF, "plain": {**OFF, "loss.kd": 0}},
+    "seeds": [0, 1],
+}
+
+
+@dataclass
+class Finished:
+    """A study of four trained students and the teacher of two of them."""
+
+    storage: Storage
+    teacher: TeacherCard
+    trials: list[Trial]
+
+    @property
+    def store(self) -> ResultsStore:
+        return ResultsStore(self.storage, "small")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
+    folder = tmp_path_factory.mktemp("probing")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PCKD_CACHE", str(folder / "cache"))
+        storage, placement = Storage(folder / "results"), Placement(CPU, 1)
+        spec = validate(StudySpec, SPEC, "here")
+        cards = [
+            train_teacher(trial, storage, placement) for trial in missing_teachers(spec, storage)
+        ]
+        trials = fixed_trials(spec)
+        for trial in trials:
+            assert run_trial(trial, storage, placement).status == "completed"
+        yield Finished(storage, cards[0], trials)
+
+
+@pytest.fixture
+def tasks(study: Finished) -> list[ProbeTask]:
+    return probe_tasks(study.storage, "small", STAGE)
+
+
+def test_each_student_and_each_teacher_is_probed_once_a_target_and_seed(
+    study: Finished, tasks: list[ProbeTask]
+) -> None:
+    networks = {
+        (task.trial, task.role, task.case, task.student_seed, task.network_path) for task in tasks
+    }
+    assert networks == {
+        *(
+            (
+                trial.identity,
+                "student",
+                trial.case,
+                trial.config.seed,
+                f"small/networks/{trial.identity}.pt",
+            )
+            for trial in study.trials
+        ),
+        (study.teacher.recipe, "teacher", "", None, f"{TEACHERS}/{study.teacher.hash}.pt"),
+    }
+    assert len(tasks) == 5 * 2 * 2
+    assert len({task.identity for task in tasks}) == len(tasks)
+    assert all(study.storage.exists(task.network_path) for task in tasks)
+    assert {task.model for task in tasks} == {"resnet8"}
+    assert probe_tasks(study.storage, "small", STAGE) == tasks
+
+
+def test_probes_of_one_network_stand_together(tasks: list[ProbeTask]) -> None:
+    paths = [task.network_path for task in tasks]
+    assert paths == sorted(paths, key=paths.index)
+    assert [task.target for task in tasks[:4]] == [STAGE.data[0]] * 2 + [STAGE.data[1]] * 2
+
+
+def test_a_target_named_twice_is_probed_once(study: Finished, tasks: list[ProbeTask]) -> None:
+    twice = STAGE.model_copy(update={"data": STAGE.data * 2})
+    assert probe_tasks(study.storage, "small", twice) == tasks
+
+
+@pytest.mark.parametrize("status", ["running", "stopped", "failed"])
+def test_only_completed_trials_are_probed_by_their_newest_row(
+    study: Finished, tasks: list[ProbeTask], status: str
+) -> None:
+    trial = study.trials[0].identity
+    row = study.store.find("trials", trial)
+    assert row is not None
+    newer = {**row, "status": status, "updated": row["updated"] + pd.Timedelta(seconds=1)}
+    path = study.storage.full_path("small/trials/newer.parquet")
+    try:
+        study.store.write("trials", "newer", [newer])
+        fewer = probe_tasks(study.storage, "small", STAGE)
+        study.store.write(
+            "trials", "newer", [newer | {"updated": row["updated"].replace(year=2000)}]
+        )
+        as_before = probe_tasks(study.storage, "small", STAGE)
+    finally:
+        Path(path).unlink()
+    assert fewer == [task for task in tasks if task.trial != trial]
+    assert {task.identity for task in as_before} == {task.identity for task in tasks}
+
+
+def test_a_study_that_has_trained_nothing_has_no_probes(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    ResultsStore(storage, "fresh").write_document("study.json", {})
+    assert probe_tasks(storage, "fresh", STAGE) == []
+    with pytest.raises(InputError, match="no study 'small'; it holds: fresh"):
+        probe_tasks(storage, "small", STAGE)
+
+
+@pytest.fixture(scope="module")
+def probed(study: Finished) -> list[ProbeTask]:
+    """All probes of the new digits, run; one of them stands for those that were interrupted."""
+    stage = STAGE.model_copy(update={"data": (NEW_DIGITS,)})
+    tasks = probe_tasks(study.storage, "small", stage)
+    for task in tasks[:1]:
+        run_probe(task, study.storage, CPU, threads=1)
+    assert missing_tasks(study.storage, tasks) == tasks[1:]
+    for task in tasks[1:]:
+        run_probe(task, study.storage, CPU, threads=1)
+    return tasks
+
+
+def test_nothing_is_missing_after_a_run(study: Finished, probed: list[ProbeTask]) -> None:
+    assert missing_tasks(study.storage, probed) == []
+    crd = [replace(task, protocol="crd") for task in probed]
+    assert missing_tasks(study.storage, crd) == crd
+    file = Path(study.storage.full_path(f"small/probes/{probed[0].identity}.parquet"))
+    whole = file.read_bytes()
+    try:
+        file.write_bytes(whole[:100])
+        assert missing_tasks(study.storage, probed) == [probed[0]]
+    finally:
+        file.write_bytes(whole)
+
+
+def test_rows_can_be_read_with_plain_pandas(study: Finished, probed: list[ProbeTask]) -> None:
+    rows = pd.read_parquet(study.storage.full_path("small/probes"))
+    assert len(rows) == len(probed) == 10
+    assert set(rows["protocol"]) == {"exact v1"}
+    assert set(rows["data"]) == {"digits"}
+    assert set(rows["classes"]) == {"[6, 7, 8, 9]"}
+    assert rows["top1"].between(60, 100).all()  # chance is 25: no network has seen these digits
+    assert rows.groupby("role").size().to_dict() == {"student": 8, "teacher": 2}
+    assert rows.loc[rows["role"] == "teacher", "student_seed"].isna().all()
+    teacher, student = (rows[rows["role"] == role].iloc[0] for role in ("teacher", "student"))
+    assert teacher["trial"] == study.teacher.recipe
+    trials = pd.read_parquet(study.storage.full_path("small/trials")).set_index("trial")
+    assert trials.loc[student["trial"], "case"] == student["case"]
+    assert trials.loc[student["trial"], "seed"] == student["student_seed"]
+
+
+def test_a_row_is_what_the_probe_alone_finds(study: Finished, probed: list[ProbeTask]) -> None:
+    task = probed[-1]
+    network = TrainedNetwork.from_bytes(study.storage.read(task.network_path), "here")
+    alone = probe(network, task.target, task.protocol, task.seed, CPU)
+    row = study.store.find("probes", task.identity)
+    assert row is not None
+    for column in ("top1", "train_images", "test_images", "weight_decay", "data_fingerprint"):
+        assert row[column] == getattr(alone, column)
+
+
+def test_an_identity_follows_all_that_decides_the_number(
+    tasks: list[ProbeTask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = tasks[0]
+    assert re.fullmatch("[0-9a-f]{12}", task.identity)
+    others = [
+        replace(task, target=NEW_DIGITS.model_copy(update={"classes": (6, 7, 9, 8)})),
+        replace(task, target=NEW_DIGITS.model_copy(update={"images_per_class": 9})),
+        replace(task, protocol="crd"),
+        replace(task, seed=7),
+        replace(task, network_path=tasks[-1].network_path),
+    ]
+    identities = {task.identity, *(other.identity for other in others)}
+    monkeypatch.setitem(PROTOCOLS, "exact", replace(PROTOCOLS["exact"], version=2))
+    assert len({*identities, task.identity}) == len(others) + 2
+
+
+def test_an_identity_does_not_follow_what_decides_nothing(tasks: list[ProbeTask]) -> None:
+    moved = NEW_DIGITS.model_copy(update={"root": "elsewhere", "holdout_seed": 3})
+    assert replace(tasks[0], target=moved).identity == tasks[0].identity
+
+
+def test_an_unknown_protocol_has_no_identity(tasks: list[ProbeTask]) -> None:
+    with pytest.raises(InputError, match="protocol 'exakt' is not known; did you mean exact"):
+        _ = replace(tasks[0], protocol="exakt").identity
+
+
+def test_networks_that_are_gone_are_named(study: Finished, tasks: list[ProbeTask]) -> None:
+    gone = replace(tasks[0], network_path="small/networks/gone.pt")
+    with pytest.raises(InputError, match=r"no longer holds small/networks/gone\.pt, the student"):
+        run_probe(gone, study.storage, CPU, threads=1)
+    assert missing_tasks(study.storage, [gone]) == [gone]
+    card = Path(study.storage.full_path(f"{TEACHERS}/{study.teacher.hash}.json"))
+    content = card.read_bytes()
+    try:
+        card.unlink()
+        with pytest.raises(InputError, match=f"the teacher {study.teacher.hash} of study small"):
+            probe_tasks(study.storage, "small", STAGE)
+    finally:
+        card.write_bytes(content)

@@ -1,0 +1,68 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from pckd.data import ImageSet, normalise
+from pckd.models import create_model
+from pckd.training.network_file import TrainedNetwork
+from pckd.transfer.features import LabelledFeatures, extract_features
+
+MEAN, STD = (0.3, 0.4, 0.5), (0.2, 0.3, 0.4)
+
+
+@pytest.fixture
+def images() -> ImageSet:
+    """More images than one forward pass takes."""
+    generator = torch.Generator().manual_seed(1)
+    pixels = torch.randint(256, (700, 3, 8, 8), dtype=torch.uint8, generator=generator)
+    return ImageSet(pixels, torch.arange(700) % 4)
+
+
+def test_features_are_those_of_a_direct_forward_pass_in_order(
+    make_network: Callable[..., TrainedNetwork], images: ImageSet
+) -> None:
+    network = make_network().network(torch.device("cpu"))
+    features = extract_features(network, images, MEAN, STD)
+    with torch.no_grad():
+        direct = network(normalise(images.images, MEAN, STD)).features
+    assert features.shape == (700, network.feature_width)
+    assert features.dtype == torch.float32
+    assert not features.requires_grad
+    torch.testing.assert_close(features, direct)
+    assert torch.equal(features, extract_features(network, images, MEAN, STD))
+
+
+@pytest.mark.parametrize("model", ["resnet8", "mobilenetv2", "vgg8"])
+def test_neither_weights_nor_batchnorm_statistics_move_even_in_training_mode(
+    model: str, images: ImageSet
+) -> None:
+    network = create_model(model, num_classes=4)
+    network.train()
+    next(m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)).eval()
+    modes = [module.training for module in network.modules()]
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    assert any("running_mean" in name for name in before)
+    extract_features(network, ImageSet(images.images[:20], images.labels[:20]), MEAN, STD)
+    after = network.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert [module.training for module in network.modules()] == modes
+    assert all(parameter.grad is None for parameter in network.parameters())
+    assert all(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_the_mode_is_restored_after_an_error(images: ImageSet) -> None:
+    network = create_model("resnet8", num_classes=4).train()
+    wrong = ImageSet(images.images[:, :2], images.labels)
+    with pytest.raises(RuntimeError):
+        extract_features(network, wrong, MEAN, STD)
+    assert all(module.training for module in network.modules())
+
+
+def test_rows_are_taken_in_the_order_asked_for() -> None:
+    rows = LabelledFeatures(torch.arange(6.0).view(3, 2), torch.tensor([5, 6, 7]))
+    taken = rows.at(torch.tensor([2, 0]))
+    assert len(taken) == 2
+    assert taken.labels.tolist() == [7, 5]
+    assert taken.features.tolist() == [[4, 5], [0, 1]]

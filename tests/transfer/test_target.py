@@ -1,0 +1,81 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+
+from pckd.data import ImageSet, open_data
+from pckd.errors import InputError
+from pckd.training.config import DataConfig
+from pckd.training.network_file import TrainedNetwork
+from pckd.transfer import frozen
+from pckd.transfer.features import extract_features
+from pckd.transfer.frozen import frozen_target
+from pckd.transfer.target import open_target, target_content
+
+CPU = torch.device("cpu")
+NEW_DIGITS = DataConfig(name="digits", classes=(6, 7, 8, 9))
+
+
+def test_classes_and_images_are_selected_as_in_a_run() -> None:
+    few = NEW_DIGITS.model_copy(update={"images_per_class": 5})
+    data = open_target(few, 8)
+    assert data.class_names == ("6", "7", "8", "9")
+    assert torch.bincount(data.train.labels).tolist() == [5, 5, 5, 5]
+    assert len(data.test) == len(open_target(NEW_DIGITS, 8).test)
+
+
+def test_images_are_resized_to_the_networks_own_size(
+    make_network: Callable[..., TrainedNetwork],
+) -> None:
+    network = make_network(size=16)
+    seen = frozen_target(network, DataConfig(name="digits"), CPU)
+    data = open_data("digits", image_size=16)
+    assert data.train.images.shape[-2:] == (16, 16)
+    first = ImageSet(data.train.images[:500], data.train.labels[:500])
+    expected = extract_features(network.network(CPU), first, network.mean, network.std)
+    assert torch.equal(seen.train.features[:500], expected)
+    assert torch.equal(seen.train.labels, data.train.labels)
+    assert seen.data_fingerprint == data.fingerprint
+    assert seen.num_classes == 10
+
+
+def test_features_are_computed_once_for_equal_networks(
+    make_network: Callable[..., TrainedNetwork], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def counted(*arguments: object) -> torch.Tensor:
+        calls.append(arguments)
+        return extract_features(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(frozen, "extract_features", counted)
+    first = frozen_target(make_network(seed=11), NEW_DIGITS, CPU)
+    again = frozen_target(make_network(seed=11), NEW_DIGITS, CPU)
+    assert again is first
+    assert len(calls) == 2  # training and test images
+    other_input = replace(make_network(seed=11), mean=[0.1, 0.1, 0.1])
+    for network in (make_network(seed=12), other_input):
+        other = frozen_target(network, NEW_DIGITS, CPU)
+        assert not torch.equal(other.train.features, first.train.features)
+
+
+def test_a_network_of_oblong_images_is_refused(
+    make_network: Callable[..., TrainedNetwork],
+) -> None:
+    oblong = replace(make_network(), image_size=[8, 16])
+    with pytest.raises(InputError, match=r"resnet8 .* 8x16 images"):
+        frozen_target(oblong, NEW_DIGITS, CPU)
+
+
+def test_a_target_of_one_class_is_refused() -> None:
+    with pytest.raises(InputError, match="digits has one class"):
+        open_target(DataConfig(name="digits", classes=(3,)), 8)
+
+
+def test_a_root_tells_targets_apart_only_where_the_name_does_not() -> None:
+    here, there = (DataConfig(name="stl10", root=root, download=True) for root in "ab")
+    assert target_content(here) == target_content(there)
+    here, there = (DataConfig(name="folder", root=root) for root in "ab")
+    assert target_content(here) != target_content(there)
+    assert target_content(NEW_DIGITS) != target_content(DataConfig(name="digits"))
