@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from pckd.study.plan import Outcome
+from pckd.study.outcome import Outcome
 from pckd.study.trial import Trial
 
 

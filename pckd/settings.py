@@ -41,7 +41,8 @@ def validate(kind: type[AnySettings], values: object, source: str) -> AnySetting
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        problems = error.errors()
+        # A misspelt key is the cause of the one that then is missing: it is named first.
+        problems = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise InputError(f"{source}: {_sentence(kind, problems[0])}{more}") from None
 
@@ -53,26 +54,30 @@ def read_yaml(path: Path) -> dict[str, Any]:
         InputError: There is no such file, it is not YAML, or it holds something else.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         place = getattr(error, "problem_mark", None)
         line = f" (line {place.line + 1})" if place is not None else ""
-        raise InputError(f"{path}: is not YAML{line}") from None
+        reason = getattr(error, "problem", None) or str(error)
+        raise InputError(f"{path}: is not YAML{line}: {reason}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no mapping of keys to values")
     return content
 
 
-def with_changes(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def with_changes(
+    values: Mapping[str, Any], changes: Mapping[str, Any], above: str = ""
+) -> dict[str, Any]:
     """A copy of nested values with some of them replaced, by dotted key.
 
     Args:
         values: Nested mappings, as read from YAML; left as they are.
         changes: For example {"loss.kd": 0.5}; mappings on the way are made where missing.
+        above: The dotted key of `values` itself, for the error.
 
     Raises:
         InputError: A key leads through something that is not a mapping.
@@ -83,10 +88,10 @@ def with_changes(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
         if not rest:
             result[first] = value
             continue
-        inner = result.get(first) or {}
+        inner = {} if result.get(first) is None else result[first]
         if not isinstance(inner, Mapping):
-            raise InputError(f"{key}: {first} is {inner!r}, which has no keys below it")
-        result[first] = with_changes(inner, {rest: value})
+            raise InputError(f"{above}{key}: {above}{first} is {inner!r}, with no keys below it")
+        result[first] = with_changes(inner, {rest: value}, f"{above}{first}.")
     return result
 
 
@@ -103,7 +108,7 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
             raise InputError(f"--set {assignment}: write KEY=VALUE, for example loss.kd=0.5")
         try:
             changes[key] = yaml.safe_load(value)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError):
             raise InputError(f"--set {assignment}: the value is not YAML") from None
     return changes
 
@@ -112,6 +117,19 @@ def near_misses(word: str, allowed: list[str]) -> str:
     """'; did you mean a, b?' for the words nearest to a misspelt one, '' if none is near."""
     near = difflib.get_close_matches(word, allowed, n=3, cutoff=0.6)
     return f"; did you mean {', '.join(near)}?" if near else ""
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML whose mappings name each key once: the standard asks for it, the library does not."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """As the library does, after a look at the keys."""
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for place, key in enumerate(keys):
+            if key in keys[:place]:
+                mark = node.value[place][0].start_mark
+                raise yaml.MarkedYAMLError(problem=f"{key} stands twice", problem_mark=mark)
+        return super().construct_mapping(node, deep)
 
 
 def _sentence(kind: type[BaseModel], problem: ErrorDetails) -> str:
@@ -123,6 +141,8 @@ def _sentence(kind: type[BaseModel], problem: ErrorDetails) -> str:
         return f"{key} is not a known key{listed}{near_misses(path[-1], allowed)}"
     if problem["type"] == "missing":
         return f"{key} is missing"
+    if problem["type"] in ("model_type", "dict_type"):
+        return f"{key} is {problem['input']!r}: it holds keys and values".lstrip()
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] in ("value_error", "assertion_error"):
         return f"{key}: {message}" if key else message

@@ -30,8 +30,13 @@ class Storage:
             self.filesystem, self.base = fs.FileSystem.from_uri(self.root)
         except (OSError, ValueError) as error:
             raise InputError(f"results root {root!s} cannot be opened: {error}") from error
-        if self.filesystem.get_file_info(self.base).type == fs.FileType.File:
-            raise InputError(f"results root {root!s} is a file; give a folder or a filesystem URI")
+        above = [self.base, *map(str, PurePosixPath(self.base).parents)] if self.is_local else []
+        for path in above:
+            if self.filesystem.get_file_info(path).type == fs.FileType.File:
+                place = "is a file" if path == self.base else f"lies below {path}, a file"
+                raise InputError(
+                    f"results root {root!s} {place}; give a folder or a filesystem URI"
+                )
 
     def __repr__(self) -> str:
         return f"Storage({self.root!r})"
@@ -71,6 +76,18 @@ class Storage:
         """Delete a file; one that is not there is no error."""
         if self.exists(path):
             self.filesystem.delete_file(self.full_path(path))
+
+    def move(self, folder: str, new: str) -> None:
+        """Give a folder another name: at once on a local disk, file by file elsewhere."""
+        if self.is_local:
+            self.filesystem.move(self.full_path(folder), self.full_path(new))
+            return
+        selector = fs.FileSelector(self.full_path(folder), recursive=True)
+        for info in self.filesystem.get_file_info(selector):
+            if info.type == fs.FileType.File:
+                target = self.full_path(new) + info.path.removeprefix(self.full_path(folder))
+                self.filesystem.copy_file(info.path, target)
+        self.filesystem.delete_dir(self.full_path(folder))
 
     def names(self, folder: str, suffix: str = "") -> list[str]:
         """The sorted names of the files directly in a folder; [] where there is no folder."""

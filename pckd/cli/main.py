@@ -1,13 +1,28 @@
 """The application: all commands, and errors as one sentence."""
 
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from pckd.cli import models, probe, report, results, run, study, teacher
 from pckd.errors import InputError, RunError
 
+
+class Commands(TyperGroup):
+    """The commands; Ctrl-C ends them with a sentence."""
+
+    def invoke(self, context: Any) -> Any:  # noqa: ANN401
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            raise RunError("interrupted; run the same command again to go on") from None
+
+
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -31,8 +46,6 @@ def main() -> None:
         _end(str(error), 2)
     except RunError as error:
         _end(str(error), 1)
-    except KeyboardInterrupt:
-        _end("interrupted; run the same command again to go on", 1)
 
 
 def _end(message: str, code: int) -> None:

@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-
 WRAPPED = ("case", "changes", "reason", "notices")
 """Columns of long text, which may take several lines."""
 

@@ -9,6 +9,7 @@ from pckd.cli.options import Json, Results
 from pckd.cli.output import print_frame
 from pckd.errors import InputError
 from pckd.storage import Storage
+from pckd.study.compaction import compact
 from pckd.study.results import open_study
 
 app = typer.Typer(no_args_is_help=True)
@@ -42,3 +43,10 @@ def export(
     else:
         frame.to_parquet(to, index=False)
     print(f"{len(frame)} rows: {to}")
+
+
+@app.command("compact")
+def compact_study(study: str, results: Results = "results") -> None:
+    """Merge the small files of what has ended, so that large studies are read at once."""
+    merged = compact(open_study(Storage(results), study))
+    print(", ".join(f"{table}: {count} files merged" for table, count in merged.items()))

@@ -10,7 +10,9 @@ from pckd.errors import RunError
 from pckd.progress import Display
 from pckd.settings import parse_assignments
 from pckd.storage import Storage
-from pckd.study.plan import DONE
+from pckd.study.alone import repeat_trial
+from pckd.study.dry_run import dry_run
+from pckd.study.outcome import DONE
 from pckd.study.results import ResultsStore, open_study
 from pckd.study.spec import find_study_file, read_study
 
@@ -24,13 +26,19 @@ def run(
     results: Results = "results",
     address: Address = None,
     retry_failed: Annotated[bool, typer.Option(help="Run failed trials again.")] = False,
+    only_show: Annotated[bool, typer.Option("--dry-run", help="Say what would run.")] = False,
+    fresh: Annotated[bool, typer.Option(help="Set earlier results aside and start over.")] = False,
 ) -> None:
     """Run a study, or what is missing of it."""
     spec = read_study(find_study_file(file), parse_assignments(assignments or []))
+    if only_show:
+        for line in dry_run(spec, Storage(results), retry_failed=retry_failed):
+            print(line)
+        return
     from pckd.distributed.driver import run_study
 
     storage = Storage(results)
-    run_study(spec, storage, Display(), address=address, retry_failed=retry_failed)
+    run_study(spec, storage, Display(), address=address, retry_failed=retry_failed, fresh=fresh)
     rows = ResultsStore(storage, spec.study).read("trials")
     failed = rows.loc[rows["status"] == "failed"]
     print(f"{spec.study}: {rows['status'].isin(DONE).sum()} trials done, results in {storage.root}")
@@ -53,6 +61,29 @@ def status(
     ]
     columns = ["trial", "status", "epochs", "seed", "last_top1", "test_top1", "case", "reason"]
     print_frame(trials[columns], as_json=as_json)
+
+
+@app.command()
+def trial(
+    study: str,
+    identity: Annotated[str, typer.Argument(metavar="ID", help="Of the trial, or its beginning.")],
+    results: Results = "results",
+) -> None:
+    """Repeat one trial alone and set its numbers beside the study's."""
+    display = Display()
+    before, now = repeat_trial(
+        study,
+        identity,
+        Storage(results),
+        lambda record: display.say(f"epoch {record.epoch}: top-1 {record.top1:.2f} %"),
+    )
+    for name, outcome in (("study", before), ("alone", now)):
+        value = "no accuracy" if outcome.value is None else f"last top-1 {outcome.value:.4f} %"
+        print(f"{name}: {outcome.status}, {value}")
+    epochs = min(len(before.history), len(now.history))
+    if before.history[:epochs] != now.history[:epochs]:
+        raise RunError(f"the accuracies of the first {epochs} epochs differ")
+    print(f"the accuracies of all {epochs} epochs agree")
 
 
 @app.command("list")

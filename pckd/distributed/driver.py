@@ -1,33 +1,31 @@
 """A whole study: its teachers, its trials, its probes, on one Ray cluster."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from ray import tune
+
+from pckd.distributed.events import EventsCallback
 from pckd.distributed.progress import ProgressCallback
 from pckd.distributed.session import check_resources, ray_session
 from pckd.distributed.tasks import run_probes, train_teachers
-from pckd.distributed.trials import run_plan
+from pckd.distributed.trials import run_plan, stopping
 from pckd.progress import Display, TrialsProgress
 from pckd.storage import Storage
-from pckd.study.plan import FixedPlan, Plan, fixed_trials
-from pckd.study.probing import missing_tasks, probe_tasks
+from pckd.study.plan import Plan
+from pckd.study.planning import (
+    changes_since,
+    make_plan,
+    optuna_journal,
+    set_aside,
+    write_spec,
+)
+from pckd.study.probing import check_targets, missing_tasks, probe_tasks
 from pckd.study.results import ResultsStore
-from pckd.study.search import SearchPlan
 from pckd.study.spec import Resources, StudySpec
 from pckd.study.teachers import missing_teachers
 from pckd.study.trial import Trial
 from pckd.transfer.protocols import ProbeStage
-
-
-def make_plan(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Plan:
-    """The plan of a study, knowing what is already done.
-
-    Raises:
-        InputError: Some trial is not valid, or its data set cannot be opened.
-    """
-    rows = ResultsStore(storage, spec.study).read("trials")
-    if spec.search:
-        return SearchPlan(spec, rows, retry_failed=retry_failed)
-    return FixedPlan(fixed_trials(spec), rows, retry_failed=retry_failed)
 
 
 def run_study(
@@ -37,6 +35,7 @@ def run_study(
     *,
     address: str | None = None,
     retry_failed: bool = False,
+    fresh: bool = False,
 ) -> None:
     """Run what is missing of a study; Ray starts only if something is.
 
@@ -46,16 +45,23 @@ def run_study(
         display: Shows progress.
         address: Of a Ray cluster; None starts one on this machine.
         retry_failed: Whether trials that failed run again.
+        fresh: Whether to set earlier results aside and start over.
 
     Raises:
         InputError: The study cannot run as it is written.
-        RunError: A teacher could not be trained.
+        RunError: A teacher could not be trained, or the study was interrupted.
     """
-    plan = make_plan(spec, storage, retry_failed=retry_failed)
     teachers = missing_teachers(spec, storage)
-    ResultsStore(storage, spec.study).write_document(
-        "study.json", {"version": 1, "spec": spec.model_dump(mode="json")}
-    )
+    if spec.probe is not None:
+        check_targets(spec.probe)
+    make_plan(spec, storage, retry_failed=retry_failed)
+    if fresh:
+        set_aside(spec.study, storage, display.say)
+    for change in changes_since(spec, storage):
+        display.say(f"{spec.study}: the study file changed: {change}")
+    journal = optuna_journal(spec, storage)
+    plan = make_plan(spec, storage, retry_failed=retry_failed, journal=journal)
+    write_spec(spec, storage)
     display.say(f"{spec.study}: {plan.done} of {plan.total} trials are done")
     if plan.done < plan.total:
         with ray_session(address):
@@ -122,7 +128,12 @@ def _train_teachers(
 
 
 def _run_trials(spec: StudySpec, plan: Plan, storage: Storage, display: Display) -> None:
-    epochs = spec.run_config({}, f"study {spec.study}").optimization.epochs
+    epochs = spec.base_run(f"study {spec.study}").optimization.epochs
+    stop = spec.search.stop if spec.search else None
+    scheduler = stopping(stop, epochs) if stop else None
     with display.bars() as bars:
         progress = TrialsProgress(display, bars, spec.study, plan.total, plan.done, epochs)
-        run_plan(plan, storage, spec.resources, [ProgressCallback(progress)])
+        callbacks: list[tune.Callback] = [ProgressCallback(progress, storage)]
+        if storage.is_local:
+            callbacks.append(EventsCallback(Path(storage.full_path(spec.study)) / "tensorboard"))
+        run_plan(plan, storage, spec.resources, callbacks, scheduler, spec.keep)

@@ -5,15 +5,17 @@ from typing import Any
 from ray import tune
 
 from pckd.progress import TrialsProgress
-from pckd.study.plan import Outcome
+from pckd.storage import Storage
+from pckd.study.outcome import Outcome, read_outcome
 from pckd.study.trial import Trial, trial_from_json
 
 
 class ProgressCallback(tune.Callback):
     """Tells the display what Tune's trials do."""
 
-    def __init__(self, progress: TrialsProgress) -> None:
+    def __init__(self, progress: TrialsProgress, storage: Storage) -> None:
         self.progress = progress
+        self.storage = storage
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune writes its callbacks to disk, and a display cannot be."""
@@ -39,10 +41,9 @@ class ProgressCallback(tune.Callback):
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ANN401
         """A trial ended by itself or was stopped."""
-        result = trial.last_result or {}
-        status = result.get("status", "stopped")
-        outcome = Outcome(status, result.get("top1"), result.get("reason", ""))
-        self.progress.end(_trial(trial), outcome)
+        ended = _trial(trial)
+        if (trial.last_result or {}).get("status") != "interrupted":
+            self.progress.end(ended, read_outcome(ended, self.storage))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ANN401
         """A trial's process died more often than allowed."""

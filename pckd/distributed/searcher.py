@@ -6,15 +6,17 @@ from ray.tune.search import Searcher
 
 from pckd.storage import Storage
 from pckd.study.execution import mark_ended
-from pckd.study.plan import Outcome, Plan
+from pckd.study.outcome import read_outcome
+from pckd.study.plan import Plan
 from pckd.study.trial import Trial, trial_to_json
 
 
 class PlanSearcher(Searcher):
     """A Tune searcher that hands out the trials of a plan.
 
-    A trial's last report carries its outcome. One that ends without was stopped by Tune, or its
-    process died more often than allowed: its row is closed here.
+    A trial's last report carries its status. One that ends without was stopped by Tune, or its
+    process died more often than allowed: its row is closed here. The plan is told what the rows
+    say, never what Tune says.
     """
 
     def __init__(self, plan: Plan, storage: Storage) -> None:
@@ -22,6 +24,8 @@ class PlanSearcher(Searcher):
         self.plan = plan
         self.storage = storage
         self.running: dict[str, Trial] = {}
+        self.interruption: str | None = None
+        """Why the study cannot go on, such as a full disk; None as long as it can."""
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune writes its searcher to disk, but a plan is made from the results store."""
@@ -29,7 +33,7 @@ class PlanSearcher(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial, as the configuration of Tune's trial."""
-        trial = self.plan.next_trial()
+        trial = None if self.interruption else self.plan.next_trial()
         if trial is None:
             return str(Searcher.FINISHED)
         self.running[trial_id] = trial
@@ -40,16 +44,16 @@ class PlanSearcher(Searcher):
     ) -> None:
         """Tell the plan how a trial ended."""
         trial = self.running.pop(trial_id)
-        last = result or {}
-        if error:
-            outcome = Outcome("failed", None, "its process died and could not be replaced")
-        elif "status" in last:
-            self.plan.tell(trial, Outcome(last["status"], last["top1"], last["reason"]))
+        status = (result or {}).get("status")
+        if status == "interrupted":
+            self.interruption = (result or {})["reason"]
             return
-        else:
-            outcome = Outcome("stopped", last.get("top1"), "stopped early by the scheduler")
-        mark_ended(trial, self.storage, outcome.status, outcome.reason)
-        self.plan.tell(trial, outcome)
+        if error:
+            reason = "its process died and could not be replaced"
+            mark_ended(trial, self.storage, "failed", reason)
+        elif status is None:
+            mark_ended(trial, self.storage, "stopped", "hopeless beside the other trials")
+        self.plan.tell(trial, read_outcome(trial, self.storage))
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save, as for `__getstate__`."""

@@ -21,11 +21,13 @@ QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_TRAIN_METRICS_ENABLED": "0",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_AUTO_CALLBACK_SYNCER": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-"""Ray's own output off: pckd shows progress itself and keeps every number in Parquet."""
+"""Ray's own output off: pckd shows progress itself and keeps every number in Parquet. A trial's
+last report has no metric, only its status, which Tune would refuse by default."""
 
 
 @contextmanager

@@ -10,8 +10,9 @@ from pckd.distributed.tasks import train_spread
 from pckd.errors import RunError
 from pckd.progress import Display
 from pckd.storage import Storage
+from pckd.study.alone import STUDY
 from pckd.study.execution import run_trial
-from pckd.study.plan import Outcome
+from pckd.study.outcome import read_outcome
 from pckd.study.results import ResultsStore
 from pckd.study.rows import Placement
 from pckd.study.spec import Resources
@@ -23,9 +24,6 @@ from pckd.training.identity import run_identity
 from pckd.training.record import EpochRecord
 from pckd.training.run_data import prepare_data
 from pckd.training.teachers import TeacherCard, TeacherStore
-
-STUDY = "runs"
-"""The reserved study in which single runs land."""
 
 
 def distill_once(config: RunConfig, storage: Storage, workers: int, display: Display) -> Trial:
@@ -47,9 +45,10 @@ def distill_once(config: RunConfig, storage: Storage, workers: int, display: Dis
     if config.loss.needs_teacher:
         teacher_once(config.teacher_run(), storage, display)
     if workers == 1:
-        outcome = run_trial(trial, storage, _placement(), _line(trial, display))
+        run_trial(trial, storage, _placement(), _line(trial, display))
     else:
-        outcome = _under_ray(trial, storage, workers, display)
+        _under_ray(trial, storage, workers, display)
+    outcome = read_outcome(trial, storage)
     if outcome.status != "completed":
         raise RunError(f"run {trial.identity} {outcome.status}: {outcome.reason}")
     return trial
@@ -71,7 +70,7 @@ def teacher_once(config: RunConfig, storage: Storage, display: Display) -> Teach
     return found or train_teacher(trial, storage, _placement(), _line(trial, display))
 
 
-def _under_ray(trial: Trial, storage: Storage, workers: int, display: Display) -> Outcome:
+def _under_ray(trial: Trial, storage: Storage, workers: int, display: Display) -> None:
     resources = Resources(workers=workers, gpus_per_worker=float(torch.cuda.is_available()))
     store = ResultsStore(storage, trial.study)
     shown = 0
@@ -85,7 +84,7 @@ def _under_ray(trial: Trial, storage: Storage, workers: int, display: Display) -
 
     with ray_session(None):
         check_resources(resources)
-        return train_spread(trial, storage, resources, show)
+        train_spread(trial, storage, resources, show)
 
 
 def _placement() -> Placement:
@@ -103,4 +102,3 @@ def _line(trial: Trial, display: Display) -> Callable[[EpochRecord], None]:
 def _say(trial: Trial, display: Display, epoch: int, top1: float) -> None:
     epochs = trial.config.optimization.epochs
     display.say(f"{trial.config.student}: epoch {epoch} of {epochs}, top-1 {top1:.2f} %")
-

@@ -7,8 +7,6 @@ import torch
 
 from pckd.distributed.workers import train_on_workers
 from pckd.storage import Storage
-from pckd.study.execution import outcome_of
-from pckd.study.plan import Outcome
 from pckd.study.probing import ProbeTask, run_probe
 from pckd.study.rows import Placement
 from pckd.study.spec import Resources
@@ -50,7 +48,7 @@ def train_teachers(
 
 def train_spread(
     trial: Trial, storage: Storage, resources: Resources, on_wait: Callable[[int], None]
-) -> Outcome:
+) -> None:
     """Train one trial over several workers while this process watches.
 
     Args:
@@ -60,7 +58,6 @@ def train_spread(
         on_wait: Called about once a second.
     """
     _collect([_spread_task.remote(trial_to_json(trial), storage.root, resources)], on_wait)
-    return outcome_of(trial, storage)
 
 
 def run_probes(

@@ -5,26 +5,35 @@ from collections.abc import Sequence
 from typing import Any
 
 from ray import tune
-from ray.train import UserCallback
 from ray.tune.integration.ray_train import TuneReportCallback
+from ray.tune.schedulers import ASHAScheduler, MedianStoppingRule, TrialScheduler
 
 from pckd.distributed.searcher import PlanSearcher
 from pckd.distributed.session import TRIAL_SLOT, trials_at_once
 from pckd.distributed.tasks import this_device
 from pckd.distributed.workers import train_on_workers
+from pckd.errors import RunError
 from pckd.storage import Storage
-from pckd.study.execution import run_trial
-from pckd.study.plan import Outcome, Plan
+from pckd.study.execution import Keep, run_trial
+from pckd.study.outcome import read_outcome
+from pckd.study.plan import Plan
 from pckd.study.rows import Placement
+from pckd.study.search_config import StopConfig
 from pckd.study.spec import Resources
 from pckd.study.trial import trial_from_json
+from pckd.training.record import EpochRecord
 
 RESTARTS = 2
 """Times that a trial whose process died goes on from its checkpoint."""
 
 
 def run_plan(
-    plan: Plan, storage: Storage, resources: Resources, callbacks: Sequence[tune.Callback]
+    plan: Plan,
+    storage: Storage,
+    resources: Resources,
+    callbacks: Sequence[tune.Callback],
+    scheduler: TrialScheduler | None = None,
+    keep: Keep = "last",
 ) -> None:
     """Train the trials of a plan, side by side as the cluster allows.
 
@@ -36,8 +45,14 @@ def run_plan(
         storage: The results root; all nodes must reach it.
         resources: What one trial takes.
         callbacks: Of Tune, for progress.
+        scheduler: Of Tune, for early stopping.
+        keep: The student of each trial that is kept.
+
+    Raises:
+        RunError: The study was interrupted: by a disk that is full, or by Ctrl-C.
     """
-    settings = {"root": storage.root, "resources": resources.model_dump()}
+    searcher = PlanSearcher(plan, storage)
+    settings = {"root": storage.root, "resources": resources.model_dump(), "keep": keep}
     if resources.workers == 1:
         bundle = {"CPU": float(resources.cpus_per_worker), "GPU": resources.gpus_per_worker}
         trainable = tune.with_parameters(_train_here, settings=settings)
@@ -48,7 +63,8 @@ def run_plan(
     tuner = tune.Tuner(
         placed,
         tune_config=tune.TuneConfig(
-            search_alg=PlanSearcher(plan, storage),
+            search_alg=searcher,
+            scheduler=scheduler,
             num_samples=-1,
             max_concurrent_trials=trials_at_once(resources),
             reuse_actors=resources.workers == 1,
@@ -63,32 +79,50 @@ def run_plan(
         ),
     )
     tuner.fit()
+    if searcher.interruption:
+        raise RunError(f"{searcher.interruption}; run the same command again to go on")
+    if searcher.running:
+        raise KeyboardInterrupt
+
+
+def stopping(config: StopConfig, epochs: int) -> TrialScheduler:
+    """Ray Tune's scheduler that stops hopeless trials.
+
+    Args:
+        config: Which one, and its options.
+        epochs: Full budget of a trial.
+    """
+    common = {"time_attr": "epoch", "metric": "top1", "mode": "max"}
+    if config.scheduler == "median":
+        return MedianStoppingRule(grace_period=config.grace_epochs, **common)
+    return ASHAScheduler(
+        max_t=epochs,
+        grace_period=min(config.grace_epochs, epochs),
+        reduction_factor=config.reduction_factor,
+        # A trial that reached its last epoch ends by itself, after the test.
+        stop_last_trials=False,
+        **common,
+    )
 
 
 def _train_here(config: dict[str, Any], settings: dict[str, Any]) -> None:
-    """A trial of one worker."""
-    resources = Resources(**settings["resources"])
-    placement = Placement(this_device(), resources.cpus_per_worker)
-    outcome = run_trial(
-        trial_from_json(config["trial"]),
-        Storage(settings["root"]),
-        placement,
-        lambda record: tune.report({"epoch": record.epoch, "top1": record.top1}),
-    )
-    _report(outcome)
+    """A trial of one worker, in this process."""
+    trial, storage = trial_from_json(config["trial"]), Storage(settings["root"])
+    placement = Placement(this_device(), Resources(**settings["resources"]).cpus_per_worker)
+    try:
+        status = run_trial(trial, storage, placement, _report_epoch, settings["keep"])
+        tune.report({"status": status})
+    except OSError as error:
+        tune.report({"status": "interrupted", "reason": str(error)})
+
+
+def _report_epoch(record: EpochRecord) -> None:
+    tune.report({"epoch": record.epoch, "top1": record.top1, "losses": record.losses})
 
 
 def _train_on_workers(config: dict[str, Any], settings: dict[str, Any]) -> None:
-    """A trial of several workers."""
-    callbacks: list[UserCallback] = [TuneReportCallback()]
-    outcome = train_on_workers(
-        trial_from_json(config["trial"]),
-        Storage(settings["root"]),
-        Resources(**settings["resources"]),
-        callbacks,
-    )
-    _report(outcome)
-
-
-def _report(outcome: Outcome) -> None:
-    tune.report({"status": outcome.status, "top1": outcome.value, "reason": outcome.reason})
+    """A trial of several workers, in a Ray Train run of its own."""
+    trial, storage = trial_from_json(config["trial"]), Storage(settings["root"])
+    resources = Resources(**settings["resources"])
+    train_on_workers(trial, storage, resources, [TuneReportCallback()], settings["keep"])
+    tune.report({"status": read_outcome(trial, storage).status})

@@ -8,12 +8,12 @@ import ray.train
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
 
 from pckd.storage import Storage
-from pckd.study.execution import outcome_of, run_trial
-from pckd.study.plan import Outcome
+from pckd.study.execution import Keep, run_trial
 from pckd.study.rows import Placement
 from pckd.study.spec import Resources
 from pckd.study.trial import Trial, trial_from_json, trial_to_json
 from pckd.training.group import DataParallelGroup
+from pckd.training.record import EpochRecord
 
 RESTARTS = 2
 """Times that a run whose worker or node died goes on from its checkpoint."""
@@ -24,7 +24,8 @@ def train_on_workers(
     storage: Storage,
     resources: Resources,
     callbacks: list[ray.train.UserCallback] | None = None,
-) -> Outcome:
+    keep: Keep = "last",
+) -> None:
     """Train a trial under Ray Train; a worker that dies is replaced, from the last checkpoint.
 
     Args:
@@ -32,6 +33,7 @@ def train_on_workers(
         storage: The results root; all workers must reach it.
         resources: Workers, and what each takes.
         callbacks: Of Ray Train.
+        keep: The student that is kept.
     """
     each = {"CPU": float(resources.cpus_per_worker), "GPU": resources.gpus_per_worker}
     trainer = TorchTrainer(
@@ -40,6 +42,7 @@ def train_on_workers(
             "trial": trial_to_json(trial),
             "root": storage.root,
             "threads": resources.cpus_per_worker,
+            "keep": keep,
         },
         torch_config=TorchConfig(backend=None if resources.gpus_per_worker >= 1 else "gloo"),
         scaling_config=ray.train.ScalingConfig(
@@ -60,16 +63,14 @@ def train_on_workers(
         ),
     )
     trainer.fit()
-    return outcome_of(trial, storage)
 
 
 def _worker(config: dict[str, Any]) -> None:
     """What each worker runs: its rank of the run."""
     trial = trial_from_json(config["trial"])
     placement = Placement(get_device(), config["threads"], DataParallelGroup())
-    run_trial(
-        trial,
-        Storage(config["root"]),
-        placement,
-        lambda record: ray.train.report({"epoch": record.epoch, "top1": record.top1}),
-    )
+    run_trial(trial, Storage(config["root"]), placement, _report_epoch, config["keep"])
+
+
+def _report_epoch(record: EpochRecord) -> None:
+    ray.train.report({"epoch": record.epoch, "top1": record.top1, "losses": record.losses})

@@ -9,13 +9,13 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
-from pckd.errors import InputError, RunError
+from pckd.errors import InputError
 from pckd.storage import Storage
-from pckd.study.plan import DONE, Outcome
+from pckd.study.outcome import DONE
 from pckd.study.results import ResultsStore
 from pckd.study.rows import (
     Placement,
@@ -35,35 +35,44 @@ from pckd.training.run import Run
 from pckd.training.run_data import RunData, prepare_data
 from pckd.training.teachers import TeacherCard, TeacherStore
 
+Keep = Literal["last", "best", "none"]
+
 
 def run_trial(
     trial: Trial,
     storage: Storage,
     placement: Placement,
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
-) -> Outcome:
+    keep: Keep = "last",
+) -> str:
     """Train a trial to its end, or from where it was interrupted.
 
     A loss that is not finite, or any other error of the training, makes the trial failed with a
-    reason; an interruption (KeyboardInterrupt, SIGKILL) leaves it running, to go on later.
+    reason; an interruption (KeyboardInterrupt, SIGKILL, a full disk) leaves it running, to go on
+    later.
 
     Args:
         trial: What to train.
         storage: The results root.
         placement: Where to compute. All ranks of a group call this; rank 0 writes.
         on_epoch: Called after each epoch that was trained, on every rank.
+        keep: The student that is kept: of the last or of the best epoch, or none.
+
+    Returns:
+        The trial's status: completed, stopped or failed.
 
     Raises:
+        OSError: The results root cannot be read or written, for example because the disk is full.
         InputError: The teacher has not been trained yet, or the data set is not there.
     """
     torch.set_num_threads(placement.threads)
-    record = TrialRecord(trial, storage, placement)
-    earlier = record.earlier_outcome()
+    record = TrialRecord(trial, storage, placement, keep)
+    earlier = record.earlier_status()
     if earlier is not None:
         return earlier
     try:
         return _train(trial, storage, placement, record, on_epoch)
-    except InputError:
+    except (InputError, OSError):
         raise
     except DivergedError as error:
         return record.fail(str(error))
@@ -78,7 +87,7 @@ def _train(
     placement: Placement,
     record: "TrialRecord",
     on_epoch: Callable[[EpochRecord], None],
-) -> Outcome:
+) -> str:
     data = prepare_data(trial.config.data, trial.config.protocol)
     teachers = TeacherStore(storage)
     card = find_teacher(trial.config, teachers)
@@ -112,24 +121,23 @@ def find_teacher(config: RunConfig, teachers: TeacherStore) -> TeacherCard | Non
 class TrialRecord:
     """What a trial leaves below the results root; only rank 0 writes."""
 
-    def __init__(self, trial: Trial, storage: Storage, placement: Placement) -> None:
+    def __init__(self, trial: Trial, storage: Storage, placement: Placement, keep: Keep) -> None:
         self.trial = trial
         self.storage = storage
+        self.keep = keep
         self.store = ResultsStore(storage, trial.study)
         self.writes = placement.group.rank == 0
         self.columns = trial_columns(trial, placement)
         self.records: list[EpochRecord] = []
-        self.checkpoint_path = f"{trial.study}/checkpoints/{trial.identity}.pt"
+        self.checkpoint_path = checkpoint_path(trial)
 
-    def earlier_outcome(self) -> Outcome | None:
-        """How the trial ended, if it did so before."""
+    def earlier_status(self) -> str | None:
+        """The trial's status, if it need not run again."""
         row = self.store.find("trials", self.trial.identity)
         if row is None:
             return None
         self.columns["started"] = row["started"]
-        if row["status"] not in DONE:
-            return None
-        return Outcome(row["status"], row["last_top1"], row["reason"] or "")
+        return row["status"] if row["status"] in DONE else None
 
     def start(self, run: Run, data: RunData, teacher: TeacherCard | None) -> None:
         """Note that the trial runs, and bring the run to where its checkpoint was taken."""
@@ -152,25 +160,32 @@ class TrialRecord:
         stream = io.BytesIO()
         records = [asdict(item) for item in self.records]
         torch.save({"run": run.state(), "records": records}, stream)
+        if self.keep == "best" and record.top1 > max(
+            (r.top1 for r in self.records[:-1]), default=-1
+        ):
+            self._keep_student(run, record.top1)
         self.storage.write(self.checkpoint_path, stream.getvalue())
         self._write_trial("running")
 
-    def complete(self, run: Run, accuracy: Accuracy) -> Outcome:
+    def complete(self, run: Run, accuracy: Accuracy) -> str:
         """Keep the student, close the row, and drop the checkpoint, in this order."""
-        if self.writes:
-            student = run.trained_network(self.trial.identity, accuracy.top1)
-            self.storage.write(network_path(self.trial), student.to_bytes())
+        if self.writes and self.keep == "last":
+            self._keep_student(run, accuracy.top1)
         self.columns |= test_columns(accuracy)
         self._write_trial("completed")
         if self.writes:
             self.storage.delete(self.checkpoint_path)
-        return Outcome("completed", self.records[-1].top1)
+        return "completed"
 
-    def fail(self, reason: str) -> Outcome:
+    def fail(self, reason: str) -> str:
         """Close the row with the reason."""
         self.columns["reason"] = reason
         self._write_trial("failed")
-        return Outcome("failed", None, reason)
+        return "failed"
+
+    def _keep_student(self, run: Run, top1: float) -> None:
+        student = run.trained_network(self.trial.identity, top1)
+        self.storage.write(network_path(self.trial), student.to_bytes())
 
     def _write_trial(self, status: str) -> None:
         if not self.writes:
@@ -184,21 +199,14 @@ class TrialRecord:
         self.store.write("trials", self.trial.identity, [row])
 
 
+def checkpoint_path(trial: Trial) -> str:
+    """Where the state of a trial that has not ended lies below the results root."""
+    return f"{trial.study}/checkpoints/{trial.identity}.pt"
+
+
 def network_path(trial: Trial) -> str:
     """Where a trial's trained student lies below the results root."""
     return f"{trial.study}/networks/{trial.identity}.pt"
-
-
-def outcome_of(trial: Trial, storage: Storage) -> Outcome:
-    """How a trial ended, read from its row.
-
-    Raises:
-        RunError: It has no row, or still runs: its process ended without a word.
-    """
-    row = ResultsStore(storage, trial.study).find("trials", trial.identity)
-    if row is None or row["status"] == "running":
-        raise RunError(f"trial {trial.identity} ended without a result")
-    return Outcome(row["status"], row["last_top1"], row["reason"] or "")
 
 
 def mark_ended(trial: Trial, storage: Storage, status: str, reason: str) -> None:
@@ -213,5 +221,7 @@ def mark_ended(trial: Trial, storage: Storage, status: str, reason: str) -> None
     store = ResultsStore(storage, trial.study)
     placement = Placement(torch.device("cpu"), torch.get_num_threads())
     row = store.find("trials", trial.identity) or trial_columns(trial, placement)
+    if status == "stopped":
+        storage.delete(checkpoint_path(trial))
     ended = {"status": status, "reason": reason, "updated": datetime.now(UTC)}
     store.write("trials", trial.identity, [{**row, **ended}])

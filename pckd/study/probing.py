@@ -22,7 +22,7 @@ from pckd.training.teachers import FOLDER as TEACHERS
 from pckd.training.teachers import TeacherStore
 from pckd.transfer.probe import ProbeResult, probe
 from pckd.transfer.protocols import ProbeStage, find_protocol
-from pckd.transfer.target import target_content
+from pckd.transfer.target import open_target, target_content
 
 Role = Literal["student", "teacher"]
 
@@ -85,6 +85,16 @@ def probe_tasks(storage: Storage, study: str, stage: ProbeStage) -> list[ProbeTa
         for target in dict.fromkeys(stage.data)
         for seed in stage.seeds
     ]
+
+
+def check_targets(stage: ProbeStage) -> None:
+    """Open the target data sets, to find what is wrong with them before any training.
+
+    Raises:
+        InputError: A target is not there, is damaged, or cannot be selected from as asked.
+    """
+    for target in stage.data:
+        open_target(target, None)
 
 
 def missing_tasks(storage: Storage, tasks: Iterable[ProbeTask]) -> list[ProbeTask]:
@@ -165,6 +175,7 @@ def _row(task: ProbeTask, result: ProbeResult) -> Row:
     classes = task.target.classes
     return {
         "study": task.study,
+        "probe": task.identity,
         "trial": task.trial,
         "role": task.role,
         "model": task.model,

@@ -1,28 +1,34 @@
-"""The results store: three long Parquet tables below ROOT/STUDY, written file by file."""
+"""The results store: three long Parquet tables below ROOT/STUDY, written file by file.
+
+A trial owns one file in `trials` and one in `epochs`, a probe one in `probes`, named by its
+identity, and replaces it whole: many processes write at once without a lock, and a reader sees
+each file old or new, never half. `pckd.study.compaction` merges files of what has ended.
+"""
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pckd.errors import InputError
 from pckd.storage import Storage
-from pckd.study.schema import SCHEMAS, VERSION
+from pckd.study.schema import KEYS, SCHEMAS, VERSION
 
 log = logging.getLogger(__name__)
+
+MERGED = "compact-"
+"""How the names of merged files begin."""
 
 Row = Mapping[str, Any]
 
 
 class ResultsStore:
     """The tables of one study.
-
-    A trial owns one file in `trials` and one in `epochs`, and replaces them whole: many trials
-    write at once without a lock, and a reader sees each file old or new, never half.
 
     Args:
         storage: The results root.
@@ -48,32 +54,64 @@ class ResultsStore:
         unknown = {key for row in rows for key in row} - set(schema.names)
         if unknown:
             raise ValueError(f"table {table} has no columns {sorted(unknown)}")
+        content = pa.Table.from_pylist([dict(row) for row in rows], schema)
+        self.write_table(table, name, content)
+
+    def write_table(self, table: str, name: str, content: pa.Table) -> None:
+        """Replace one file of a table by rows that have its schema already."""
         sink = pa.BufferOutputStream()
-        pq.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema), sink)
-        content = sink.getvalue().to_pybytes()
-        self.storage.write(f"{self.study}/{table}/{name}.parquet", content)
+        pq.write_table(content, sink)
+        self.storage.write(self.path(table, name), sink.getvalue().to_pybytes())
 
     def read(self, table: str) -> pd.DataFrame:
         """All rows of a table; an empty frame with its columns where there are none.
 
         A damaged file, or one of a newer version, is named in a warning and left out.
         """
-        folder = f"{self.study}/{table}"
-        parts = [self._read_file(f"{folder}/{name}", table) for name in self._files(folder)]
-        found = [part for part in parts if part is not None]
-        merged = pa.concat_tables(found) if found else SCHEMAS[table].empty_table()
-        frame: pd.DataFrame = merged.to_pandas()
+        frame: pd.DataFrame = self.read_table(table).to_pandas()
         return frame
 
-    def find(self, table: str, name: str) -> dict[str, Any] | None:
-        """The first row of one file of a table; None where there is no readable file."""
-        path = f"{self.study}/{table}/{name}.parquet"
-        content = self._read_file(path, table) if self.storage.exists(path) else None
-        return None if content is None else dict(content.slice(0, 1).to_pylist()[0])
+    def read_table(self, table: str) -> pa.Table:
+        """As `read`, as an Arrow table."""
+        for _ in range(3):
+            try:
+                own, merged = self.file_names(table)
+                parts = self._parts(table, [*own, *merged])
+                return pa.concat_tables([SCHEMAS[table].empty_table(), *parts])
+            except FileNotFoundError:
+                continue  # merged meanwhile: look again
+        raise InputError(f"{self.study}/{table}: files come and go while they are read")
+
+    def read_one(self, table: str, identity: str) -> pd.DataFrame:
+        """The rows of one trial or probe; none where there are none."""
+        frame: pd.DataFrame = self._rows_of(table, identity).to_pandas()
+        return frame
+
+    def find(self, table: str, identity: str) -> dict[str, Any] | None:
+        """The first row of one trial or probe; None where there is none."""
+        rows = self._rows_of(table, identity).slice(0, 1).to_pylist()
+        return dict(rows[0]) if rows else None
 
     def exists(self) -> bool:
         """Whether the study has left anything below the root."""
         return self.storage.exists(self.study)
+
+    def path(self, table: str, name: str) -> str:
+        """Where a file of a table lies below the root."""
+        return f"{self.study}/{table}/{name}.parquet"
+
+    def is_readable(self, table: str, name: str) -> bool:
+        """Whether a file of a table is neither damaged nor of a newer version."""
+        return self._read_file(self.path(table, name), table) is not None
+
+    def file_names(self, table: str) -> tuple[list[str], list[str]]:
+        """The names of a table's own files, and those of its merged files, newest first."""
+        names = [
+            name.removesuffix(".parquet")
+            for name in self.storage.names(f"{self.study}/{table}", ".parquet")
+        ]
+        merged = [name for name in names if name.startswith(MERGED)]
+        return [name for name in names if name not in merged], merged[::-1]
 
     def write_document(self, name: str, content: object) -> None:
         """Write a JSON file of the study, for example study.json."""
@@ -85,20 +123,44 @@ class ResultsStore:
         path = f"{self.study}/{name}"
         return json.loads(self.storage.read(path)) if self.storage.exists(path) else None
 
-    def _files(self, folder: str) -> list[str]:
-        return self.storage.names(folder, ".parquet")
+    def _rows_of(self, table: str, identity: str) -> pa.Table:
+        try:
+            own = self._read_file(self.path(table, identity), table)
+        except FileNotFoundError:
+            own = None
+        if own is not None:
+            return own
+        _, merged = self.file_names(table)
+        found = self._parts(table, merged)
+        everything = pa.concat_tables([SCHEMAS[table].empty_table(), *found])
+        return everything.filter(pc.equal(everything[KEYS[table]], identity))
+
+    def _parts(self, table: str, names: Sequence[str]) -> Iterator[pa.Table]:
+        """The readable files; of a trial or probe that stands in several, the first counts."""
+        seen: set[str] = set()
+        for name in names:
+            content = self._read_file(self.path(table, name), table)
+            if content is None:
+                continue
+            keys = content[KEYS[table]]
+            if name.startswith(MERGED):
+                content = content.filter(pc.invert(pc.is_in(keys, pa.array(seen, pa.string()))))
+            seen.update(pc.unique(keys).to_pylist())
+            yield content
 
     def _read_file(self, path: str, table: str) -> pa.Table | None:
         try:
             content = pq.read_table(pa.BufferReader(self.storage.read(path)))
+            version = int((content.schema.metadata or {}).get(b"pckd.version", b"0"))
+            fitted = None if version > VERSION else _fitted(content, SCHEMAS[table])
+        except FileNotFoundError:
+            raise
         except (pa.ArrowException, OSError) as error:
             log.warning("%s is damaged and left out: %s", path, str(error).splitlines()[0])
             return None
-        version = int((content.schema.metadata or {}).get(b"pckd.version", b"0"))
-        if version > VERSION:
+        if fitted is None:
             log.warning("%s has schema %d, newer than %d, and is left out", path, version, VERSION)
-            return None
-        return _fitted(content, SCHEMAS[table])
+        return fitted
 
 
 def open_study(storage: Storage, study: str) -> ResultsStore:

@@ -78,6 +78,7 @@ EPOCH_COLUMNS: list[Column] = [
 
 PROBE_COLUMNS: list[Column] = [
     ("study", TEXT, "name of the study"),
+    ("probe", TEXT, "identity: hash of network, target, protocol and seed"),
     ("trial", TEXT, "identity of the run that trained the network"),
     ("role", TEXT, "student or teacher"),
     ("model", TEXT, "architecture of the network"),
@@ -139,6 +140,9 @@ SCHEMAS: dict[str, pa.Schema] = {
     "epochs": _schema("epochs", EPOCH_COLUMNS),
     "probes": _schema("probes", PROBE_COLUMNS),
 }
+
+KEYS = {"trials": "trial", "epochs": "trial", "probes": "probe"}
+"""The column that says to which trial or probe a row belongs; it names the row's file."""
 
 ABOUT = {
     "trials": "One row a trial.",

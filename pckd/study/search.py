@@ -1,23 +1,24 @@
-"""A search: Optuna proposes configurations, each trained under all seeds, and learns their mean."""
+"""A search: Optuna proposes configurations, each is trained under all seeds, Optuna is told.
+
+Optuna is told the truth: a configuration that completed is COMPLETE with the mean over its seeds,
+one that was stopped early is PRUNED with its intermediate values, one that failed is FAIL.
+"""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import mean
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 import pandas as pd
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-)
 from optuna.trial import TrialState
 
-from pckd.study.plan import DONE, Outcome, pairs
-from pckd.study.spec import ChoiceParameter, FloatParameter, SearchConfig, StudySpec
-from pckd.study.trial import Trial, describe_changes, make_trial
+from pckd.models import model_info
+from pckd.study.outcome import Outcome
+from pckd.study.search_config import Point, SearchConfig
+from pckd.study.spec import StudySpec
+from pckd.study.trial import Trial, describe_point, make_trial
 
 
 @dataclass(slots=True)
@@ -27,32 +28,41 @@ class _Configuration:
     changes: dict[str, Any]
     proposals: list[optuna.trial.Trial]
     """More than one if Optuna proposed the same values again meanwhile."""
+    trials: list[Trial]
+    """One a seed."""
     waiting: list[Trial]
-    """Its trials, one a seed, that have not been handed out."""
-    outcomes: list[Outcome]
+    """Those that have not been handed out."""
+    outcomes: dict[str, Outcome]
+    """Those that have ended, by identity."""
 
 
 class SearchPlan:
     """A plan whose configurations come from Optuna.
 
-    The sampler learns of a configuration when all its seeds are done: the mean of their last
-    held-out accuracies. What an earlier driver did is read from the results store: finished
-    configurations are told to a new Optuna study, unfinished ones are proposed again first.
+    What an earlier driver did is read from the results store: finished configurations are told to
+    a new Optuna study, unfinished ones are proposed again first.
 
     Args:
         spec: A study with a search.
         rows: The study's `trials` table as it stands.
-        retry_failed: Whether trials that failed run again.
+        outcomes: Of the trials that need not run again.
+        storage: Where Optuna keeps its study; in memory by default.
     """
 
-    def __init__(self, spec: StudySpec, rows: pd.DataFrame, *, retry_failed: bool) -> None:
+    def __init__(
+        self,
+        spec: StudySpec,
+        rows: pd.DataFrame,
+        outcomes: Mapping[str, Outcome],
+        storage: optuna.storages.BaseStorage | None = None,
+    ) -> None:
         if spec.search is None:
             raise ValueError(f"study {spec.study} has no search")
         self.spec = spec
         self.search: SearchConfig = spec.search
-        self.distributions = distributions(self.search)
-        self.pair = pairs(spec)[0]
-        self.outcomes = known_outcomes(rows, retry_failed=retry_failed)
+        self.pair = spec.pair_changes()[0]
+        self._check_space()
+        self.outcomes = dict(outcomes)
         self.total = self.search.trials * len(spec.seeds)
         self.done = 0
         self.proposed = 0
@@ -61,9 +71,13 @@ class SearchPlan:
         earlier = self._earlier_points(rows)
         # A new seed after each restart: the sampler must not propose its first points again.
         self.study = optuna.create_study(
-            direction="maximize", sampler=sampler(self.search, offset=len(earlier))
+            storage=storage,
+            study_name=spec.study,
+            directions=[_direction(name) for name in self.search.objectives],
+            sampler=self.search.create_sampler(len(earlier)),
         )
-        for point in (*earlier, *self.search.first):
+        first = [point for point in self.search.first if not _is_part(point, earlier)]
+        for point in (*earlier, *first):
             self.study.enqueue_trial(point, skip_if_exists=True)
         for _ in earlier:
             self._propose()
@@ -78,110 +92,109 @@ class SearchPlan:
                 return None
             self._propose()
 
-    def exhausted(self) -> bool:
-        """Whether all configurations were proposed and all their trials handed out."""
-        return self.proposed >= self.search.trials and not any(item.waiting for item in self.open)
-
     def tell(self, trial: Trial, outcome: Outcome) -> None:
-        """Note a seed's outcome; with a configuration's last seed, tell Optuna."""
+        """Note a seed's outcome; with a configuration's last seed, tell Optuna.
+
+        Once a seed was stopped or failed, the seeds that have not started are left out.
+        """
         self.outcomes[trial.identity] = outcome
         item = next(item for item in self.open if item.changes == trial.changes)
-        item.outcomes.append(outcome)
+        item.outcomes[trial.identity] = outcome
         self._settle(item)
 
     def _propose(self) -> None:
         """Ask Optuna for a configuration; its trials whose outcome is known need no training."""
-        proposal = self.study.ask(fixed_distributions=self.distributions)
+        proposal = self.study.ask()
+        point = self.search.suggest(proposal)
         self.proposed += 1
-        changes = {**proposal.params, **self.pair}
+        changes = {**point, **self.pair}
         for item in self.open:
             if item.changes == changes:
                 item.proposals.append(proposal)
                 self.total -= len(self.spec.seeds)
                 return
-        name = describe_changes(proposal.params)
+        name = describe_point(point)
         trials = [make_trial(self.spec, name, changes, seed) for seed in self.spec.seeds]
-        known = [self.outcomes[item.identity] for item in trials if item.identity in self.outcomes]
-        waiting = [item for item in trials if item.identity not in self.outcomes]
+        known = {
+            trial.identity: self.outcomes[trial.identity]
+            for trial in trials
+            if trial.identity in self.outcomes
+        }
+        waiting = [trial for trial in trials if trial.identity not in known]
         self.done += len(known)
-        self.open.append(_Configuration(changes, [proposal], waiting, known))
+        self.open.append(_Configuration(changes, [proposal], trials, waiting, known))
         self._settle(self.open[-1])
 
     def _settle(self, item: _Configuration) -> None:
-        """Tell Optuna of a configuration whose trials have all ended."""
-        if len(item.outcomes) < len(self.spec.seeds):
+        """Tell Optuna of a configuration all of whose trials have ended, or been left out."""
+        statuses = {outcome.status for outcome in item.outcomes.values()}
+        if statuses & {"stopped", "failed"}:
+            self.total -= len(item.waiting)
+            item.trials = [trial for trial in item.trials if trial not in item.waiting]
+            item.waiting = []
+        if len(item.outcomes) < len(item.trials):
             return
         self.open.remove(item)
-        statuses = {outcome.status for outcome in item.outcomes}
         for proposal in item.proposals:
-            if "failed" in statuses:
-                self.study.tell(proposal, state=TrialState.FAIL)
-            elif "stopped" in statuses:
-                self.study.tell(proposal, state=TrialState.PRUNED)
-            else:
-                self.study.tell(proposal, mean(outcome.value or 0.0 for outcome in item.outcomes))
+            self._tell_optuna(proposal, item)
 
-    def _earlier_points(self, rows: pd.DataFrame) -> list[dict[str, Any]]:
-        """The parameters of the configurations that belong to this plan, oldest first."""
-        points: dict[str, dict[str, Any]] = {}
-        for row in rows.sort_values("started").itertuples():
-            changes = json.loads(str(row.changes))
-            point = {key: changes[key] for key in self.distributions if key in changes}
-            if self._allows(point) and self._is_ours(row, {**point, **self.pair}):
+    def _tell_optuna(self, proposal: optuna.trial.Trial, item: _Configuration) -> None:
+        outcomes = list(item.outcomes.values())
+        statuses = {outcome.status for outcome in outcomes}
+        proposal.set_user_attr("trials", [trial.identity for trial in item.trials])
+        if len(self.search.objectives) == 1:
+            for epoch, values in enumerate(zip(*(o.history for o in outcomes), strict=False), 1):
+                proposal.report(mean(values), epoch)
+        if "failed" in statuses:
+            self.study.tell(proposal, state=TrialState.FAIL)
+        elif "stopped" in statuses:
+            self.study.tell(proposal, state=TrialState.PRUNED)
+        else:
+            self.study.tell(proposal, self._values(item.trials[0], outcomes))
+
+    def _values(self, trial: Trial, outcomes: list[Outcome]) -> list[float]:
+        """The objectives of a completed configuration, means over its seeds."""
+        values = {
+            "accuracy": mean(outcome.value or 0.0 for outcome in outcomes),
+            "seconds": mean(outcome.seconds for outcome in outcomes),
+        }
+        if "flops" in self.search.objectives:
+            values["flops"] = float(model_info(trial.config.student).flops)
+        return [values[name] for name in self.search.objectives]
+
+    def _check_space(self) -> None:
+        """Refuse a parameter whose smallest, largest or any other named value gives no valid run.
+
+        Raises:
+            InputError: One sentence with the key and the value.
+        """
+        source = f"study {self.spec.study}, search"
+        for seed in self.spec.seeds:
+            self.spec.run_config({**self.pair, "seed": seed}, source)
+        for key, parameter in self.search.parameters.items():
+            for value in parameter.choices or (parameter.low, parameter.high):
+                self.spec.run_config({**self.pair, key: value}, source)
+
+    def _earlier_points(self, rows: pd.DataFrame) -> list[Point]:
+        """The configurations in the table that belong to this plan, oldest first."""
+        points: dict[str, Point] = {}
+        for row in rows.sort_values("started").to_dict("records"):
+            changes = json.loads(row["changes"])
+            point = {key: value for key, value in changes.items() if key in self.search.parameters}
+            if self.search.allows(point) and self._is_ours(row, {**point, **self.pair}):
                 points.setdefault(json.dumps(point, sort_keys=True), point)
         return list(points.values())[: self.search.trials]
 
-    def _allows(self, point: dict[str, Any]) -> bool:
-        """Whether the search could propose this point."""
-        return point.keys() == self.distributions.keys() and all(
-            _within(self.distributions[key], value) for key, value in point.items()
-        )
-
-    def _is_ours(self, row: Any, changes: dict[str, Any]) -> bool:  # noqa: ANN401
+    def _is_ours(self, row: Mapping[Any, Any], changes: dict[str, Any]) -> bool:
         """Whether a row stems from the run as it is configured and coded now."""
-        trial = make_trial(self.spec, "earlier trial", changes, int(row.seed))
-        return trial.identity == str(row.trial)
+        trial = make_trial(self.spec, "earlier trial", changes, int(row["seed"]))
+        return trial.identity == row["trial"] and trial.config.seed in self.spec.seeds
 
 
-def known_outcomes(rows: pd.DataFrame, *, retry_failed: bool) -> dict[str, Outcome]:
-    """The outcomes of the trials that need not run again, by identity."""
-    statuses: Sequence[str] = DONE if retry_failed else (*DONE, "failed")
-    return {
-        str(row.trial): Outcome(
-            str(row.status), None if row.status == "failed" else float(str(row.last_top1))
-        )
-        for row in rows.itertuples()
-        if row.status in statuses
-    }
+def _is_part(point: Point, others: list[Point]) -> bool:
+    """Whether some other point has all values of this one."""
+    return any(point.items() <= other.items() for other in others)
 
 
-def distributions(search: SearchConfig) -> dict[str, BaseDistribution]:
-    """Optuna's distribution of each parameter, by dotted key."""
-    return {key: _distribution(parameter) for key, parameter in search.parameters.items()}
-
-
-def _distribution(parameter: FloatParameter | ChoiceParameter) -> BaseDistribution:
-    if isinstance(parameter, FloatParameter):
-        return FloatDistribution(parameter.low, parameter.high, log=parameter.log)
-    return CategoricalDistribution(parameter.choices)
-
-
-def _within(distribution: BaseDistribution, value: Any) -> bool:  # noqa: ANN401
-    if isinstance(distribution, FloatDistribution):
-        return isinstance(value, (int, float)) and distribution.low <= value <= distribution.high
-    return isinstance(distribution, CategoricalDistribution) and value in distribution.choices
-
-
-def sampler(search: SearchConfig, *, offset: int) -> optuna.samplers.BaseSampler:
-    """Optuna's sampler of the search.
-
-    Args:
-        search: Its name and options.
-        offset: Added to the seed.
-    """
-    seed = search.seed + offset
-    if search.sampler == "random":
-        return optuna.samplers.RandomSampler(seed=seed)
-    return optuna.samplers.TPESampler(
-        seed=seed, n_startup_trials=search.startup_trials, multivariate=True, constant_liar=True
-    )
+def _direction(objective: str) -> Literal["maximize", "minimize"]:
+    return "maximize" if objective == "accuracy" else "minimize"

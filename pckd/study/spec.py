@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from pckd.errors import InputError
 from pckd.settings import Settings, near_misses, read_yaml, validate, with_changes
+from pckd.study.search_config import SearchConfig
 from pckd.training.config import ModelName, RunConfig, changed_run
 from pckd.transfer.protocols import ProbeStage
 
@@ -14,57 +15,11 @@ RESERVED = ("teachers", "runs")
 """Names below a results root that no study may take: trained teachers, and single runs."""
 
 
-class FloatParameter(Settings):
-    """A real-valued parameter of a search."""
-
-    low: float
-    high: float
-    log: bool = Field(False, description="search on a log scale")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "FloatParameter":
-        if not self.low < self.high:
-            raise ValueError(f"low ({self.low}) must be below high ({self.high})")
-        if self.log and self.low <= 0:
-            raise ValueError(f"low ({self.low}) must be positive on a log scale")
-        return self
-
-
-class ChoiceParameter(Settings):
-    """A parameter of a search that takes one of some values."""
-
-    choices: tuple[float | int | str | bool, ...] = Field(min_length=2)
-
-
-class SearchConfig(Settings):
-    """What Optuna searches: `parameters` are dotted keys of the run."""
-
-    trials: int = Field(ge=1, description="configurations to try")
-    parameters: dict[str, FloatParameter | ChoiceParameter] = Field(min_length=1)
-    sampler: Literal["tpe", "random"] = Field("tpe", description="Optuna's sampler")
-    startup_trials: int = Field(10, ge=0, description="random configurations before TPE models")
-    seed: int = Field(0, ge=0, description="of the sampler")
-    first: tuple[dict[str, float | int | str | bool], ...] = Field(
-        (), description="configurations to try first"
-    )
-
-    @model_validator(mode="after")
-    def _first_points_fit(self) -> "SearchConfig":
-        for point in self.first:
-            unknown = sorted(point.keys() - self.parameters.keys())
-            if unknown:
-                raise ValueError(
-                    f"first sets {unknown[0]}, which is not searched"
-                    f"{near_misses(unknown[0], sorted(self.parameters))}"
-                )
-        return self
-
-
 class Pair(Settings):
     """A teacher and a student."""
 
-    teacher: ModelName
-    student: ModelName
+    teacher: ModelName = Field(description="architecture of the teacher")
+    student: ModelName = Field(description="architecture of the student")
 
 
 class Resources(Settings):
@@ -87,7 +42,12 @@ class StudySpec(Settings):
     search: SearchConfig | None = Field(None, description="Optuna proposes")
     pairs: tuple[Pair, ...] = Field((), description="teacher-student pairs, times the plan")
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="seeds, times the plan")
-    resources: Resources = Field(default_factory=Resources)
+    resources: Resources = Field(
+        default_factory=Resources, description="what one trial takes of the machines"
+    )
+    keep: Literal["last", "best", "none"] = Field(
+        "last", description="the student that is kept: of the last or the best epoch, or none"
+    )
     probe: ProbeStage | None = Field(None, description="starts when training is done")
 
     @model_validator(mode="before")
@@ -115,6 +75,12 @@ class StudySpec(Settings):
             raise ValueError(f"a study has one plan, not {' and '.join(plans)}")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds {list(self.seeds)} repeat themselves")
+        if "seed" in self.run:
+            raise ValueError("run.seed is not for studies: list seeds under the key seeds")
+        if self.search and self.search.parameters.keys() & {"protocol", "seed"}:
+            raise ValueError("protocol and seed cannot be searched")
+        if self.probe and self.keep == "none":
+            raise ValueError("a probe needs the students: set keep to last or best")
         if self.search and len(self.pairs) > 1:
             raise ValueError("a search takes one teacher-student pair: write a study for each")
         if self.search and self.run.get("protocol") != "holdout":
@@ -122,6 +88,20 @@ class StudySpec(Settings):
                 "search needs run.protocol holdout: a searcher must not see the test images"
             )
         return self
+
+    def pair_changes(self) -> list[dict[str, Any]]:
+        """The changes that each teacher-student pair makes; no change where none are listed."""
+        if not self.pairs:
+            return [{}]
+        return [{"teacher.model": pair.teacher, "student": pair.student} for pair in self.pairs]
+
+    def base_run(self, source: str) -> RunConfig:
+        """The run that the plan starts from, with the first pair.
+
+        Raises:
+            InputError: It is no valid run; the sentence begins with `source`.
+        """
+        return self.run_config(self.pair_changes()[0], source)
 
     def run_config(self, changes: dict[str, Any], source: str) -> RunConfig:
         """The run with some keys changed.
@@ -147,7 +127,7 @@ def read_study(path: Path, changes: dict[str, Any]) -> StudySpec:
     if isinstance(values.get("run"), dict):
         values["run"] = changed_run(values["run"], of_run)
     spec = validate(StudySpec, values, str(path))
-    spec.run_config({}, f"{path}, run")
+    spec.base_run(f"{path}, run")
     return spec
 
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 from pckd.errors import RunError
 from pckd.storage import Storage
 from pckd.study.execution import network_path, run_trial
-from pckd.study.plan import cases, pairs
+from pckd.study.outcome import read_outcome
+from pckd.study.plan import cases
 from pckd.study.rows import Placement
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial
@@ -46,7 +47,7 @@ def study_runs(spec: StudySpec) -> list[RunConfig]:
     return [
         spec.run_config({**changes, **pair}, f"study {spec.study}, {case}")
         for case, changes in cases(spec)
-        for pair in pairs(spec)
+        for pair in spec.pair_changes()
     ]
 
 
@@ -68,8 +69,8 @@ def train_teacher(
     Raises:
         RunError: The training failed; the reason is named.
     """
-    outcome = run_trial(trial, storage, placement, on_epoch)
-    if outcome.status != "completed":
-        raise RunError(f"training the teacher {trial.case} {outcome.status}: {outcome.reason}")
+    if run_trial(trial, storage, placement, on_epoch) != "completed":
+        reason = read_outcome(trial, storage).reason
+        raise RunError(f"training the teacher {trial.case} failed: {reason}")
     path = network_path(trial)
     return TeacherStore(storage).add(TrainedNetwork.from_bytes(storage.read(path), path))

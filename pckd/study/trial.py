@@ -45,10 +45,19 @@ def trial_from_json(text: str) -> Trial:
 
 
 def describe_changes(changes: dict[str, Any]) -> str:
-    """The changes as a case's name: `kd=0.5, growth_rate=1.01`, each key by its last part."""
-    parts = (f"{key.rpartition('.')[2]}={_short(value)}" for key, value in changes.items())
-    return ", ".join(parts)
+    """The changes as a case's name: `kd=0.5, growth_rate=1.01`; other keys in full."""
+    return ", ".join(f"{_short(key)}={value}" for key, value in changes.items())
 
 
-def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def describe_point(changes: dict[str, Any]) -> str:
+    """As `describe_changes`, for values that a search proposed: to four digits."""
+    return describe_changes(
+        {
+            key: float(f"{value:.4g}") if isinstance(value, float) else value
+            for key, value in changes.items()
+        }
+    )
+
+
+def _short(key: str) -> str:
+    return key.removeprefix("loss.").removeprefix("preview.")

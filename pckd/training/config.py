@@ -8,7 +8,7 @@ Defaults are the paper's for CIFAR-100; [T], [R], [C], [I] mark their source as 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from pckd.data import list_data
 from pckd.errors import InputError
@@ -36,13 +36,13 @@ def _known_data(name: str) -> str:
     return name
 
 
-ModelName = Annotated[str, BeforeValidator(_known_model)]
+ModelName = Annotated[str, AfterValidator(_known_model)]
 
 
 class DataConfig(Settings):
     """Which images a run sees; `data: cifar100` is short for `data: {name: cifar100}`."""
 
-    name: Annotated[str, BeforeValidator(_known_data)] = Field(description="name of the data set")
+    name: Annotated[str, AfterValidator(_known_data)] = Field(description="name of the data set")
     root: str | None = Field(None, description="folder or URI that holds it; digits need none")
     download: bool = Field(False, description="fetch it into root where it is missing")
     classes: tuple[int, ...] | None = Field(
@@ -78,7 +78,7 @@ class OptimizationConfig(Settings):
     @field_validator("decay_at")
     @classmethod
     def _rising_shares(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
-        if list(shares) != sorted(shares) or not all(0 < share < 1 for share in shares):
+        if list(shares) != sorted(set(shares)) or not all(0 < share < 1 for share in shares):
             raise ValueError(f"{list(shares)} must rise and lie between 0 and 1")
         return shares
 
@@ -180,13 +180,15 @@ class TeacherConfig(Settings):
 class RunConfig(Settings):
     """One run: from images, teacher and weights to a trained student."""
 
-    data: DataConfig
+    data: DataConfig = Field(description="the images")
     student: ModelName = Field(description="architecture")
     teacher: TeacherConfig | None = Field(None, description="not needed for plain cross entropy")
-    loss: LossConfig = Field(default_factory=LossConfig)
-    preview: PreviewConfig = Field(default_factory=PreviewConfig)
-    views: ViewConfig = Field(default_factory=ViewConfig)
-    optimization: OptimizationConfig = Field(default_factory=OptimizationConfig)
+    loss: LossConfig = Field(default_factory=LossConfig, description="the terms of Eq. 8")
+    preview: PreviewConfig = Field(default_factory=PreviewConfig, description="sample weights")
+    views: ViewConfig = Field(default_factory=ViewConfig, description="crops and flips")
+    optimization: OptimizationConfig = Field(
+        default_factory=OptimizationConfig, description="the student's recipe"
+    )
     protocol: Literal["holdout", "paper"] = Field(
         "paper",
         description="holdout: select on held-out training images, test once; "
@@ -270,6 +272,7 @@ def _with_learning_rate(values: Any, model_key: str) -> Any:  # noqa: ANN401
 
 
 def _learns_slowly(model: str) -> bool:
+    """Whether the model is a slow learner; a name that is not known is refused elsewhere."""
     try:
         return canonical_name(model) in SLOW_LEARNERS
     except InputError:

@@ -12,12 +12,12 @@ GENERIC = ("folder", "parquet")
 
 
 @lru_cache(maxsize=2)
-def open_target(config: DataConfig, image_size: int) -> ImageData:
+def open_target(config: DataConfig, image_size: int | None) -> ImageData:
     """Open a target, resized, and select from it as a run does; the last two stay in memory.
 
     Args:
         config: Its held-out split does not matter here: probes train on all training images.
-        image_size: Height and width in pixels that the images are resized to.
+        image_size: Height and width in pixels that the images are resized to; None leaves them.
 
     Raises:
         InputError: The data set is not there, is damaged, or cannot be selected from as asked; or

@@ -12,10 +12,11 @@ from ray import tune
 from rich.console import Console
 
 from pckd.distributed import driver
-from pckd.distributed.driver import make_plan, run_study
+from pckd.distributed.driver import run_study
 from pckd.distributed.trials import run_plan
 from pckd.progress import Display
 from pckd.storage import Storage
+from pckd.study.planning import make_plan
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 
@@ -50,21 +51,15 @@ def test_a_study_fills_its_tables_and_runs_only_what_is_missing(
     spec = make_study(cases=cases, probe=probe)
     run_study(spec, storage, display)
 
-    trials = _table(storage, "trials").set_index("case")
-    assert trials["status"].to_dict() == {
-        "PCKD": "completed",
-        "plain": "completed",
-        "diverging": "failed",
-    }
-    assert "in epoch 1, step" in trials.loc["diverging", "reason"]
-    assert trials.loc["PCKD", "test_top1"] == trials.loc["PCKD", "last_top1"]
-    assert len(trials.loc["PCKD", "teacher"]) == 64
-    assert pd.isna(trials.loc["plain", "teacher"])
-    epochs = _table(storage, "epochs")
-    assert epochs.groupby("trial").size().to_dict() == {
-        trials.loc["PCKD", "trial"]: 2,
-        trials.loc["plain", "trial"]: 2,
-    }
+    trials = _table(storage, "trials").set_index("case").to_dict("index")
+    statuses = {case: row["status"] for case, row in trials.items()}
+    assert statuses == {"PCKD": "completed", "plain": "completed", "diverging": "failed"}
+    assert "in epoch 1, step" in trials["diverging"]["reason"]
+    assert trials["PCKD"]["test_top1"] == trials["PCKD"]["last_top1"]
+    assert len(trials["PCKD"]["teacher"]) == 64
+    assert pd.isna(trials["plain"]["teacher"])
+    epochs = _table(storage, "epochs").groupby("trial").size().to_dict()
+    assert epochs == {trials["PCKD"]["trial"]: 2, trials["plain"]["trial"]: 2}
     probes = _table(storage, "probes")
     assert sorted(probes["role"]) == ["student", "student", "teacher"]
     assert probes["top1"].between(40, 100).all()

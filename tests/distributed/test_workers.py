@@ -11,6 +11,7 @@ import torch
 from pckd.distributed.workers import train_on_workers
 from pckd.storage import Storage
 from pckd.study.execution import network_path, run_trial
+from pckd.study.outcome import read_outcome
 from pckd.study.plan import fixed_trials
 from pckd.study.results import ResultsStore
 from pckd.study.rows import Placement
@@ -31,6 +32,8 @@ def test_two_workers_compute_what_one_does(
     form: str, make_study: Callable[..., StudySpec], tmp_path: Path
 ) -> None:
     changes: dict[str, Any] = {"loss.contrast_form": form, "loss.center_contrast": 0.01}
+    # Small steps: rounding differs between the two, and large steps would amplify it.
+    changes["optimization.learning_rate"] = 1e-4
     spec = make_study(cases={"both": changes})
     one, two = Storage(tmp_path / "one"), Storage(tmp_path / "two")
     for storage in (one, two):
@@ -38,9 +41,9 @@ def test_two_workers_compute_what_one_does(
             train_teacher(teacher, storage, CPU)
     (trial,) = fixed_trials(spec)
 
-    assert run_trial(trial, one, CPU).status == "completed"
-    outcome = train_on_workers(trial, two, Resources(workers=2))
-    assert outcome.status == "completed", outcome.reason
+    assert run_trial(trial, one, CPU) == "completed"
+    train_on_workers(trial, two, Resources(workers=2))
+    assert read_outcome(trial, two).status == "completed"
 
     alone, shared = _epochs(one), _epochs(two)
     numbers = [name for name in alone.columns if name.startswith("loss_")]

@@ -69,7 +69,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
         ]
         trials = fixed_trials(spec)
         for trial in trials:
-            assert run_trial(trial, storage, placement).status == "completed"
+            assert run_trial(trial, storage, placement) == "completed"
         yield Finished(storage, cards[0], trials)
 
 

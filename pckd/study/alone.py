@@ -1,0 +1,60 @@
+"""Repeating one trial of a study alone, to see that it gives the same numbers."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+
+from pckd.errors import InputError
+from pckd.storage import Storage
+from pckd.study.execution import run_trial
+from pckd.study.outcome import Outcome, read_outcome
+from pckd.study.results import open_study
+from pckd.study.rows import Placement
+from pckd.study.trial import Trial
+from pckd.training.config import RunConfig
+from pckd.training.identity import run_identity
+from pckd.training.record import EpochRecord
+
+STUDY = "runs"
+"""The reserved study in which single runs land."""
+
+
+def repeat_trial(
+    study: str,
+    identity: str,
+    storage: Storage,
+    on_epoch: Callable[[EpochRecord], None] = lambda record: None,
+) -> tuple[Outcome, Outcome]:
+    """Train a trial of a study again, in this process, as the study did.
+
+    Args:
+        study: Its name.
+        identity: Of the trial; a unique beginning is enough.
+        storage: The results root; the repetition lands in its study `runs`.
+        on_epoch: Called after each epoch.
+
+    Returns:
+        How the trial ended in the study, and alone.
+
+    Raises:
+        InputError: There is no such trial, it has not ended, its teacher is gone, or the code or
+            the images have changed since.
+    """
+    rows = open_study(storage, study).read("trials")
+    found = rows[rows["trial"].str.startswith(identity)].to_dict("records")
+    if len(found) != 1:
+        listed = ", ".join(rows["trial"]) or "none"
+        raise InputError(f"study {study} has {len(found)} trials {identity}...; it has: {listed}")
+    row = found[0]
+    config = RunConfig.model_validate_json(row["config"])
+    alone = Trial(STUDY, row["case"], {}, config, run_identity(config))
+    if alone.identity != row["trial"]:
+        raise InputError(
+            f"trial {row['trial']} cannot be repeated: code or images have changed since"
+        )
+    if row["status"] == "running":
+        raise InputError(f"trial {row['trial']} has not ended in study {study}")
+    device = torch.device("cpu" if row["device"] == "cpu" else "cuda")
+    run_trial(alone, storage, Placement(device, int(row["threads"])), on_epoch)
+    return read_outcome(replace(alone, study=study), storage), read_outcome(alone, storage)

@@ -1,0 +1,67 @@
+"""What a study would do, without doing it."""
+
+from collections.abc import Iterator
+
+import torch
+import yaml
+
+from pckd.storage import Storage
+from pckd.study.estimate import estimate
+from pckd.study.plan import FixedPlan, Plan
+from pckd.study.planning import changes_since, make_plan
+from pckd.study.rows import Placement
+from pckd.study.spec import StudySpec
+from pckd.study.teachers import missing_teachers
+from pckd.study.trial import make_trial
+
+
+def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterator[str]:
+    """The lines that say what a study would do: nothing is written, no trial starts.
+
+    Raises:
+        InputError: The study cannot run as it is written.
+    """
+    plan = make_plan(spec, storage, retry_failed=retry_failed)
+    yield from (f"changed since it last ran: {line}" for line in changes_since(spec, storage))
+    config = spec.base_run(f"study {spec.study}")
+    yield "the run, resolved:"
+    text = yaml.safe_dump(config.model_dump(mode="json", exclude={"seed"}), sort_keys=False)
+    yield from (f"  {line}" for line in text.splitlines())
+    yield from _trials(spec, plan)
+    for teacher in missing_teachers(spec, storage):
+        yield f"teacher to train first: {teacher.case}, {teacher.config.optimization.epochs} epochs"
+    yield from _cost(spec, plan)
+
+
+def _trials(spec: StudySpec, plan: Plan) -> Iterator[str]:
+    yield f"trials: {plan.total}, of which {plan.done} are done"
+    if isinstance(plan, FixedPlan):
+        for trial in plan.trials:
+            state = "to run" if trial in plan.waiting else "done"
+            pair = f"{trial.config.teacher.model} -> " if trial.config.teacher else ""
+            yield (
+                f"  {trial.identity}  {state:6}  {pair}{trial.config.student}, "
+                f"{trial.case}, seed {trial.config.seed}"
+            )
+    elif spec.search:
+        for key, parameter in spec.search.parameters.items():
+            values = parameter.model_dump(mode="json", exclude_defaults=True)
+            yield f"  searched: {key}: {values}"
+
+
+def _cost(spec: StudySpec, plan: Plan) -> Iterator[str]:
+    waiting = plan.total - plan.done
+    if not waiting:
+        return
+    resources = spec.resources
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    trial = make_trial(spec, "dry run", spec.pair_changes()[0], spec.seeds[0])
+    one = estimate(trial, Placement(device, resources.cpus_per_worker))
+    epochs = waiting * trial.config.optimization.epochs
+    students = waiting * one.student_bytes * (spec.keep != "none") / 2**20
+    yield f"epochs in all: {epochs}"
+    yield (
+        f"about {one.seconds / 3600:.2g} hours a trial on one worker of this machine "
+        f"({device.type}), {waiting * one.seconds / 3600:.2g} for all of them, one after the other"
+    )
+    yield f"students kept ({spec.keep}): about {students:.1f} MiB"

@@ -1,0 +1,55 @@
+"""What a study would cost: epochs, hours from a few timed steps, and room on the disk."""
+
+from dataclasses import dataclass
+
+import torch
+
+from pckd.models import create_model
+from pckd.study.rows import Placement
+from pckd.study.trial import Trial
+from pckd.training.config import RunConfig
+from pckd.training.run import Run
+from pckd.training.run_data import prepare_data
+
+TIMED_IMAGES_PER_CLASS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The cost of one trial on one worker of this machine."""
+
+    seconds: float
+    student_bytes: int
+
+
+def estimate(trial: Trial, placement: Placement) -> Estimate:
+    """The cost of a trial, from one epoch over two images a class and one evaluation.
+
+    The teacher's weights do not matter for this: it is not trained.
+
+    Raises:
+        InputError: The data set cannot be opened.
+    """
+    torch.set_num_threads(placement.threads)
+    config = trial.config
+    images = len(prepare_data(config.data, config.protocol).train)
+    short = config.model_copy(
+        update={
+            "data": config.data.model_copy(update={"images_per_class": TIMED_IMAGES_PER_CLASS}),
+            "protocol": "paper",
+        }
+    )
+    run = _untrained_run(short, placement)
+    record = run.train_epoch()
+    timed = len(run.data.train) / record.images_per_second
+    epoch = images / record.images_per_second + (record.seconds - timed)
+    state = run.student.state_dict().values()
+    return Estimate(epoch * config.optimization.epochs, sum(value.nbytes for value in state))
+
+
+def _untrained_run(config: RunConfig, placement: Placement) -> Run:
+    data = prepare_data(config.data, config.protocol)
+    teacher = None
+    if config.teacher is not None and config.loss.needs_teacher:
+        teacher = create_model(config.teacher.model, num_classes=data.num_classes)
+    return Run(config, data, teacher, placement.device)

@@ -1,0 +1,74 @@
+"""How trials ended, read from the results store."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pckd.errors import RunError
+from pckd.storage import Storage
+from pckd.study.results import ResultsStore
+from pckd.study.trial import Trial
+
+DONE = ("completed", "stopped")
+"""The statuses of trials that need not run again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a trial ended."""
+
+    status: str
+    """completed, stopped or failed."""
+    value: float | None
+    """Last top-1 accuracy on the images that select, in percent; None if there is none."""
+    reason: str = ""
+    seconds: float = 0.0
+    """Of all epochs."""
+    history: tuple[float, ...] = ()
+    """The accuracy after each epoch, from the first."""
+
+
+def read_outcome(trial: Trial, storage: Storage) -> Outcome:
+    """How a trial ended.
+
+    Raises:
+        RunError: It has no row, or still runs: its process ended without a word.
+    """
+    store = ResultsStore(storage, trial.study)
+    outcomes = outcomes_of(
+        store.read_one("trials", trial.identity), store.read_one("epochs", trial.identity)
+    )
+    if trial.identity not in outcomes:
+        raise RunError(f"trial {trial.identity} ended without a result")
+    return outcomes[trial.identity]
+
+
+def outcomes_of(trials: pd.DataFrame, epochs: pd.DataFrame) -> dict[str, Outcome]:
+    """The outcomes of all trials that have ended, by identity.
+
+    Args:
+        trials: Rows of the table `trials`.
+        epochs: Rows of the table `epochs`.
+    """
+    by_trial = epochs.sort_values("epoch").groupby("trial")["top1"]
+    histories = {str(trial): tuple(values) for trial, values in by_trial}
+    return {
+        row["trial"]: Outcome(
+            row["status"],
+            None if pd.isna(row["last_top1"]) else row["last_top1"],
+            row["reason"] or "",
+            row["seconds"],
+            histories.get(row["trial"], ()),
+        )
+        for row in trials.to_dict("records")
+        if row["status"] != "running"
+    }
+
+
+def finished(outcomes: dict[str, Outcome], *, retry_failed: bool) -> dict[str, Outcome]:
+    """The outcomes of the trials that need not run again."""
+    return {
+        identity: outcome
+        for identity, outcome in outcomes.items()
+        if outcome.status in DONE or not retry_failed
+    }

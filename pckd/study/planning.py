@@ -1,0 +1,101 @@
+"""From a study file to its plan, in the light of what the results root already holds."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages.journal import JournalFileBackend
+
+from pckd.storage import Storage
+from pckd.study.outcome import finished, outcomes_of
+from pckd.study.plan import FixedPlan, Plan, fixed_trials
+from pckd.study.results import ResultsStore
+from pckd.study.search import SearchPlan
+from pckd.study.spec import StudySpec
+
+DOCUMENT = "study.json"
+JOURNAL = "optuna.journal"
+
+
+def make_plan(
+    spec: StudySpec,
+    storage: Storage,
+    *,
+    retry_failed: bool,
+    journal: optuna.storages.BaseStorage | None = None,
+) -> Plan:
+    """The plan of a study, knowing what is already done.
+
+    Args:
+        spec: The study.
+        storage: The results root.
+        retry_failed: Whether trials that failed run again.
+        journal: Where Optuna keeps the study of a search; in memory by default.
+
+    Raises:
+        InputError: Some trial is not valid, or its data set cannot be opened.
+    """
+    store = ResultsStore(storage, spec.study)
+    rows = store.read("trials")
+    known = finished(outcomes_of(rows, store.read("epochs")), retry_failed=retry_failed)
+    if spec.search:
+        return SearchPlan(spec, rows, known, journal)
+    return FixedPlan(fixed_trials(spec), known)
+
+
+def optuna_journal(spec: StudySpec, storage: Storage) -> optuna.storages.BaseStorage | None:
+    """A new journal for the Optuna study of a search, which optuna-dashboard can open.
+
+    It is made again from the results whenever the study runs. Optuna has no storage behind a
+    filesystem URI: there the study stays in memory.
+    """
+    if not (spec.search and storage.is_local):
+        return None
+    path = Path(storage.full_path(f"{spec.study}/{JOURNAL}"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    return optuna.storages.JournalStorage(JournalFileBackend(str(path)))
+
+
+def write_spec(spec: StudySpec, storage: Storage) -> None:
+    """Keep the study file, as it was validated, beside the results."""
+    content = {"version": 1, "spec": spec.model_dump(mode="json")}
+    ResultsStore(storage, spec.study).write_document(DOCUMENT, content)
+
+
+def changes_since(spec: StudySpec, storage: Storage) -> list[str]:
+    """What the study file says differently from when the study last ran, a line each."""
+    document = ResultsStore(storage, spec.study).read_document(DOCUMENT)
+    if document is None:
+        return []
+    before = dict(_leaves(document["spec"]))
+    now = dict(_leaves(spec.model_dump(mode="json")))
+    return [
+        f"{key}: {before.get(key, 'not set')} -> {now.get(key, 'not set')}"
+        for key in dict.fromkeys([*before, *now])
+        if before.get(key) != now.get(key)
+    ]
+
+
+def set_aside(study: str, storage: Storage, say: Callable[[str], None]) -> None:
+    """Give the results of a study another name, so that it starts afresh; nothing is deleted.
+
+    Args:
+        study: Its name.
+        storage: The results root.
+        say: Is told the new name.
+    """
+    if storage.exists(study):
+        aside = f"{study}-before-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        storage.move(study, aside)
+        say(f"{study}: earlier results are kept as {aside}")
+
+
+def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, value

@@ -1,0 +1,179 @@
+"""Bad input on the command line: one sentence, exit code 2, and nothing begun or written."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import ray
+import yaml
+
+import pckd.cli.study
+from pckd.cli import main
+
+RUN = {"data": "digits", "student": "resnet8", "teacher": "resnet20"}
+LOW_HIGH = {"low": 0.1, "high": 1.0}
+NO_TEACHER = dict.fromkeys(("kd", "center_contrast", "feature_alignment", "center_alignment"), 0.0)
+STUDIES: dict[str, dict[str, object]] = {
+    "good": {},
+    "key": {"seads": [0]},
+    "run_key": {"run": {**RUN, "loss": {"kdd": 1}}},
+    "model": {"cases": {"KD": {"student": "resnt8"}}},
+    "data": {"run": {**RUN, "data": "digts"}},
+    "folder": {"run": {**RUN, "data": {"name": "cifar100", "root": "nowhere"}}},
+    "teacher": {"run": {**RUN, "teacher": None}},
+    "classes": {"run": {**RUN, "data": {"name": "digits", "classes": [0, 12]}}},
+    "search": {"search": {"trials": 2, "parameters": {"loss.kdd": LOW_HIGH}}},
+    "seed": {"run": {**RUN, "teacher": None, "loss": NO_TEACHER}, "seeds": [-1]},
+    "probe": {"probe": {"data": [{"name": "digits", "classes": [12]}]}},
+}
+
+
+@dataclass
+class Ended:
+    code: object
+    out: str
+    err: str
+
+
+Pckd = Callable[..., Ended]
+
+
+@pytest.fixture
+def pckd_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Pckd:
+    """Run the command line in this process, in a folder with some study files."""
+
+    def no_ray(*arguments: object, **options: object) -> None:
+        raise AssertionError("Ray was started")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PCKD_RESULTS", raising=False)
+    monkeypatch.setenv("PCKD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(ray, "init", no_ray)
+    (tmp_path / "studies").mkdir()
+    for name, changes in STUDIES.items():
+        text = yaml.safe_dump({"study": "example", "run": RUN, **changes})
+        (tmp_path / "studies" / f"{name}.yaml").write_text(text)
+    (tmp_path / "studies" / "no_yaml.yaml").write_text("run: {data: [digits\nseeds: [0]\n")
+    (tmp_path / "file").write_text("neither a folder nor a network")
+
+    def run(*arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["pckd", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        captured = capsys.readouterr()
+        return Ended(caught.value.code, captured.out, captured.err)
+
+    return run
+
+
+DISTILL = ("distill", "--data", "digits", "--student", "resnet8", "--teacher", "resnet20")
+STUDY = ("study", "run")
+
+BAD: dict[tuple[str, ...], str] = {
+    (*STUDY, "no_yaml"): r"studies/no_yaml\.yaml: is not YAML \(line 2\): .*",
+    (*STUDY, "goood"): r".*studies/goood\.yaml; did you mean good\?.*",
+    (*STUDY, "other/study.yaml"): r"other/study\.yaml: there is no such study file",
+    (*STUDY, "key"): r"studies/key\.yaml: seads is not a known key; .* did you mean seeds.*",
+    (*STUDY, "run_key"): r"studies/run_key\.yaml, run: loss\.kdd is not a known key; .* kd\?",
+    (*STUDY, "model"): r"study example, KD: student: model 'resnt8' .* did you mean resnet8.*",
+    (*STUDY, "data"): r"studies/data\.yaml, run: data\.name: data set 'digts' .* digits\?.*",
+    (*STUDY, "folder"): r".*data set 'cifar100' has no folder .*nowhere.*",
+    (*STUDY, "teacher"): r"studies/teacher\.yaml, run: teacher is missing: name one, .*",
+    (*STUDY, "classes"): r".*class 12 is out of range: .* 0 to 9",
+    (*STUDY, "search"): r".*loss\.kdd is not a known key.*",
+    (*STUDY, "probe"): r".*class 12 is out of range: .* 0 to 9",
+    (*STUDY, "good", "--set", "loss.kd"): r"--set loss\.kd: write KEY=VALUE, .*",
+    (*STUDY, "good", "--set", "loss.kdd=1"): r"studies/good\.yaml, run: loss\.kdd is not .*",
+    (*STUDY, "good", "--set", "seed=3"): r".*seeds.*",
+    (*STUDY, "good", "--results", "file"): r"results root file is a file; .*",
+    (*STUDY, "good", "--results", "file/below"): r"results root file/below .*",
+    (*STUDY, "good", "--results", "nowhere://x"): r"results root nowhere://x cannot be opened: .*",
+    (*DISTILL, "--set", "loss.kdd=1"): r"the command line: loss\.kdd is not a known key; .*",
+    (*DISTILL, "--set", "loss"): r"--set loss: write KEY=VALUE, .*",
+    (*DISTILL, "--set", "loss.kd=nan"): r"the command line: loss\.kd .*nan.*",
+    (*DISTILL, "--set", "student=8"): r"the command line: student.* 8.*",
+    (*DISTILL, "--set", "data.classes=[0, 12]"): r".*class 12 is out of range: .* 0 to 9",
+    (*DISTILL, "--student", "resnt8"): r"the command line: student: model 'resnt8' .*resnet8.*",
+    (*DISTILL, "--teacher", "wrn_40"): r"the command line: teacher\.model: model 'wrn_40' .*",
+    (*DISTILL, "--data", "cifar10"): r"the command line: data\.name: .* did you mean cifar100.*",
+    (*DISTILL, "--data", "cifar100", "--data-root", "nowhere"): r".* no folder .*nowhere.*",
+    DISTILL[:5]: r"the command line: teacher is missing: .*",
+    DISTILL[:3]: r"the command line: student is missing.*",
+    ("teacher", "train", "resnet8", "--data", "digts"): r"the command line: data\.name: .*digits.*",
+    ("study", "status", "example"): r".*results holds no study 'example'; it holds: none",
+    ("results", "show", "example"): r".*results holds no study 'example'; .*",
+    ("report", "example"): r".*results holds no study 'example'; .*",
+    ("probe", "example", "--data", "digits"): r".*results holds no study 'example'; .*",
+    ("probe", "example", "--data", "digts"): r"the command line: data\.0\.name: .*digits.*",
+    ("evaluate", "nothing.pt", "--data", "digits"): r"nothing\.pt: there is no such file",
+    ("evaluate", "file", "--data", "digits"): r"file: cannot be read as a checkpoint.*",
+}
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), BAD.items(), ids=[" ".join(a) for a in BAD])
+def test_bad_input_is_one_sentence(
+    arguments: tuple[str, ...], sentence: str, pckd_command: Pckd, tmp_path: Path
+) -> None:
+    ended = pckd_command(*arguments)
+    assert re.fullmatch(rf"pckd: {sentence}\n", ended.err)
+    assert (ended.code, ended.out) == (2, "")
+    assert {path.name for path in tmp_path.iterdir()} <= {"studies", "file", "cache"}
+
+
+@pytest.mark.parametrize("study", ["classes", "search", "seed"])
+def test_bad_input_leaves_earlier_results_where_they_are(
+    study: str, pckd_command: Pckd, tmp_path: Path
+) -> None:
+    earlier = tmp_path / "results" / "example" / "study.json"
+    earlier.parent.mkdir(parents=True)
+    earlier.write_text('{"version": 1, "spec": {}}')
+    assert pckd_command("study", "run", study, "--fresh").code == 2
+    assert [path for path in tmp_path.glob("results/**/*") if path.is_file()] == [earlier]
+
+
+def test_the_options_that_a_sentence_advises_exist(pckd_command: Pckd) -> None:
+    advice = pckd_command(*DISTILL, "--data", "cifar100", "--data-root", "nowhere").err
+    text = pckd_command("distill", "--help").out
+    assert set(re.findall(r"--[a-z-]+", advice)) <= set(re.findall(r"--[a-z-]+", text))
+
+
+def test_an_interruption_says_how_to_go_on(
+    pckd_command: Pckd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pckd.cli.study, "open_study", interrupt)
+    ended = pckd_command("study", "status", "example")
+    assert ended.err == "pckd: interrupted; run the same command again to go on\n"
+    assert ended.code == 1
+
+
+def test_an_empty_root_holds_no_studies(pckd_command: Pckd, tmp_path: Path) -> None:
+    assert pckd_command("study", "list").code == 0
+    ended = pckd_command("study", "list", "--json")
+    assert (ended.code, json.loads(ended.out), ended.err) == (0, [], "")
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_models_are_listed_as_json(pckd_command: Pckd) -> None:
+    ended = pckd_command("models", "--json", "wrn_16*")
+    assert (ended.code, ended.err) == (0, "")
+    assert {row["name"]: row["parameters"] for row in json.loads(ended.out)} == {
+        "wrn_16_1": 180_916,
+        "wrn_16_2": 703_284,
+    }
+
+
+def test_the_installed_command_ends_with_the_code(tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("pckd")), "study", "run", "nothing.yaml"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "pckd: nothing.yaml: there is no such study file\n"

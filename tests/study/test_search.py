@@ -1,0 +1,269 @@
+"""A search without any training: what is proposed, what Optuna hears, and how it goes on."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna.trial import TrialState
+
+from pckd.errors import InputError
+from pckd.settings import validate
+from pckd.storage import Storage
+from pckd.study.outcome import Outcome
+from pckd.study.planning import make_plan
+from pckd.study.results import ResultsStore
+from pckd.study.search import SearchPlan
+from pckd.study.spec import StudySpec
+from pckd.study.trial import Trial
+
+RUN = {"data": "digits", "student": "resnet8", "teacher": "resnet20"}
+WEIGHTS = {
+    "loss.kd": {"low": 0.1, "high": 10.0, "log": True},
+    "loss.feature_alignment": {"low": 0.0, "high": 50.0},
+}
+CHOICE = {"loss.temperature": {"choices": [2.0, 4.0]}}
+
+
+def random_first(number: int) -> dict[str, Any]:
+    """TPE, which learns after a number of random configurations."""
+    return {"name": "tpe", "options": {"n_startup_trials": number}}
+
+
+def study(*, seeds: tuple[int, ...] = (0,), run: Any = RUN, **search: Any) -> StudySpec:  # noqa: ANN401
+    plan = {"trials": 6, "sampler": random_first(2), "parameters": WEIGHTS, **search}
+    return validate(
+        StudySpec, {"study": "hunt", "run": run, "seeds": seeds, "search": plan}, "hunt"
+    )
+
+
+def score(trial: Trial) -> float:
+    """The best is kd 1, and a later seed is better by 1."""
+    return 80.0 - abs(trial.config.loss.kd - 1.0) + trial.config.seed
+
+
+class Driver:
+    """Hands out trials, writes their rows, and tells the plan, as a driver of trials would."""
+
+    def __init__(self, folder: Path) -> None:
+        self.storage = Storage(folder)
+        self.store = ResultsStore(self.storage, "hunt")
+        self.now = datetime.now(UTC)
+
+    def plan(self, spec: StudySpec, *, retry_failed: bool = False) -> SearchPlan:
+        plan = make_plan(spec, self.storage, retry_failed=retry_failed)
+        assert isinstance(plan, SearchPlan)
+        return plan
+
+    def write(self, trial: Trial, status: str) -> None:
+        earlier = self.store.find("trials", trial.identity) or {}
+        self.now += timedelta(seconds=1)
+        row = {
+            "study": trial.study,
+            "trial": trial.identity,
+            "case": trial.case,
+            "changes": json.dumps(trial.changes),
+            "seed": trial.config.seed,
+            "status": status,
+            "started": earlier.get("started", self.now),
+            "updated": self.now,
+            "last_top1": None if status == "failed" else score(trial),
+        }
+        self.store.write("trials", trial.identity, [row])
+
+    def start(self, plan: SearchPlan) -> Trial:
+        trial = plan.next_trial()
+        assert trial is not None
+        self.write(trial, "running")
+        return trial
+
+    def end(self, plan: SearchPlan, trial: Trial, status: str = "completed") -> None:
+        self.write(trial, status)
+        plan.tell(trial, Outcome(status, None if status == "failed" else score(trial)))
+
+    def finish(self, plan: SearchPlan, most: int = 1000) -> list[Trial]:
+        trials: list[Trial] = []
+        while len(trials) < most and (trial := plan.next_trial()) is not None:
+            self.end(plan, trial)
+            trials.append(trial)
+        return trials
+
+
+@pytest.fixture
+def driver(tmp_path: Path) -> Driver:
+    return Driver(tmp_path)
+
+
+def identities(trials: list[Trial]) -> list[str]:
+    return [trial.identity for trial in trials]
+
+
+def states(plan: SearchPlan) -> list[TrialState]:
+    return [proposal.state for proposal in plan.study.trials]
+
+
+def test_all_trials_are_handed_out_once(driver: Driver) -> None:
+    plan = driver.plan(study(seeds=(0, 1)))
+    trials = driver.finish(plan)
+    assert len(set(identities(trials))) == len(trials) == plan.total == 12
+    assert (plan.done, plan.next_trial()) == (0, None)
+    assert [trial.config.seed for trial in trials] == [0, 1] * 6
+    for trial in trials:
+        assert 0.1 <= trial.config.loss.kd <= 10.0
+        assert trial.config.protocol == "holdout"
+
+
+def test_optuna_hears_the_mean_when_the_last_seed_is_done(driver: Driver) -> None:
+    plan = driver.plan(study(seeds=(0, 1, 2)))
+    trials = [driver.start(plan) for _ in range(3)]
+    assert {json.dumps(trial.changes) for trial in trials} == {json.dumps(trials[0].changes)}
+    for trial, value in zip(reversed(trials), (10.0, 20.0, 60.0), strict=True):
+        assert states(plan) == [TrialState.RUNNING]
+        plan.tell(trial, Outcome("completed", value))
+    assert states(plan) == [TrialState.COMPLETE]
+    assert plan.study.trials[0].value == pytest.approx(30.0)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "state"),
+    [
+        (("completed", "failed"), TrialState.FAIL),
+        (("stopped", "completed"), TrialState.PRUNED),
+        (("stopped", "failed"), TrialState.FAIL),
+    ],
+)
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_partial_result_is_no_result(
+    statuses: tuple[str, str], state: TrialState, restarted: bool, driver: Driver
+) -> None:
+    plan = driver.plan(study(seeds=(0, 1)))
+    for trial, status in zip([driver.start(plan), driver.start(plan)], statuses, strict=True):
+        driver.end(plan, trial, status)
+    assert states(driver.plan(study(seeds=(0, 1))) if restarted else plan) == [state]
+
+
+FULL, PARTIAL = {"loss.kd": 1, "loss.feature_alignment": 20.0}, {"loss.kd": 3.0}
+
+
+def test_the_points_of_the_file_come_first(driver: Driver) -> None:
+    first, second = driver.finish(driver.plan(study(first=[FULL, PARTIAL])), most=2)
+    assert (first.config.loss.kd, first.config.loss.feature_alignment) == (1.0, 20.0)
+    assert second.config.loss.kd == 3.0
+
+
+@pytest.mark.parametrize("point", [FULL, PARTIAL], ids=["all parameters", "some parameters"])
+def test_the_points_of_the_file_come_once(point: dict[str, float], driver: Driver) -> None:
+    driver.finish(driver.plan(study(first=[point])), most=1)
+    later = driver.finish(driver.plan(study(first=[point])))
+    assert len(later) == 5
+    assert point["loss.kd"] not in {trial.config.loss.kd for trial in later}
+
+
+def test_a_search_goes_on_where_it_was_interrupted(driver: Driver) -> None:
+    plan = driver.plan(study(seeds=(0, 1)))
+    done = driver.finish(plan, most=5)
+    interrupted = driver.start(plan)
+    again = driver.plan(study(seeds=(0, 1)))
+    assert (again.total, again.done) == (12, 5)
+    values = [proposal.value for proposal in again.study.trials]
+    assert values[:2] == [score(done[0]) + 0.5, score(done[2]) + 0.5]
+    assert [proposal.params for proposal in again.study.trials[:3]] == [
+        trial.changes for trial in (done[0], done[2], done[4])
+    ]
+    trials = driver.finish(again)
+    assert trials[0] == interrupted
+    assert len(set(identities(done + trials))) == len(done + trials) == 12
+    assert driver.plan(study(seeds=(0, 1))).next_trial() is None
+
+
+@pytest.mark.parametrize(("retry_failed", "first_again"), [(False, False), (True, True)])
+def test_a_failed_trial_is_run_again_if_asked(
+    retry_failed: bool, first_again: bool, driver: Driver
+) -> None:
+    plan = driver.plan(study())
+    failed = driver.start(plan)
+    driver.end(plan, failed, "failed")
+    later = driver.finish(driver.plan(study(), retry_failed=retry_failed))
+    assert (later[0] == failed) is first_again
+    assert len(later) == 5 + first_again
+
+
+def test_points_that_are_added_to_the_file_come_after_what_is_done(driver: Driver) -> None:
+    done = driver.finish(driver.plan(study()), most=2)
+    plan = driver.plan(study(first=[FULL]))
+    assert plan.done == 2
+    assert [proposal.params for proposal in plan.study.trials[:2]] == [
+        trial.changes for trial in done
+    ]
+    assert driver.start(plan).config.loss.kd == 1.0
+
+
+def test_results_outside_the_range_are_left_out(driver: Driver) -> None:
+    driver.finish(driver.plan(study()))
+    narrow = {**WEIGHTS, "loss.kd": {"low": 20.0, "high": 30.0}}
+    assert driver.plan(study(parameters=narrow)).done == 0
+
+
+def test_results_of_another_run_are_no_results_of_this_one(driver: Driver) -> None:
+    driver.finish(driver.plan(study()))
+    changed = driver.plan(study(run={**RUN, "optimization": {"epochs": 3}}))
+    assert (changed.done, states(changed)) == (0, [])
+    assert len(driver.finish(changed)) == 6
+
+
+@pytest.mark.parametrize("sampler", ["random", random_first(100)], ids=["random", "tpe"])
+def test_a_restart_proposes_new_points(sampler: Any, driver: Driver) -> None:  # noqa: ANN401
+    points: list[float] = []
+    for trials in (3, 6, 9):
+        plan = driver.plan(study(sampler=sampler, trials=trials))
+        points += [trial.config.loss.kd for trial in driver.finish(plan)]
+    assert len(points) == len(set(points)) == 9
+
+
+def test_the_same_search_proposes_the_same_points(tmp_path: Path) -> None:
+    runs = [Driver(tmp_path / name) for name in ("one", "other")]
+    first, second = (identities(one.finish(one.plan(study()))) for one in runs)
+    assert first == second
+
+
+@pytest.mark.parametrize("side_by_side", [False, True])
+def test_a_choice_that_is_proposed_again_is_not_trained_again(
+    side_by_side: bool, driver: Driver
+) -> None:
+    plan = driver.plan(study(parameters=CHOICE, trials=8, sampler="random"))
+    if side_by_side:
+        trials: list[Trial] = []
+        while (trial := plan.next_trial()) is not None:
+            trials.append(trial)
+        for trial in trials:
+            driver.end(plan, trial)
+    else:
+        trials = driver.finish(plan)
+    assert len(trials) == len(set(identities(trials))) == 2
+    assert states(plan) == [TrialState.COMPLETE] * 8
+    assert plan.total - plan.done == 2
+
+
+def test_the_sampler_learns(driver: Driver) -> None:
+    """Halves of 24 trials: the later ones lie nearer to the best weight than the random ones."""
+    trials = driver.finish(driver.plan(study(trials=24, sampler=random_first(12))))
+    scores = [score(trial) for trial in trials]
+    assert sum(scores[12:]) > sum(scores[:12]) + 6.0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"parameters": {"loss.kdd": {"low": 0.1, "high": 1.0}}},
+        {"parameters": {"loss.temperature": {"low": 0.0, "high": 4.0}}},
+        {"parameters": {"student": {"choices": ["resnet8", "resnt14"]}}},
+        {"seeds": (-1,)},
+    ],
+    ids=["unknown key", "value that the key does not take", "misspelt choice", "negative seed"],
+)
+def test_a_search_that_cannot_run_is_refused_before_its_first_trial(
+    changes: dict[str, Any], driver: Driver
+) -> None:
+    with pytest.raises(InputError):
+        driver.plan(study(**changes))

@@ -1,0 +1,185 @@
+"""Study files: what they mean, what `--set` changes, and what is refused."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pckd.errors import InputError
+from pckd.study.spec import StudySpec, find_study_file, read_study
+from pckd.study.teachers import study_runs
+
+STUDIES = sorted((Path(__file__).parents[2] / "studies").glob("*.yaml"))
+
+RUN = {
+    "data": {"name": "digits", "holdout_fraction": 0.2},
+    "teacher": {"model": "resnet20", "optimization": {"epochs": 3}},
+    "student": "resnet8",
+}
+SEARCH = {"trials": 4, "parameters": {"loss.kd": {"low": 0.1, "high": 10.0, "log": True}}}
+
+Read = Callable[..., StudySpec]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Write a study file with some keys changed and read it with `--set` changes."""
+
+    def write_and_read(assigned: dict[str, Any] | None = None, **changes: Any) -> StudySpec:  # noqa: ANN401
+        values = {"study": "example", "run": RUN, **changes}
+        file = tmp_path / "example.yaml"
+        file.write_text(yaml.safe_dump(values))
+        return read_study(file, assigned or {})
+
+    return write_and_read
+
+
+@pytest.fixture
+def refusal(read: Read, tmp_path: Path) -> Callable[..., str]:
+    """What reading says when it refuses: one sentence that begins with the file."""
+
+    def refuse(assigned: dict[str, Any] | None = None, **changes: Any) -> str:  # noqa: ANN401
+        with pytest.raises(InputError) as caught:
+            read(assigned, **changes)
+        text = str(caught.value)
+        assert "\n" not in text
+        assert text.startswith(f"{tmp_path / 'example.yaml'}")
+        return text.removeprefix(f"{tmp_path / 'example.yaml'}").lstrip(":, ")
+
+    return refuse
+
+
+def test_there_are_studies() -> None:
+    assert "demo" in {path.stem for path in STUDIES}
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_every_study_of_the_repository_is_valid_in_all_its_cases(path: Path) -> None:
+    spec = read_study(path, {})
+    assert spec.study == path.stem
+    assert study_runs(spec)
+
+
+def test_a_study_file_becomes_a_spec(read: Read) -> None:
+    spec = read(seeds=[1, 2], vary_one={"loss.kd": [0.5, 1.0]}, resources={"workers": 2})
+    assert (spec.study, spec.seeds, spec.resources.workers) == ("example", (1, 2), 2)
+    config = spec.run_config({"loss.kd": 0.5}, "example")
+    assert (config.student, config.loss.kd, config.protocol) == ("resnet8", 0.5, "paper")
+    assert config.teacher is not None
+    assert config.teacher.optimization.epochs == 3
+
+
+def test_set_changes_the_run_or_the_study_by_the_key(read: Read) -> None:
+    assigned = {"loss.kd": 0.5, "teacher": "resnet14", "seeds": [4], "resources.workers": 2}
+    spec = read({**assigned, "run.optimization.epochs": 5})
+    config = spec.run_config({}, "example")
+    assert config.teacher is not None
+    assert (config.loss.kd, config.optimization.epochs) == (0.5, 5)
+    assert (config.teacher.model, config.teacher.optimization.epochs) == ("resnet14", 3)
+    assert (spec.seeds, spec.resources.workers) == ((4,), 2)
+    assert read({"search.trials": 9}, search=SEARCH).search is not None
+
+
+def test_a_search_holds_out(read: Read, refusal: Callable[..., str]) -> None:
+    assert read(search=SEARCH).run_config({}, "example").protocol == "holdout"
+    assert read({"protocol": "holdout"}, search=SEARCH).run["protocol"] == "holdout"
+    needed = "search needs run.protocol holdout: a searcher must not see the test images"
+    assert refusal(search=SEARCH, run={**RUN, "protocol": "paper"}) == needed
+    assert refusal({"protocol": "paper"}, search=SEARCH) == needed
+
+
+def test_pairs_may_bring_the_teacher_and_the_student(read: Read) -> None:
+    pair = {"teacher": "resnet20", "student": "resnet8"}
+    runs = study_runs(read(run={"data": "digits"}, pairs=[pair]))
+    assert [config.student for config in runs] == ["resnet8"]
+
+
+def searching(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {"search": {**SEARCH, **changes}}
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "no study name": ({"study": None}, r"study .*"),
+    "name with a space": ({"study": "my study"}, r"study is 'my study': .*"),
+    "reserved name": ({"study": "teachers"}, r"study: 'teachers' is reserved; .*"),
+    "other reserved name": ({"study": "runs"}, r"study: 'runs' is reserved; .*"),
+    "two plans": (
+        {"cases": {"a": {}}, "grid": {"loss.kd": [1]}},
+        r"a study has one plan, not cases and grid",
+    ),
+    "seeds twice": ({"seeds": [0, 1, 0]}, r"seeds \[0, 1, 0\] repeat themselves"),
+    "no seeds": ({"seeds": []}, r"seeds .*"),
+    "a seed of the run": ({"run": {**RUN, "seed": 3}}, r".*seed.*seeds.*"),
+    "unknown key": ({"sead": [0]}, r"sead is not a known key; allowed: .*; did you mean seeds.*"),
+    "misspelt needed key": (
+        {"pairs": [{"teacher": "resnet20", "studnt": "resnet8"}]},
+        r".*studnt.*",
+    ),
+    "unknown key of the run": ({"run": {**RUN, "los": {}}}, r"run: los is not a known key; .*"),
+    "misspelt model": ({"run": {**RUN, "student": "resnt8"}}, r"run: student: .*resnet8.*"),
+    "several pairs searched": (
+        {
+            **searching(),
+            "pairs": [{"teacher": "resnet20", "student": f"resnet{n}"} for n in (8, 14)],
+        },
+        r"a search takes one teacher-student pair: .*",
+    ),
+    "bounds reversed": (
+        searching(parameters={"loss.kd": {"low": 2.0, "high": 1.0}}),
+        r"search\.parameters\.loss\.kd: low .* must be below high .*",
+    ),
+    "log scale to zero": (
+        searching(parameters={"loss.kd": {"low": 0.0, "high": 1.0, "log": True}}),
+        r"search\.parameters\.loss\.kd: .*positive.*",
+    ),
+    "misspelt bound": (
+        searching(parameters={"loss.kd": {"low": 1.0, "hihg": 2.0}}),
+        r"search\.parameters\.loss\.kd\.hihg is not a known key.*",
+    ),
+    "no choice": (
+        searching(parameters={"student": {"choices": []}}),
+        r"search\.parameters\.student\.choices is \[\]: .*",
+    ),
+    "first point elsewhere": (
+        searching(first=[{"loss.kdd": 1.0}]),
+        r"search: first sets loss\.kdd, which is not searched; did you mean loss\.kd\?",
+    ),
+    "first point out of range": (searching(first=[{"loss.kd": 20.0}]), r"search: .*20\.0.*"),
+    "first point of another kind": (searching(first=[{"loss.kd": "big"}]), r"search: .*'big'.*"),
+    "searched protocol": (
+        searching(parameters={"protocol": {"choices": ["holdout", "paper"]}}),
+        r".*protocol.*",
+    ),
+    "unknown protocol": ({"probe": {"data": ["digits"], "protocol": "exat"}}, r".*allowed: .*"),
+}
+
+
+@pytest.mark.parametrize(("changes", "sentence"), REFUSED.values(), ids=REFUSED)
+def test_a_bad_study_is_refused_in_a_sentence(
+    changes: dict[str, Any], sentence: str, refusal: Callable[..., str]
+) -> None:
+    assert re.fullmatch(sentence, refusal(**changes))
+
+
+def test_a_key_of_set_that_nobody_knows_is_refused(refusal: Callable[..., str]) -> None:
+    assert re.fullmatch(r"lss is not a known key; allowed: .*", refusal({"lss.kd": 1.0}))
+    assert re.fullmatch(r"run: loss\.kdd is not a known key; .*", refusal({"loss.kdd": 1.0}))
+
+
+def test_a_study_is_found_by_path_or_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("studies/demo.yaml", "studies/search.yaml", "own.yml"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text("study: demo\n")
+    assert find_study_file("demo") == Path("studies/demo.yaml")
+    assert find_study_file("own.yml") == Path("own.yml")
+    assert find_study_file(f"{tmp_path}/studies/demo.yaml").is_file()
+    with pytest.raises(InputError, match=r"serch\.yaml; did you mean search\?; .*: demo, search$"):
+        find_study_file("serch")
+    with pytest.raises(InputError, match=r"^other\.yaml: there is no such study file$"):
+        find_study_file("other.yaml")
