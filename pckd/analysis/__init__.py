@@ -1,0 +1,6 @@
+"""From the results store to numbers, figures and one report; never trains, never starts Ray."""
+
+from pckd.analysis.paper import paper_tables
+from pckd.analysis.report import write_report
+
+__all__ = ["paper_tables", "write_report"]

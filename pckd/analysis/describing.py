@@ -1,0 +1,115 @@
+"""What a study ran, in words: for its header and for every caption."""
+
+from pckd.analysis.loading import StudyResults
+from pckd.analysis.paper import PAPER_SCALES
+from pckd.analysis.settings import setting
+from pckd.analysis.words import listing, number, numbers_range, plain
+
+TEST_ACCURACY = "top-1 accuracy on the test images with the last weights"
+STATUSES = ("completed", "stopped", "failed", "running")
+
+
+def unique(study: StudyResults, key: str) -> list[object]:
+    """The values that a dotted key of the configuration takes, in the order of the trials."""
+    values = [setting(settings, key) for settings in study.trials["settings"]]
+    return list({plain(value): value for value in values}.values())
+
+
+def selecting_images(study: StudyResults) -> str:
+    """The images behind last and best accuracy: held-out, test, or both."""
+    names = {"holdout": "held-out", "test": "test"}
+    found = [names.get(str(name), str(name)) for name in study.trials["evaluated_on"].unique()]
+    return listing(found) or "held-out"
+
+
+def data_words(study: StudyResults) -> str:
+    """`digits (classes 0 to 5), 972 training images`."""
+    names = listing([plain(name) for name in unique(study, "data.name")])
+    kept = [value for value in unique(study, "data.classes") if isinstance(value, list)]
+    classes = f" ({listing([classes_words(item) for item in kept])})" if kept else ""
+    images = study.trials["train_images"].dropna()
+    return f"{names}{classes}, {numbers_range(images)} training images"
+
+
+def classes_words(classes: list[int]) -> str:
+    """`classes 0 to 5`, `class 3`; where there are gaps `classes 1, 4`, of many `10 classes`."""
+    first, last, count = classes[0], classes[-1], len(classes)
+    if count == 1:
+        return f"class {first}"
+    if count > 2 and classes == list(range(first, last + 1)):
+        return f"classes {first} to {last}"
+    return f"classes {plain(classes)}" if count < 5 else f"{count} classes"
+
+
+def epochs_words(study: StudyResults) -> str:
+    """`3 epochs`; a range where trials differ."""
+    planned = study.trials["epochs_planned"].dropna()
+    words = numbers_range(planned)
+    return f"{words} epoch" if words == "1" else f"{words} epochs"
+
+
+def seeds_words(study: StudyResults) -> str:
+    """`seeds 0, 1 and 2`."""
+    seeds = sorted({int(seed) for seed in study.trials["seed"]})
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {listing([str(seed) for seed in seeds])}"
+
+
+def scale_words(study: StudyResults) -> str:
+    """`trained on digits, 1,347 training images, for 3 epochs, with seeds 0, 1 and 2`."""
+    return f"trained on {data_words(study)}, for {epochs_words(study)}, with {seeds_words(study)}"
+
+
+def basis(study: StudyResults, accuracy: str) -> str:
+    """The sentence that ends a caption: what is shown, on which data, budget and seeds."""
+    return f"Shown is the {accuracy}; {scale_words(study)}."
+
+
+def differences_from_paper(study: StudyResults) -> list[str]:
+    """What sets the study's scale apart from the paper's; empty if nothing does."""
+    names = [str(name) for name in unique(study, "data.name")]
+    scales = [PAPER_SCALES[name] for name in names if name in PAPER_SCALES]
+    if len(names) != 1 or not scales:
+        return [f"data: {listing(names)} instead of the paper's"]
+    scale = scales[0]
+    epochs, images = study.trials["epochs_planned"], study.trials["train_images"].dropna()
+    classes = study.trials["num_classes"].dropna()
+    found = []
+    if (classes != scale.classes).any():
+        found.append(f"classes: {numbers_range(classes)} of {scale.classes}")
+    if (images != scale.train_images).any():
+        whole = number(scale.train_images, 0)
+        found.append(f"training images: {numbers_range(images)} of {whole}")
+    if (epochs != scale.epochs).any():
+        found.append(f"epochs: {numbers_range(epochs)} instead of {scale.epochs}")
+    return found
+
+
+def status_counts(study: StudyResults) -> dict[str, int]:
+    """How many trials have which status; statuses without trials are left out."""
+    counts = study.trials["status"].value_counts()
+    return {status: int(counts[status]) for status in STATUSES if status in counts}
+
+
+def progress_words(study: StudyResults) -> str:
+    """How far the study is: trials by status, and those that have not started."""
+    counts = status_counts(study)
+    names = {"running": "running or interrupted", "stopped": "stopped early"}
+    parts = [f"{count:,} {names.get(status, status)}" for status, count in counts.items()]
+    missing = not_started(study)
+    if missing and study.kind == "search":
+        parts.append(f"{missing:,} not started (or proposed twice)")
+    elif missing:
+        parts.append(f"{missing:,} not started")
+    return listing(parts) or "no trials"
+
+
+def not_started(study: StudyResults) -> int:
+    """Planned trials without a row; of a search, those that Optuna proposed twice among them."""
+    planned = study.planned_trials
+    return 0 if planned is None else max(0, planned - len(study.trials))
+
+
+def is_unfinished(study: StudyResults) -> bool:
+    """Whether trials are missing, running or failed; stopping early is an end like another."""
+    ended = study.trials["status"].isin(["completed", "stopped"])
+    return not_started(study) > 0 or not bool(ended.all())

@@ -1,0 +1,17 @@
+"""Tables as Markdown."""
+
+import pandas as pd
+
+_ESCAPES = str.maketrans({"|": r"\|", "<": "&lt;", ">": "&gt;", "&": "&amp;", "\n": " "})
+
+
+def escaped(text: str) -> str:
+    """Text without meaning to Markdown's tables and to HTML."""
+    return text.translate(_ESCAPES)
+
+
+def table_text(frame: pd.DataFrame) -> str:
+    """A frame of text as a Markdown table."""
+    rows = [list(map(str, frame.columns)), ["---"] * len(frame.columns)]
+    rows += [[escaped(str(cell)) for cell in row] for row in frame.itertuples(index=False)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)

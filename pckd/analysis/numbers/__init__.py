@@ -1,0 +1,1 @@
+"""From the rows of a study to the numbers that its report shows: frames in, frames out."""

@@ -1,0 +1,76 @@
+"""A search's configurations, ranked by what the searcher was told."""
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from pckd.analysis.loading import StudyResults
+from pckd.analysis.statistics import mean_interval
+
+TOP_SHARE = 0.2
+"""Of the completed configurations: those that figures highlight."""
+
+
+def configurations(study: StudyResults) -> pd.DataFrame:
+    """One row a configuration, the best first, then those that did not complete.
+
+    A configuration is completed when all seeds of the study are and spent the same, full budget;
+    only those are ranked. One that has a failed seed is failed, else stopped if one was stopped,
+    else running.
+
+    Returns:
+        Columns rank (from 1; 0 without), status, case, trials (identities), seeds (completed),
+        epochs_done (mean), heldout_mean, heldout_low, heldout_high (top-1 after the last epoch
+        done, percent, 95% t-interval over seeds), and each searched key.
+    """
+    seeds = len(study.spec["seeds"])
+    budget = study.trials["epochs_planned"].max()
+    keys = [json.dumps(changed, sort_keys=True) for changed in study.trials["changed"]]
+    rows = [_configuration(trials, seeds, budget) for _, trials in study.trials.groupby(keys)]
+    frame = pd.DataFrame(rows, columns=[*_COLUMNS, *study.spec["search"]["parameters"]])
+    frame["is_last"] = frame["status"] != "completed"
+    frame = frame.sort_values(["is_last", "heldout_mean"], ascending=[True, False], kind="stable")
+    ranks = [place if done else 0 for place, done in enumerate(~frame["is_last"], start=1)]
+    return frame.assign(rank=ranks).drop(columns="is_last").reset_index(drop=True)
+
+
+_COLUMNS = [
+    *("rank", "status", "case", "trials", "seeds", "epochs_done"),
+    *("heldout_mean", "heldout_low", "heldout_high"),
+]
+
+
+def completed(ranked: pd.DataFrame) -> pd.DataFrame:
+    """The configurations of equal, full budget, the best first."""
+    return ranked[ranked["status"] == "completed"]
+
+
+def top_count(count: int) -> int:
+    """How many of the completed configurations make up the top share; one at least."""
+    return max(1, round(TOP_SHARE * count))
+
+
+def _configuration(trials: pd.DataFrame, seeds: int, budget: float) -> dict[str, Any]:
+    measured = mean_interval(trials["last_top1"])
+    return {
+        "status": _status(trials, seeds, budget),
+        "case": trials["case"].iloc[0],
+        "trials": trials["trial"].tolist(),
+        "seeds": int((trials["status"] == "completed").sum()),
+        "epochs_done": float(trials["epochs_done"].mean()),
+        "heldout_mean": measured.mean,
+        "heldout_low": measured.low,
+        "heldout_high": measured.high,
+        **trials["changed"].iloc[0],
+    }
+
+
+def _status(trials: pd.DataFrame, seeds: int, budget: float) -> str:
+    statuses = set(trials["status"])
+    for status in ("failed", "stopped"):
+        if status in statuses:
+            return status
+    full = (trials["epochs_done"] == budget) & trials["last_top1"].notna()
+    is_complete = statuses == {"completed"} and len(trials) == seeds and bool(full.all())
+    return "completed" if is_complete else "running"

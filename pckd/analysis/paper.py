@@ -1,0 +1,79 @@
+"""The paper's numbers, kept in the package as data."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class PaperScale:
+    """What the paper trains on."""
+
+    epochs: int
+    train_images: int
+    classes: int
+
+
+PAPER_SCALES = {
+    "cifar100": PaperScale(240, 50_000, 100),
+    "imagenet": PaperScale(100, 1_281_167, 1000),
+}
+"""By data set; the epochs on ImageNet are inferred, the paper's text lost them."""
+
+
+@cache
+def _tables() -> pd.DataFrame:
+    with (files("pckd.analysis") / "data" / "paper_tables.csv").open(encoding="utf-8") as stream:
+        return pd.read_csv(stream, keep_default_na=False)
+
+
+def paper_tables() -> pd.DataFrame:
+    """Tables I to IX of the paper in long form.
+
+    Returns:
+        Columns table, dataset, method, teacher, student, metric, value (percent) and note.
+    """
+    return _tables().copy()
+
+
+def tables_of(source: str) -> list[str]:
+    """The tables that a study's source names: `Tables I and II` gives both."""
+    if "table" not in source.lower():
+        return []
+    known = set(_tables()["table"])
+    named = [f"Table {numeral}" for numeral in re.findall(r"\b[IVX]+\b", source)]
+    return [name for name in named if name in known]
+
+
+def paper_top1(source: str, case: str, teacher: str | None, student: str) -> float | None:
+    """The paper's top-1 accuracy for a case of a study, in percent.
+
+    Args:
+        source: The study's source, which names the table.
+        case: Its name is the method's, or the part of it in or before parentheses.
+        teacher: Architecture; None matches any teacher if the paper's numbers agree.
+        student: Architecture.
+
+    Returns:
+        None where the tables have no such number, or more than one.
+    """
+    rows = _tables()
+    rows = rows[rows["table"].isin(tables_of(source)) & (rows["metric"] == "top1")]
+    rows = rows[(rows["student"] == student) & ~rows["dataset"].str.contains("->", regex=False)]
+    if teacher is not None:
+        rows = rows[rows["teacher"].isin([teacher, "none"])]
+    matches = [_normalised(case) in _names(str(method)) for method in rows["method"]]
+    values = set(rows.loc[matches, "value"])
+    return float(values.pop()) if len(values) == 1 else None
+
+
+def _names(method: str) -> set[str]:
+    before, _, inside = method.rstrip(")").partition("(")
+    return {_normalised(name) for name in (method, before, inside) if name}
+
+
+def _normalised(name: str) -> str:
+    return " ".join(name.casefold().split())

@@ -1,0 +1,58 @@
+"""The parameters of a search, as its study file gives them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import log10, nan
+from typing import Any
+
+import pandas as pd
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A searched key: numbers between two bounds, or one of some choices."""
+
+    key: str
+    low: float = 0.0
+    high: float = 1.0
+    is_log: bool = False
+    choices: tuple[Any, ...] = ()
+
+    def place(self, value: Any) -> float:  # noqa: ANN401
+        """Where a value stands on an axis: choices are counted from 0; NaN where it is inactive."""
+        if pd.isna(value):
+            return nan
+        return float(self.choices.index(value)) if self.choices else float(value)
+
+    def coordinate(self, value: Any) -> float:  # noqa: ANN401
+        """Where a value lies between the bounds (or choices), from 0 to 1 on the search's scale."""
+        if self.choices:
+            return self.place(value) / (len(self.choices) - 1)
+        low, high = self._scaled(self.low), self._scaled(self.high)
+        return (self._scaled(float(value)) - low) / (high - low)
+
+    def even(self, value: Any) -> Any:  # noqa: ANN401
+        """The value on an even scale: the logarithm where the search is logarithmic."""
+        return value if self.choices else self._scaled(float(value))
+
+    def even_distribution(self) -> BaseDistribution:
+        """Optuna's distribution of `even` values."""
+        if self.choices:
+            return CategoricalDistribution(self.choices)
+        return FloatDistribution(self._scaled(self.low), self._scaled(self.high))
+
+    def _scaled(self, value: float) -> float:
+        return log10(value) if self.is_log else value
+
+
+def parameters(search: Mapping[str, Any]) -> list[Parameter]:
+    """The parameters of the `search` entry of a study file that can vary, in its order."""
+    found = [_parameter(key, entry) for key, entry in search["parameters"].items()]
+    return [parameter for parameter in found if len(parameter.choices) != 1]
+
+
+def _parameter(key: str, entry: Mapping[str, Any]) -> Parameter:
+    if entry.get("choices"):
+        return Parameter(key, choices=tuple(entry["choices"]))
+    return Parameter(key, entry["low"], entry["high"], bool(entry.get("log")))

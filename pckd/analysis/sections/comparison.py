@@ -1,0 +1,133 @@
+"""Cases, a grid or a single run: the table of means, and its picture."""
+
+import pandas as pd
+
+from pckd.analysis.describing import (
+    TEST_ACCURACY,
+    basis,
+    differences_from_paper,
+    selecting_images,
+)
+from pckd.analysis.figures.dots import DotPanel, DotRow, dot_plot
+from pckd.analysis.figures.style import colour
+from pckd.analysis.loading import StudyResults
+from pckd.analysis.numbers.comparison import compare_cases
+from pckd.analysis.paper import tables_of
+from pckd.analysis.parts import Paragraph, Part, Picture, Section, Table
+from pckd.analysis.statistics import mean_interval
+from pckd.analysis.words import MISSING, bounds, listing, number, signed, unbroken, without_repeats
+
+LAST = "last epoch"
+"""Column: on the images that select."""
+
+
+def comparison(study: StudyResults) -> Section | None:
+    """Means over seeds with intervals, and what lies within noise."""
+    if study.kind in ("vary_one", "search") or study.trials.empty:
+        return None
+    table = compare_cases(study)
+    if not (table["n"] > 0).any():
+        nothing = "No trial has completed, so there is no accuracy to compare."
+        return Section("Accuracy", [Paragraph(nothing)])
+    sentences = [*_in_words(table), *_paper_words(study, table)]
+    parts: list[Part] = [_table(study, table), *map(Paragraph, sentences)]
+    return Section("Accuracy", [*parts, _picture(study)])
+
+
+def _table(study: StudyResults, table: pd.DataFrame) -> Table:
+    images = selecting_images(study)
+    differences = map(bounds, table["difference_low"], table["difference_high"])
+    shown = pd.DataFrame(
+        {
+            "pair": without_repeats([unbroken(pair) for pair in table["pair"]]),
+            "case": table["case"],
+            "n": table["n"].map(str),
+            "test, last": table["test_mean"].map(number),
+            "95% interval": list(map(bounds, table["test_low"], table["test_high"])),
+            LAST: table["selecting_last"].map(number),
+            f"best epoch ({images})": table["selecting_best"].map(number),
+            "difference": table["difference"].map(signed),
+            "95% interval of difference": list(differences),
+            "in words": table["verdict"],
+            "paper": table["paper"].map(number),
+            "gap to paper": table["gap"].map(signed),
+        }
+    )
+    optional = ["pair", "paper", "gap to paper"]
+    hidden = [name for name in optional if shown[name].isin([MISSING, ""]).all()]
+    if shown[LAST].equals(shown["test, last"]):  # protocol paper: the same images
+        hidden.append(LAST)
+    shown = shown.drop(columns=hidden).rename(columns={LAST: f"{LAST} ({images})"})
+    return Table("accuracy", _caption(study, images), table, shown)
+
+
+def _caption(study: StudyResults, images: str) -> str:
+    first = "the pair's first case" if study.spec.get("pairs") else "the first case"
+    return (
+        "Top-1 accuracy in percent, mean over n seeds with the 95% t-interval. Differences (test, "
+        f"last) are paired by seed and taken from {first}; their intervals are not adjusted for "
+        "the number of cases. Last: with the last weights; best epoch: the highest accuracy "
+        f"of all epochs on the {images} images, which flatters. {basis(study, TEST_ACCURACY)}"
+    )
+
+
+def _in_words(table: pd.DataFrame) -> list[str]:
+    """One sentence a pair that lists what is beyond noise and what is not."""
+    sentences = []
+    for pair, rows in table.groupby("pair", sort=False):
+        others = rows.iloc[1:]
+        beyond = others[others["verdict"].str.contains("beyond", regex=False)]
+        within = others.loc[others["verdict"] == "within noise", "case"]
+        changes = map(_with_sign, beyond["case"], beyond["difference"])
+        clauses = {
+            "differ beyond noise": listing(list(changes)),
+            "within noise": listing([str(case) for case in within]),
+        }
+        words = "; ".join(f"{name}: {cases}" for name, cases in clauses.items() if cases)
+        where = f"{pair!s}, against" if pair else "Against"
+        if words:
+            sentences.append(f"{where} {rows['case'].iloc[0]}: {words}.")
+    return sentences
+
+
+def _with_sign(case: str, difference: float) -> str:
+    return f"{case} ({signed(difference)})"
+
+
+def _paper_words(study: StudyResults, table: pd.DataFrame) -> list[str]:
+    """Beside the paper's numbers: how far ours are from being the same experiment."""
+    if not tables_of(study.source):
+        return []
+    if table["paper"].isna().all():
+        return [
+            f"{study.source} has no number for these cases and this teacher and student, so none "
+            "stands beside ours."
+        ]
+    differences = differences_from_paper(study)
+    if not differences:
+        return [f"Gap: ours minus the paper's ({study.source}), at the paper's own scale."]
+    withheld = (
+        " No gap is given: other classes are another task." if table["gap"].isna().all() else ""
+    )
+    return [
+        f"Gap: ours minus the paper's ({study.source}), at another scale than the paper's: "
+        f"{'; '.join(differences)}.{withheld}"
+    ]
+
+
+def _picture(study: StudyResults) -> Picture:
+    groups = [
+        DotPanel(str(pair), [_row(trials) for _, trials in of_pair.groupby("case", sort=False)])
+        for pair, of_pair in study.trials.groupby("pair", sort=False)
+    ]
+    caption = (
+        "Each case's mean over seeds with its 95% t-interval, and the seeds behind it. "
+        f"{basis(study, TEST_ACCURACY)}"
+    )
+    return Picture("accuracy", caption, dot_plot(groups, "test top-1 accuracy, last weights (%)"))
+
+
+def _row(trials: pd.DataFrame) -> DotRow:
+    top1 = trials.loc[trials["status"] == "completed", "test_top1"].dropna()
+    first = trials.iloc[0]
+    return DotRow(str(first["case"]), top1.tolist(), mean_interval(top1), colour(first["position"]))

@@ -1,0 +1,129 @@
+"""Linear probes of the frozen students, the teacher beside them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from pckd.analysis.describing import scale_words
+from pckd.analysis.figures.dots import DotPanel, DotRow, dot_plot
+from pckd.analysis.figures.style import BLACK, BLUE, EMPHASIS, colour
+from pckd.analysis.loading import DEFAULT_CASE, Kind, StudyResults
+from pckd.analysis.numbers.ranking import configurations
+from pckd.analysis.numbers.transfer import probe_points, probe_summary
+from pckd.analysis.parts import Paragraph, Part, Picture, Section, Table
+from pckd.analysis.statistics import Interval
+from pckd.analysis.words import bounds, number, numbers_range, without_repeats
+
+ROWS_SHOWN = 12
+"""Of a search and one target: the teacher and the best ranked; the CSV file has all."""
+
+Row = Mapping[Any, Any]
+
+
+def transfer(study: StudyResults) -> Section | None:
+    """Accuracy of a linear classifier on frozen features."""
+    if study.probes.empty:
+        return None
+    points = probe_points(study)
+    summary = _labelled(study, probe_summary(points))
+    shown = summary
+    parts: list[Part] = []
+    if study.kind == "search":
+        shown = summary.groupby(["target", "protocol"], sort=False).head(ROWS_SHOWN)
+    if len(shown) < len(summary):
+        left_out = len(summary) - len(shown)
+        parts.append(
+            Paragraph(f"Not shown here: {left_out} rows of the CSV file, the last ranked.")
+        )
+    picture = _picture(study, shown, points)
+    return Section("Transfer", [_table(study, summary, shown), *parts, picture])
+
+
+def _labelled(study: StudyResults, summary: pd.DataFrame) -> pd.DataFrame:
+    """With a column network; of a search, sorted by rank, which was fixed before any probe."""
+    if study.kind != "search":
+        return summary.assign(network=[_label(row) for row in summary.to_dict("records")])
+    ranked = configurations(study)
+    ranks = dict(zip(ranked["case"], ranked["rank"], strict=True))
+    places = [ranks.get(case, 0) or len(ranks) + 1 for case in summary["case"]]
+    labels = [
+        f"rank {ranks[row['case']]}" if ranks.get(row["case"]) else _label(row)
+        for row in summary.to_dict("records")
+    ]
+    is_student = summary["role"] == "student"
+    ordered = summary.assign(network=labels, place=places, is_student=is_student)
+    ordered = ordered.sort_values(["target", "protocol", "is_student", "place"], kind="stable")
+    return ordered.drop(columns=["place", "is_student"]).reset_index(drop=True)
+
+
+def _label(row: Row) -> str:
+    if row["role"] == "teacher":
+        return f"teacher, {row['model']}"
+    return f"{row['case']}, {row['pair']}" if row["pair"] else str(row["case"])
+
+
+def _table(study: StudyResults, summary: pd.DataFrame, rows: pd.DataFrame) -> Table:
+    shown = pd.DataFrame(
+        {
+            "target": without_repeats(rows["target"].tolist()),
+            "protocol": without_repeats(rows["protocol"].tolist()),
+            "network": rows["network"],
+            "model": rows["model"],
+            "n": rows["n"].map(str),
+            "test": rows["mean"].map(number),
+            "95% interval": list(map(bounds, rows["low"], rows["high"])),
+        }
+    )
+    ranks = " Ranks are those of the search." if study.kind == "search" else ""
+    caption = (
+        "Linear probe on frozen features: top-1 accuracy in percent on the target's test images, "
+        f"mean over n networks (students of different seeds) with the 95% t-interval.{ranks} "
+        f"{_setting(study)}"
+    )
+    return Table("probes", caption, summary.drop(columns="position"), shown)
+
+
+def _picture(study: StudyResults, rows: pd.DataFrame, points: pd.DataFrame) -> Picture:
+    groups = [
+        DotPanel(
+            f"{target}, protocol {protocol}",
+            [_dots(row, points, study.kind) for row in of_target.to_dict("records")],
+        )
+        for (target, protocol), of_target in rows.groupby(["target", "protocol"], sort=False)
+    ]
+    caption = (
+        "Linear probe on frozen features: mean over students with the 95% t-interval, and each "
+        f"student. {_setting(study)}"
+    )
+    return Picture("probes", caption, dot_plot(groups, "top-1 accuracy of the probe (%)"))
+
+
+def _dots(row: Row, points: pd.DataFrame, kind: Kind) -> DotRow:
+    same = points["role"] == row["role"]
+    for column in ("target", "protocol", "model"):
+        same &= points[column] == row[column]
+    if row["role"] == "student":
+        same &= (points["case"] == row["case"]) & (points["pair"] == row["pair"])
+    interval = Interval(row["mean"], row["low"], row["high"], row["n"])
+    return DotRow(row["network"], points.loc[same, "top1"].tolist(), interval, _shade(row, kind))
+
+
+def _shade(row: Row, kind: Kind) -> str:
+    """Cases have the colours of the other figures; of the others, one stands out."""
+    if row["role"] == "teacher":
+        return BLACK
+    if kind in ("search", "vary_one"):
+        return EMPHASIS if row["network"] in ("rank 1", DEFAULT_CASE) else BLUE
+    return colour(int(row["position"]))
+
+
+def _setting(study: StudyResults) -> str:
+    train = numbers_range(study.probes["train_images"])
+    test = numbers_range(study.probes["test_images"])
+    seeds = ", ".join(str(seed) for seed in sorted(study.probes["seed"].unique()))
+    kept = "best" if study.spec.get("keep") == "best" else "last"
+    return (
+        f"Target: {train} training and {test} test images; probe seeds {seeds}, averaged. Students "
+        f"were {scale_words(study)}, and have the weights of the {kept} epoch."
+    )

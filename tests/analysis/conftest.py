@@ -1,0 +1,171 @@
+"""Synthetic studies: valid rows in a results store, without any training."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pckd.settings import validate
+from pckd.storage import Storage
+from pckd.study.results import ResultsStore
+from pckd.study.rows import config_columns, evaluated_on
+from pckd.study.spec import StudySpec
+
+RUN: dict[str, Any] = {
+    "data": {"name": "digits", "classes": [0, 1, 2, 3, 4, 5]},
+    "teacher": "resnet20",
+    "student": "resnet8",
+    "optimization": {"epochs": 3},
+}
+START = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+@dataclass
+class StudyBuilder:
+    """Writes a study and its rows as the trials themselves would."""
+
+    storage: Storage
+    spec: StudySpec
+    minutes: int = field(default=0, init=False)
+
+    @property
+    def store(self) -> ResultsStore:
+        return ResultsStore(self.storage, self.spec.study)
+
+    def respecify(self, **changes: Any) -> None:  # noqa: ANN401
+        """Change the study's file after some trials have run."""
+        self.spec = validate(StudySpec, {**self.spec.model_dump(mode="json"), **changes}, "test")
+        self.store.write_document("study.json", {"spec": self.spec.model_dump(mode="json")})
+
+    def trial(
+        self,
+        case: str,
+        changes: Mapping[str, Any],
+        seed: int,
+        top1: float = 50.0,
+        status: str = "completed",
+        **columns: Any,  # noqa: ANN401
+    ) -> str:
+        """Write a trial and its epochs.
+
+        Args:
+            case: Its name.
+            changes: Keys that its case (and pair) sets.
+            seed: Of the run.
+            top1: Test accuracy; the selecting images give 1 less with the last weights, 2 more
+                with the best.
+            status: A stopped trial has done one epoch, a failed one none.
+            columns: Further columns, replacing the ones made here.
+
+        Returns:
+            The identity.
+        """
+        self.minutes += 1
+        config = self.spec.run_config({**changes, "seed": seed}, "test")
+        place = {"data": {"root", "download"}}
+        text = config.model_dump_json(exclude=place) + str(columns.get("code_version", ""))
+        identity = hashlib.sha256(text.encode()).hexdigest()[:12]
+        planned = config.optimization.epochs
+        done = {"completed": planned, "running": 1, "stopped": 1, "failed": 0}[status]
+        measured = done > 0
+        row: dict[str, Any] = {
+            "study": self.spec.study,
+            "trial": identity,
+            "case": case,
+            "changes": json.dumps(dict(changes)),
+            "seed": seed,
+            "status": status,
+            "reason": "the loss term kd became nan" if status == "failed" else None,
+            "epochs_planned": planned,
+            "epochs_done": done,
+            "evaluated_on": evaluated_on(config),
+            "last_top1": top1 - 1 if measured else None,
+            "best_top1": top1 + 2 if measured else None,
+            "best_epoch": 1 if measured else None,
+            "test_top1": top1 if status == "completed" else None,
+            "teacher_test_top1": 95.0,
+            "train_images": 1000,
+            "num_classes": 6,
+            "started": START + timedelta(minutes=self.minutes),
+            "updated": START + timedelta(minutes=self.minutes, seconds=30),
+            "seconds": 2.5 * done,
+            "device": "cpu",
+            "host": "host",
+            "workers": 1,
+            "threads": 1,
+            "code_version": "code1",
+            "pckd": "0.1.0",
+            "torch": "2",
+            "python": "3.11",
+            "config": config.model_dump_json(),
+            **config_columns(config),
+            **columns,
+        }
+        self.store.write("trials", identity, [row])
+        terms = [name for name, weight in config.loss.weights().items() if weight]
+        epochs = [
+            self._epoch(identity, epoch, top1 - 1 - 5 * (planned - epoch), terms)
+            for epoch in range(1, row["epochs_done"] + 1)
+        ]
+        self.store.write("epochs", identity, epochs)
+        return identity
+
+    def _epoch(self, trial: str, epoch: int, top1: float, terms: Sequence[str]) -> dict[str, Any]:
+        return {
+            "study": self.spec.study,
+            "trial": trial,
+            "epoch": epoch,
+            "evaluated_on": "test",
+            "top1": top1,
+            "loss_total": 3.0 / epoch,
+            **{f"loss_{term}": 1.0 / epoch for term in terms},
+            "threshold": 1.005**epoch,
+            "easy_share": 50.0 + epoch,
+            "easy_weight": 1.0,
+            "hard_weight": 0.3 / epoch,
+            "seconds": 2.5,
+        }
+
+    def probe(self, trial: str, top1: float, **columns: Any) -> None:  # noqa: ANN401
+        """Write the probe of a student on the classes that it never saw."""
+        row = {
+            "study": self.spec.study,
+            "trial": trial,
+            "role": "student",
+            "model": "resnet8",
+            "case": "",
+            "data": "digits",
+            "classes": "[6, 7, 8, 9]",
+            "protocol": "exact-1",
+            "seed": 0,
+            "top1": top1,
+            "train_images": 500,
+            "test_images": 200,
+            "updated": START,
+            **columns,
+        }
+        name = "-".join(str(row[key]) for key in ("trial", "role", "seed", "data"))
+        self.store.write("probes", name, [{"probe": name, **row}])
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return Storage(tmp_path / "results")
+
+
+@pytest.fixture
+def new_study(storage: Storage) -> Callable[..., StudyBuilder]:
+    """Make a study without trials: keys of its file, over a run on digits."""
+
+    def make(study: str = "demo", **keys: Any) -> StudyBuilder:  # noqa: ANN401
+        spec = validate(StudySpec, {"study": study, "run": RUN, **keys}, "test")
+        builder = StudyBuilder(storage, spec)
+        builder.respecify()
+        return builder
+
+    return make
