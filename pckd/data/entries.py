@@ -128,4 +128,4 @@ class Stored:
     def _advice(self, where: str) -> str:
         if self.download is None:
             return ""
-        return f"; --download fetches it, or unpack {self.download.url} in {where}"
+        return f"; data.download=true fetches it, or unpack {self.download.url} in {where}"

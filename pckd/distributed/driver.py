@@ -61,13 +61,14 @@ def run_study(
         display.say(f"{spec.study}: the study file changed: {change}")
     journal = optuna_journal(spec, storage)
     plan = make_plan(spec, storage, retry_failed=retry_failed, journal=journal)
-    write_spec(spec, storage)
     display.say(f"{spec.study}: {plan.done} of {plan.total} trials are done")
     if plan.done < plan.total:
         with ray_session(address):
             check_resources(spec.resources)
+            write_spec(spec, storage)
             _train_teachers(teachers, spec.resources, storage, display)
             _run_trials(spec, plan, storage, display)
+    write_spec(spec, storage)
     if spec.probe is not None:
         probe_study(spec.study, spec.probe, spec.resources, storage, display, address=address)
 

@@ -56,8 +56,8 @@ def outcomes_of(trials: pd.DataFrame, epochs: pd.DataFrame) -> dict[str, Outcome
         row["trial"]: Outcome(
             row["status"],
             None if pd.isna(row["last_top1"]) else row["last_top1"],
-            row["reason"] or "",
-            row["seconds"],
+            "" if pd.isna(row["reason"]) else row["reason"],
+            0.0 if pd.isna(row["seconds"]) else row["seconds"],
             histories.get(row["trial"], ()),
         )
         for row in trials.to_dict("records")

@@ -66,6 +66,8 @@ class SearchPlan:
         self.total = self.search.trials * len(spec.seeds)
         self.done = 0
         self.proposed = 0
+        self.counted: set[str] = set()
+        """Trials that the total counts: a configuration proposed again adds none."""
         self.open: list[_Configuration] = []
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         earlier = self._earlier_points(rows)
@@ -121,7 +123,9 @@ class SearchPlan:
             if trial.identity in self.outcomes
         }
         waiting = [trial for trial in trials if trial.identity not in known]
-        self.done += len(known)
+        self.done += len(known.keys() - self.counted)
+        self.total -= len(known.keys() & self.counted)
+        self.counted |= {trial.identity for trial in trials}
         self.open.append(_Configuration(changes, [proposal], trials, waiting, known))
         self._settle(self.open[-1])
 

@@ -84,7 +84,7 @@ class OptimizationConfig(Settings):
 
     def learning_rate_at(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 1: drops act from the epoch after a share."""
-        drops = sum(epoch > round(share * self.epochs) for share in self.decay_at)
+        drops = sum(epoch > int(share * self.epochs + 0.5) for share in self.decay_at)
         return float(self.learning_rate * self.decay_factor**drops)
 
 

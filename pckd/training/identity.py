@@ -20,12 +20,15 @@ DIGITS = 12
 def run_identity(config: RunConfig) -> str:
     """The identity of a run: 12 hexadecimal digits.
 
-    Where the images lie and whether they were downloaded does not count; what they are does.
+    Where the images lie and whether they were downloaded does not count; what they are does. Nor
+    does a teacher that the run has no use for.
 
     Raises:
         InputError: The data set cannot be opened.
     """
     values = config.model_dump(mode="json", exclude={"data": {"root", "download"}})
+    if not config.loss.needs_teacher:
+        del values["teacher"]
     fingerprint = data_fingerprint(config.data, config.protocol)
     content = {"config": values, "data": fingerprint, "code": code_version()}
     return _hash(json.dumps(content, sort_keys=True))
@@ -33,7 +36,7 @@ def run_identity(config: RunConfig) -> str:
 
 @cache
 def code_version() -> str:
-    """A hash of the code that decides numbers; comments and docstrings do not count."""
+    """A hash of the code that decides numbers; comments and descriptions do not count."""
     spec = find_spec("pckd")
     if spec is None or spec.origin is None:
         raise RuntimeError("pckd's own sources are not to be found")
@@ -45,9 +48,11 @@ def code_version() -> str:
 
 
 def _meaning(path: Path) -> str:
-    """A file's code without comments, docstrings and layout."""
+    """A file's code without comments, docstrings, descriptions of fields and layout."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            node.keywords = [word for word in node.keywords if word.arg != "description"]
         body = getattr(node, "body", None)
         if isinstance(body, list):
             node.body = [line for line in body if not _is_text(line)] or [ast.Pass()]  # type: ignore[attr-defined]

@@ -68,7 +68,7 @@ def test_a_root_that_is_no_folder_is_named(root: Path) -> None:
 
 @pytest.mark.parametrize("name", ["cifar100", "stl10", "tiny-imagenet"])
 def test_a_missing_set_says_how_to_get_it(name: str, root: Path) -> None:
-    assert re.search(rf"--download fetches it, or unpack http.* in {root}", refusal(name, root))
+    assert re.search(rf"data.download=true fetches it, or unpack http.* in {root}", refusal(name, root))
 
 
 @pytest.mark.parametrize("name", ["folder", "parquet"])
