@@ -141,7 +141,7 @@ class StudyBuilder:
             "case": "",
             "data": "digits",
             "classes": "[6, 7, 8, 9]",
-            "protocol": "exact-1",
+            "protocol": "exact v1",
             "seed": 0,
             "top1": top1,
             "train_images": 500,

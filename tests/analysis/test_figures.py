@@ -9,7 +9,7 @@ from pckd.analysis.figures.dots import DotPanel, DotRow, dot_plot
 from pckd.analysis.figures.learning import learning_plot
 from pckd.analysis.figures.parallel import parallel_plot
 from pckd.analysis.figures.slices import slices_plot
-from pckd.analysis.figures.style import COLOURS, EMPHASIS, PALE, colour, save
+from pckd.analysis.figures.style import COLOURS, EMPHASIS, PALE, colour, log_axis, save
 from pckd.analysis.search_space import Parameter
 from pckd.analysis.statistics import mean_interval
 
@@ -49,6 +49,17 @@ def test_curves_of_trials_that_did_not_complete_end_in_a_marker() -> None:
     assert texts == ["case 0", "stopped early"]
 
 
+def test_a_legend_stays_within_the_figure() -> None:
+    names = ["KD + CKD + preview (PCKD)", "x" * 120, "CE", "KD"]
+    rows = curves(4)
+    rows["case"] = [names[position] for position in rows["position"]]
+    figure = learning_plot(rows, NO_TRIALS, {}, "top-1 (%)")
+    save(figure, "png")
+    extent = figure.legends[0].get_window_extent()
+    assert extent.x0 >= 0 and extent.x1 <= figure.bbox.x1
+    assert extent.y0 >= 0 and extent.y1 <= figure.axes[0].get_window_extent().y0
+
+
 def test_colours_come_round_in_the_same_order() -> None:
     assert colour(0) == colour(len(COLOURS)) == COLOURS[0]
     assert len(set(COLOURS)) == len(COLOURS)
@@ -81,6 +92,17 @@ def test_slices_have_a_log_axis_where_the_search_has_one(ranked: pd.DataFrame) -
     assert [panel.get_xscale() for panel in panels] == ["log", "linear", "linear"]
     drawn = [len(np.asarray(line.get_xdata())) for line in panels[0].lines]
     assert drawn == [1, 8, 2]  # stopped, rest, best
+
+
+@pytest.mark.parametrize(("high", "expected"), [(0.5, {0.1, 0.2, 0.5}), (1000.0, {0.1, 10.0})])
+def test_a_log_axis_has_several_plain_numbers(high: float, expected: set[float]) -> None:
+    axes = Figure().subplots()
+    axes.set_xlim(0.1, high)
+    log_axis(axes, "x")
+    low, top = axes.get_xlim()
+    ticks = {round(float(tick), 9) for tick in axes.get_xticks() if low <= tick <= top}
+    assert expected <= ticks and len(ticks) >= 3
+    assert axes.xaxis.get_major_formatter()(0.1) == "0.1"
 
 
 def test_parallel_coordinates_mark_the_best_fifth_and_the_stopped(ranked: pd.DataFrame) -> None:

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from pckd.analysis import write_report
+from pckd.analysis.planned import planned_changes
 from pckd.errors import InputError
 from pckd.storage import Storage
-from pckd.study.plan import cases
 
 if TYPE_CHECKING:
     from tests.analysis.conftest import StudyBuilder
@@ -88,7 +88,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fill(builder: "StudyBuilder") -> None:
     """All trials of a plan without a search, and a probe of each."""
-    for number, (case, changes) in enumerate(cases(builder.spec)):
+    named = builder.spec.cases or {}
+    for number, changes in enumerate(planned_changes(builder.spec.model_dump(mode="json"))):
+        case = list(named)[number] if named else str(changes)
         for seed in builder.spec.seeds:
             trial = builder.trial(case, changes, seed, 80.0 + 2 * number + seed**2)
             builder.probe(trial, 70.0 + number + seed, student_seed=seed)

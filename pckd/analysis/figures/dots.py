@@ -9,7 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from pckd.analysis.figures.style import GREY, PAGE, grid_of, percent_limits, shifted, styled
+from pckd.analysis.figures.style import (
+    GREY,
+    PAGE,
+    grid_of,
+    legend_below,
+    percent_limits,
+    shifted,
+    styled,
+)
 from pckd.analysis.statistics import Interval
 
 ROW_HEIGHT = 0.27
@@ -50,7 +58,7 @@ def dot_plot(groups: Sequence[DotPanel], xlabel: str) -> Figure:
     for axes, group in zip(panels, groups, strict=True):
         _draw_panel(axes, group)
     panels[-1].set_xlabel(xlabel)
-    figure.legend(handles=_legend(), loc="outside lower center", ncols=2)
+    legend_below(figure, _legend())
     return figure
 
 

@@ -19,6 +19,7 @@ from pckd.analysis.figures.style import (
     PALE,
     colour,
     grid_of,
+    legend_below,
     styled,
 )
 
@@ -66,12 +67,7 @@ def learning_plot(
         for status in ENDS
         if status in set(unfinished["status"])
     ]
-    longest = max((len(str(handle.get_label())) for handle in handles), default=0)
-    figure.legend(
-        handles=handles,
-        loc="outside lower center",
-        ncols=1 if longest > 30 else min(4, len(handles)),
-    )
+    legend_below(figure, handles)
     return figure
 
 

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from pckd.analysis.figures.style import BLUE, EMPHASIS, GREY, PAGE, grid_of, styled
+from pckd.analysis.figures.style import BLUE, EMPHASIS, GREY, PAGE, grid_of, legend_below, styled
 from pckd.analysis.numbers.ranking import top_count
 from pckd.analysis.search_space import Parameter
 from pckd.analysis.words import plain
@@ -50,9 +50,10 @@ def parallel_plot(ranked: pd.DataFrame, parameters: Sequence[Parameter], label: 
     handles = [
         Line2D([], [], label="best 20%", **TOP),
         Line2D([], [], label="other completed", **OTHER),
-        Line2D([], [], label="stopped early", **STOPPED),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    if (ranked["status"] == "stopped").any():
+        handles.append(Line2D([], [], label="stopped early", **STOPPED))
+    legend_below(figure, handles)
     return figure
 
 

@@ -16,6 +16,7 @@ from pckd.analysis.figures.style import (
     GREY,
     PAGE,
     grid_of,
+    legend_below,
     letters,
     log_axis,
     percent_limits,
@@ -48,7 +49,7 @@ def sensitivity_plot(items: Sequence[Sensitivity], ylabel: str) -> Figure:
         axes.set_ylabel(ylabel)
     if len(items) > 1:
         letters(panels)
-    figure.legend(handles=_legend(), loc="outside lower center", ncols=3)
+    legend_below(figure, _legend())
     return figure
 
 

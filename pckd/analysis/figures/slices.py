@@ -16,6 +16,7 @@ from pckd.analysis.figures.style import (
     GREY,
     PAGE,
     grid_of,
+    legend_below,
     log_axis,
     styled,
 )
@@ -48,9 +49,10 @@ def slices_plot(ranked: pd.DataFrame, parameters: Sequence[Parameter], ylabel: s
     handles = [
         Line2D([], [], label="best 20%", **TOP),
         Line2D([], [], label="other completed", **OTHER),
-        Line2D([], [], label="stopped early", **STOPPED),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    if (ranked["status"] == "stopped").any():
+        handles.append(Line2D([], [], label="stopped early", **STOPPED))
+    legend_below(figure, handles)
     return figure
 
 

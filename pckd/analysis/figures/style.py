@@ -4,13 +4,20 @@ import io
 import warnings
 from collections.abc import Callable, Sequence
 from functools import wraps
+from textwrap import fill
 from typing import Any, Literal, ParamSpec
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation, Transform
+
+LETTERS_PER_INCH = 18
+"""Of a legend."""
+LEGEND_LABEL = 48
+"""Letters in a line of a legend's label."""
 
 COLUMN = 3.4
 """Inches: one column of a paper."""
@@ -109,6 +116,21 @@ def save(figure: Figure, form: str) -> bytes:
     return stream.getvalue()
 
 
+def legend_below(figure: Figure, handles: Sequence[Line2D]) -> None:
+    """A legend below the panels, in as many columns as its labels leave room for.
+
+    Args:
+        figure: With its panels.
+        handles: With their labels; long ones are broken.
+    """
+    labels = [fill(str(handle.get_label()), LEGEND_LABEL) for handle in handles]
+    longest = max((len(line) for label in labels for line in label.split("\n")), default=0)
+    room = int(figure.get_figwidth() * LETTERS_PER_INCH / (longest + 7))
+    figure.legend(
+        list(handles), labels, loc="outside lower center", ncols=max(1, min(5, room, len(labels)))
+    )
+
+
 def colour(index: int) -> str:
     """The colour of the case at this position, the same in every figure."""
     return COLOURS[index % len(COLOURS)]
@@ -132,11 +154,13 @@ def log_axis(axes: Axes, which: Direction, ticks: Sequence[float] = ()) -> None:
     Args:
         axes: The panel.
         which: x or y.
-        ticks: Where to put the numbers; at decades by default.
+        ticks: Where to put the numbers; by default at decades, or at 1, 2, 5 on a short axis.
     """
     getattr(axes, f"set_{which}scale")("log")
     axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_locator(FixedLocator(list(ticks)) if ticks else LogLocator(numticks=5))
+    low, high = getattr(axes, f"get_{which}lim")()
+    decades = LogLocator(subs=(1.0,) if high > 30 * low else (1.0, 2.0, 5.0), numticks=6)
+    axis.set_major_locator(FixedLocator(list(ticks)) if ticks else decades)
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 

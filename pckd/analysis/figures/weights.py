@@ -9,7 +9,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from pckd.analysis.figures.epochs import draw_line, epoch_axis
-from pckd.analysis.figures.style import BLACK, BLUE, PAGE, VERMILLION, grid_of, letters, styled
+from pckd.analysis.figures.style import (
+    BLACK,
+    BLUE,
+    PAGE,
+    VERMILLION,
+    grid_of,
+    legend_below,
+    letters,
+    styled,
+)
 
 DASHES: tuple[Any, ...] = ("-", (0, (4, 2)), (0, (1, 1.2)))
 
@@ -53,6 +62,5 @@ def weights_plot(items: Sequence[WeightCurves]) -> Figure:
             Line2D([], [], color=BLACK, ls=dashes, label=item.label)
             for item, dashes in zip(items, DASHES, strict=False)
         ]
-    longest = max(len(item.label) for item in items)
-    figure.legend(handles=handles, loc="outside lower center", ncols=2 if longest > 30 else 5)
+    legend_below(figure, handles)
     return figure
