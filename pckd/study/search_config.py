@@ -1,6 +1,7 @@
 """What a search looks for, in Optuna's words: parameters, sampler, objectives, early stopping."""
 
 import inspect
+import warnings
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
@@ -124,7 +125,9 @@ class SamplerConfig(Settings):
         options = {**defaults, **self.options}
         if "seed" in inspect.signature(SAMPLERS[self.name]).parameters:
             options["seed"] = seed
-        return SAMPLERS[self.name](**options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return SAMPLERS[self.name](**options)
 
 
 def _named(value: Any) -> Any:  # noqa: ANN401

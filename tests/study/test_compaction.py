@@ -1,0 +1,88 @@
+"""Merging small files: nothing lost, nothing doubled, running trials left alone."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pckd.storage import Storage
+from pckd.study.compaction import compact
+from pckd.study.results import MERGED, ResultsStore
+
+
+def _fill(store: ResultsStore, trials: range, status: str = "completed") -> None:
+    for trial in trials:
+        name = f"{trial:012d}"
+        row = {"study": "s", "trial": name, "status": status, "last_top1": float(trial)}
+        epochs = [{"study": "s", "trial": name, "epoch": epoch} for epoch in (1, 2)]
+        store.write("trials", name, [row])
+        store.write("epochs", name, epochs)
+        store.write("probes", f"p{trial}", [{"probe": f"p{trial}", "trial": name}])
+
+
+@pytest.fixture(name="store")
+def _store(tmp_path: Path) -> ResultsStore:
+    store = ResultsStore(Storage(tmp_path), "s")
+    _fill(store, range(5))
+    _fill(store, range(5, 6), "running")
+    return store
+
+
+def _sorted(store: ResultsStore, table: str) -> pd.DataFrame:
+    frame = store.read(table)
+    order = [name for name in ("trial", "probe", "epoch") if name in frame]
+    return frame.sort_values(order, ignore_index=True)
+
+
+def test_the_rows_stay_the_same_in_fewer_files(store: ResultsStore) -> None:
+    tables = ("trials", "epochs", "probes")
+    before = {table: _sorted(store, table) for table in tables}
+    assert compact(store) == {"trials": 5, "epochs": 5, "probes": 6}
+    for table in tables:
+        pd.testing.assert_frame_equal(_sorted(store, table), before[table])
+    own, merged = store.file_names("trials")
+    assert own == [f"{5:012d}"]
+    assert len(merged) == 1
+    assert compact(store) == {"trials": 0, "epochs": 0, "probes": 0}
+
+
+def test_a_merged_trial_is_found_and_may_be_replaced(store: ResultsStore) -> None:
+    compact(store)
+    name = f"{2:012d}"
+    found = store.find("trials", name)
+    assert found is not None
+    assert found["last_top1"] == 2.0
+    assert len(store.read_one("epochs", name)) == 2
+    store.write("trials", name, [{"trial": name, "status": "completed", "last_top1": 9.0}])
+    rows = store.read("trials")
+    assert rows.loc[rows["trial"] == name, "last_top1"].tolist() == [9.0]
+    compact(store)
+    rows = store.read("trials")
+    assert rows.loc[rows["trial"] == name, "last_top1"].tolist() == [9.0]
+
+
+def test_a_crash_before_the_small_files_go_doubles_nothing(
+    store: ResultsStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _sorted(store, "epochs")
+
+    def crash(path: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store.storage, "delete", crash)
+    with pytest.raises(KeyboardInterrupt):
+        compact(store)
+    monkeypatch.undo()
+    assert len(store.read("trials")) == 6
+    pd.testing.assert_frame_equal(_sorted(store, "epochs"), before)
+    compact(store)
+    pd.testing.assert_frame_equal(_sorted(store, "epochs"), before)
+
+
+def test_a_damaged_file_is_left_where_it_is(store: ResultsStore) -> None:
+    path = store.path("trials", f"{1:012d}")
+    store.storage.write(path, b"damaged")
+    compact(store)
+    assert store.storage.read(path) == b"damaged"
+    assert len(store.read("trials")) == 5
+    assert all(name.startswith(MERGED) for name in store.file_names("trials")[1])

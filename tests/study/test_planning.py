@@ -1,0 +1,80 @@
+"""What a study says before it starts: changes of its file, its cost, and starting afresh."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pckd.settings import validate
+from pckd.storage import Storage
+from pckd.study.dry_run import dry_run
+from pckd.study.planning import changes_since, optuna_journal, set_aside, write_spec
+from pckd.study.results import ResultsStore
+from pckd.study.spec import StudySpec
+
+
+def _spec(**changes: Any) -> StudySpec:  # noqa: ANN401
+    values: dict[str, Any] = {
+        "study": "tiny",
+        "run": {
+            "data": {"name": "digits", "classes": [0, 1, 2]},
+            "student": "resnet8",
+            "teacher": "resnet14",
+            "optimization": {"epochs": 5},
+        },
+        "cases": {"KD": {"loss.kd": 1.0}, "strong": {"loss.kd": 4.0}},
+        "seeds": [0, 1],
+    }
+    return validate(StudySpec, values | changes, "tiny")
+
+
+@pytest.fixture(name="storage")
+def _storage(tmp_path: Path) -> Storage:
+    return Storage(tmp_path / "results")
+
+
+def test_a_changed_file_is_described_key_by_key(storage: Storage) -> None:
+    assert changes_since(_spec(), storage) == []
+    write_spec(_spec(), storage)
+    assert changes_since(_spec(), storage) == []
+    changed = _spec(cases={"KD": {"loss.kd": 2.0}}, seeds=[0])
+    assert sorted(changes_since(changed, storage)) == [
+        "cases.KD.loss.kd: 1.0 -> 2.0",
+        "cases.strong.loss.kd: 4.0 -> not set",
+        "seeds: [0, 1] -> [0]",
+    ]
+
+
+def test_a_fresh_start_deletes_nothing(storage: Storage) -> None:
+    said: list[str] = []
+    set_aside("tiny", storage, said.append)
+    assert said == []
+    ResultsStore(storage, "tiny").write("trials", "a", [{"trial": "a"}])
+    set_aside("tiny", storage, said.append)
+    (aside,) = storage.folders()
+    assert aside.startswith("tiny-before-")
+    assert said == [f"tiny: earlier results are kept as {aside}"]
+    assert ResultsStore(storage, aside).read("trials")["trial"].tolist() == ["a"]
+
+
+def test_a_dry_run_names_the_trials_and_writes_nothing(storage: Storage) -> None:
+    lines = list(dry_run(_spec(), storage, retry_failed=False))
+    text = "\n".join(lines)
+    assert "trials: 4, of which 0 are done" in lines
+    assert "epochs in all: 20" in lines
+    assert sum("to run  resnet14 -> resnet8" in line for line in lines) == 4
+    assert "teacher to train first: resnet14, 240 epochs" in lines
+    assert "hours a trial on one worker" in text
+    assert "    kd: 1.0" in lines
+    assert not Path(storage.base).exists()
+
+
+def test_the_journal_of_a_search_is_made_anew(storage: Storage) -> None:
+    assert optuna_journal(_spec(), storage) is None
+    parameters = {"loss.kd": {"low": 0.1, "high": 1.0}}
+    search = _spec(cases=None, search={"trials": 2, "parameters": parameters})
+    assert optuna_journal(search, storage) is not None
+    path = Path(storage.full_path("tiny/optuna.journal"))
+    path.write_text("old")
+    optuna_journal(search, storage)
+    assert not path.exists() or path.read_text() != "old"

@@ -1,0 +1,102 @@
+"""What a search may look for: kinds of parameters, conditions, samplers, objectives."""
+
+from typing import Any
+
+import optuna
+import pytest
+
+from pckd.errors import InputError
+from pckd.settings import validate
+from pckd.study.search_config import SAMPLERS, Parameter, SearchConfig
+
+MAXIMIZE, MINIMIZE = optuna.study.StudyDirection.MAXIMIZE, optuna.study.StudyDirection.MINIMIZE
+
+WEIGHT = {"low": 0.01, "high": 10.0, "log": True}
+PARAMETERS: dict[str, Any] = {
+    "loss.kd": WEIGHT,
+    "optimization.epochs": {"type": "int", "low": 2, "high": 10, "step": 2},
+    "preview.strategy": {"choices": ["preview", "none"]},
+    "preview.growth_rate": {"low": 1.0, "high": 1.02, "when": {"preview.strategy": "preview"}},
+}
+
+
+def _search(**changes: Any) -> SearchConfig:  # noqa: ANN401
+    return validate(SearchConfig, {"trials": 1, "parameters": PARAMETERS, **changes}, "search")
+
+
+def _points(search: SearchConfig, count: int) -> list[dict[str, Any]]:
+    study = optuna.create_study(
+        directions=[MAXIMIZE, *[MINIMIZE] * (len(search.objectives) - 1)],
+        sampler=search.create_sampler(0),
+    )
+    points = []
+    for number in range(count):
+        trial = study.ask()
+        points.append(dict(search.suggest(trial)))
+        study.tell(trial, [float(number)] * len(search.objectives))
+    return points
+
+
+def test_proposals_are_what_the_search_allows() -> None:
+    search = _search()
+    points = _points(search, 30)
+    assert all(search.allows(point) for point in points)
+    assert {type(point["optimization.epochs"]) for point in points} == {int}
+    assert {point["optimization.epochs"] % 2 for point in points} == {0}
+
+
+def test_a_condition_decides_whether_a_parameter_is_there() -> None:
+    search = _search()
+    points = _points(search, 30)
+    kinds = {(point["preview.strategy"], "preview.growth_rate" in point) for point in points}
+    assert kinds == {("preview", True), ("none", False)}
+    assert not search.allows({**points[0], "preview.strategy": "none", "preview.growth_rate": 1.0})
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_sampler_proposes(name: str) -> None:
+    parameters = {"loss.kd": WEIGHT, "loss.feature_alignment": WEIGHT}
+    search = _search(sampler=name, parameters=parameters)
+    assert len({point["loss.kd"] for point in _points(search, 15)}) > 10
+
+
+def test_a_sampler_takes_optunas_options() -> None:
+    sampler = _search(sampler={"name": "tpe", "options": {"n_startup_trials": 3}}).create_sampler(0)
+    assert isinstance(sampler, optuna.samplers.TPESampler)
+
+
+def test_two_objectives_share_a_search() -> None:
+    search = _search(sampler="nsga2", objectives=["accuracy", "flops"])
+    assert len(_points(search, 5)) == 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"sampler": "tep"}, "sampler 'tep' is not known; did you mean tpe"),
+        ({"sampler": {"name": "tpe", "options": {"n_startup": 3}}}, "has no option 'n_startup'"),
+        ({"parameters": {"loss.kd": {"low": 2, "high": 1}}}, "low .2. must be below high .1."),
+        ({"parameters": {"loss.kd": {"low": 0, "high": 1, "log": True}}}, "low must be positive"),
+        ({"parameters": {"loss.kd": {"low": 1}}}, "either low and high, or choices"),
+        ({"parameters": {"loss.kd": {**WEIGHT, "choices": [1, 2]}}}, "neither low nor high"),
+        ({"parameters": {"loss.kd": {**WEIGHT, "type": "int"}}}, "must be whole numbers"),
+        (
+            {"parameters": {"loss.kd": {**WEIGHT, "when": {"preview.strategy": "none"}}}},
+            "loss.kd depends on preview.strategy, which is not a parameter above it",
+        ),
+        ({"first": [{"loss.kdd": 1.0}]}, "first sets loss.kdd, which is not searched; did you"),
+        ({"first": [{"loss.kd": 11.0}]}, "outside of its range"),
+        ({"objectives": ["accuracy", "seconds"], "stop": {}}, "early stopping needs one objective"),
+        ({"objectives": ["seconds"]}, "the first objective must be accuracy"),
+    ],
+)
+def test_a_search_that_makes_no_sense_is_one_sentence(
+    changes: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        _search(**changes)
+
+
+def test_choices_make_a_choice() -> None:
+    assert Parameter.model_validate({"choices": [1, 2]}).type == "choice"
