@@ -5,8 +5,11 @@ disk that is a temporary file, flushed, then renamed; object stores show an obje
 upload is complete.
 """
 
+import fcntl
 import os
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from pyarrow import fs
@@ -77,6 +80,11 @@ class Storage:
         if self.exists(path):
             self.filesystem.delete_file(self.full_path(path))
 
+    def delete_folder(self, folder: str) -> None:
+        """Delete a folder with all that is in it; one that is not there is no error."""
+        if self.exists(folder):
+            self.filesystem.delete_dir(self.full_path(folder))
+
     def move(self, folder: str, new: str) -> None:
         """Give a folder another name: at once on a local disk, file by file elsewhere."""
         if self.is_local:
@@ -88,6 +96,31 @@ class Storage:
                 target = self.full_path(new) + info.path.removeprefix(self.full_path(folder))
                 self.filesystem.copy_file(info.path, target)
         self.filesystem.delete_dir(self.full_path(folder))
+
+    @contextmanager
+    def lock(self, path: str, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Hold a lock below a local root, for as long as the block runs.
+
+        Other processes that want it wait; it is free as soon as its holder ends, however it does.
+        On any other filesystem there is no lock: two processes may then do the same work at the
+        same moment, and of what both write the later file stays.
+
+        Args:
+            path: Of a file that is made where it is missing, and stays.
+            on_wait: Called before waiting for another holder.
+        """
+        if not self.is_local:
+            yield
+            return
+        file = Path(self.full_path(path))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("w") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                on_wait()
+                fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
 
     def names(self, folder: str, suffix: str = "") -> list[str]:
         """The sorted names of the files directly in a folder; [] where there is no folder."""

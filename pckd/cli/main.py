@@ -47,6 +47,8 @@ def main() -> None:
         _end(str(error), 2)
     except RunError as error:
         _end(str(error), 1)
+    except OSError as error:
+        _end(f"{error}; run the same command again to go on", 1)
 
 
 def _end(message: str, code: int) -> None:

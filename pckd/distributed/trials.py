@@ -60,8 +60,24 @@ def run_plan(
         bundle = {TRIAL_SLOT: 1.0}
         trainable = tune.with_parameters(_train_on_workers, settings=settings)
     placed = tune.with_resources(trainable, tune.PlacementGroupFactory([bundle]))
-    tuner = tune.Tuner(
-        placed,
+    with tempfile.TemporaryDirectory(prefix="pckd-tune-") as folder:
+        _tuner(placed, searcher, resources, callbacks, scheduler, folder).fit()
+    if searcher.interruption:
+        raise RunError(f"{searcher.interruption}; run the same command again to go on")
+    if searcher.running:
+        raise KeyboardInterrupt
+
+
+def _tuner(
+    trainable: Any,  # noqa: ANN401
+    searcher: PlanSearcher,
+    resources: Resources,
+    callbacks: Sequence[tune.Callback],
+    scheduler: TrialScheduler | None,
+    folder: str,
+) -> tune.Tuner:
+    return tune.Tuner(
+        trainable,
         tune_config=tune.TuneConfig(
             search_alg=searcher,
             scheduler=scheduler,
@@ -72,17 +88,12 @@ def run_plan(
         ),
         run_config=tune.RunConfig(
             # Tune's own files are of no use afterwards: every number is in the results store.
-            storage_path=tempfile.mkdtemp(prefix="pckd-tune-"),
+            storage_path=folder,
             failure_config=tune.FailureConfig(max_failures=RESTARTS),
             callbacks=list(callbacks),
             verbose=0,
         ),
     )
-    tuner.fit()
-    if searcher.interruption:
-        raise RunError(f"{searcher.interruption}; run the same command again to go on")
-    if searcher.running:
-        raise KeyboardInterrupt
 
 
 def stopping(config: StopConfig, epochs: int) -> TrialScheduler:

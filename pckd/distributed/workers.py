@@ -1,6 +1,5 @@
 """One run over several workers: Ray Train starts them, DDP joins them."""
 
-import tempfile
 import uuid
 from typing import Any
 
@@ -35,6 +34,9 @@ def train_on_workers(
         callbacks: Of Ray Train.
         keep: The student that is kept.
     """
+    # A name of its own: Ray continues the old run when a name is used again.
+    name = f"{trial.identity}-{uuid.uuid4().hex[:8]}"
+    folder = f"{trial.study}/ray"
     each = {"CPU": float(resources.cpus_per_worker), "GPU": resources.gpus_per_worker}
     trainer = TorchTrainer(
         _worker,
@@ -51,9 +53,8 @@ def train_on_workers(
             resources_per_worker={kind: amount for kind, amount in each.items() if amount},
         ),
         run_config=ray.train.RunConfig(
-            # A name of its own: Ray continues the old run when a name is used again.
-            name=f"pckd-{trial.identity}-{uuid.uuid4().hex[:8]}",
-            storage_path=tempfile.mkdtemp(prefix="pckd-train-"),
+            name=name,
+            storage_path=f"{storage.root}/{folder}",
             failure_config=ray.train.FailureConfig(
                 max_failures=RESTARTS, controller_failure_limit=3
             ),
@@ -62,7 +63,10 @@ def train_on_workers(
             callbacks=callbacks or [],
         ),
     )
-    trainer.fit()
+    try:
+        trainer.fit()
+    finally:
+        storage.delete_folder(f"{folder}/{name}")
 
 
 def _worker(config: dict[str, Any]) -> None:
