@@ -21,3 +21,6 @@ Address = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 DataName = Annotated[str | None, typer.Option("--data", help="Data set.")]
 DataRoot = Annotated[str | None, typer.Option("--data-root", help="Folder or URI that holds it.")]
+Download = Annotated[
+    bool, typer.Option("--download", help="Fetch the data set into its folder if it is missing.")
+]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from pckd.cli.options import Assignments, DataName, DataRoot, Results
+from pckd.cli.options import Assignments, DataName, DataRoot, Download, Results
 from pckd.errors import InputError
 from pckd.progress import Display
 from pckd.settings import parse_assignments, validate
@@ -16,7 +16,7 @@ from pckd.study.results import ResultsStore
 from pckd.training.config import DataConfig, RunConfig, changed_run
 from pckd.training.evaluation import evaluate as evaluate_network
 from pckd.training.network_file import TrainedNetwork
-from pckd.training.run_data import prepare_data
+from pckd.training.run_data import check_classes, prepare_data
 
 COMMAND_LINE = "the command line"
 
@@ -28,19 +28,50 @@ def run_config(changes: dict[str, Any], assignments: list[str] | None) -> RunCon
     return validate(RunConfig, values, COMMAND_LINE)
 
 
+def data_changes(data: str | None, root: str | None, *, download: bool) -> dict[str, Any]:
+    """The keys that --data, --data-root and --download stand for; None where one was not given."""
+    return {"data": data, "data.root": root, "data.download": download or None}
+
+
+def data_config(changes: dict[str, Any], assignments: list[str] | None, command: str) -> DataConfig:
+    """The data set that a command's options describe.
+
+    Args:
+        changes: Of `data_changes`.
+        assignments: What --set says.
+        command: The command's name, for the message.
+
+    Raises:
+        InputError: It is no valid data section, or --set names keys of other sections.
+    """
+    given = {key: value for key, value in changes.items() if value is not None}
+    values = changed_run({}, {**given, **parse_assignments(assignments or [])})
+    config = validate(DataConfig, values.pop("data"), f"{COMMAND_LINE}, data")
+    if values:
+        raise InputError(f"{COMMAND_LINE}: {command} takes data.* keys only, not {min(values)}")
+    return config
+
+
+def this_device() -> torch.device:
+    """The first GPU, or the CPU where there is none."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def distill(
     student: Annotated[str | None, typer.Option(help="Architecture of the student.")] = None,
     teacher: Annotated[str | None, typer.Option(help="Architecture of the teacher.")] = None,
     data: DataName = None,
     data_root: DataRoot = None,
+    download: Download = False,
     seed: Annotated[int | None, typer.Option(help="Of weights and views.")] = None,
     assignments: Assignments = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes under Ray Train.")] = 1,
     results: Results = "results",
 ) -> None:
     """Train one student; its teacher is trained first where it is missing."""
-    changes = {"student": student, "teacher": teacher, "data": data, "data.root": data_root}
-    config = run_config({**changes, "seed": seed}, assignments)
+    changes = {"student": student, "teacher": teacher, "seed": seed}
+    images = data_changes(data, data_root, download=download)
+    config = run_config({**changes, **images}, assignments)
     from pckd.distributed.single import distill_once
 
     storage = Storage(results)
@@ -54,24 +85,17 @@ def evaluate(
     network: Annotated[Path, typer.Argument(help="A network file that pckd wrote.")],
     data: Annotated[str, typer.Option("--data", help="Data set.")],
     data_root: DataRoot = None,
+    download: Download = False,
     assignments: Assignments = None,
 ) -> None:
     """Measure a trained network on the test images of a data set."""
     if not network.is_file():
         raise InputError(f"{network}: there is no such file")
     trained = TrainedNetwork.from_bytes(network.read_bytes(), str(network))
-    changes = {"data": data, "data.root": data_root, **parse_assignments(assignments or [])}
-    values = changed_run({}, {key: value for key, value in changes.items() if value is not None})
-    config = validate(DataConfig, values.pop("data"), f"{COMMAND_LINE}, data")
-    if values:
-        raise InputError(f"{COMMAND_LINE}: evaluate takes data.* keys only, not {min(values)}")
-    images = prepare_data(config, "paper")
-    if list(images.class_names) != trained.class_names:
-        raise InputError(
-            f"{network}: its {len(trained.class_names)} classes are not the "
-            f"{images.num_classes} classes of {config.name} as selected; set data.classes"
-        )
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    changes = data_changes(data, data_root, download=download)
+    images = prepare_data(data_config(changes, assignments, "evaluate"), "paper")
+    check_classes(trained.class_names, images, str(network))
+    device = this_device()
     accuracy = evaluate_network(
         trained.network(device), images.to(device).test, trained.mean, trained.std
     )

@@ -1,16 +1,19 @@
-"""`pckd teacher`: train and list teachers."""
+"""`pckd teacher`: train, import and list teachers."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pckd.cli.options import Assignments, DataName, DataRoot, Json, Results
+from pckd.cli.options import Assignments, DataName, DataRoot, Download, Json, Results
 from pckd.cli.output import print_rows
-from pckd.cli.run import run_config
+from pckd.cli.run import data_changes, data_config, run_config, this_device
 from pckd.progress import Display
 from pckd.storage import Storage
-from pckd.training.teachers import TeacherStore
+from pckd.training.importing import import_teacher
+from pckd.training.published import TOLERANCE, published_accuracies
+from pckd.training.teachers import TeacherCard, TeacherStore
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -29,20 +32,73 @@ def train(
     model: Annotated[str, typer.Argument(help="Architecture.")],
     data: DataName = None,
     data_root: DataRoot = None,
+    download: Download = False,
     assignments: Assignments = None,
     results: Results = "results",
 ) -> None:
     """Train a teacher with plain cross entropy and keep it below the results root."""
-    changes = {**PLAIN, "student": model, "data": data, "data.root": data_root}
-    config = run_config(changes, assignments)
+    images = data_changes(data, data_root, download=download)
+    config = run_config({**PLAIN, "student": model, **images}, assignments)
     from pckd.distributed.single import teacher_once
 
     card = teacher_once(config, Storage(results), Display())
-    print(f"teacher {card.hash[:12]}: {card.model}, top-1 {card.test_top1:.2f} % on test images")
+    print(f"teacher {card.short_hash}: {card.model}, top-1 {card.test_top1:.2f} % on test images")
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A checkpoint of the peers.")],
+    architecture: Annotated[str, typer.Option("--arch", help="Architecture.")],
+    data: Annotated[str, typer.Option("--data", help="Data set that it was trained on.")],
+    data_root: DataRoot = None,
+    download: Download = False,
+    assignments: Assignments = None,
+    results: Results = "results",
+) -> None:
+    """Measure a published network, and keep it as a teacher below the results root."""
+    changes = data_changes(data, data_root, download=download)
+    config = data_config(changes, assignments, "teacher import")
+    store = TeacherStore(Storage(results))
+    card, accuracy, images = import_teacher(file, architecture, config, store, this_device())
+    print(
+        f"{card.model}: top-1 {accuracy.top1:.2f} %, top-5 {accuracy.top5:.2f} % on {images} images"
+    )
+    published = published_accuracies(card.model, card.data, card.num_classes)
+    _compare(accuracy.top1, published, card)
+    print(f"kept as teacher {card.short_hash} in {store.storage.root}; in a study file:")
+    print(f"  teacher: {{model: {card.model}, hash: {card.hash}}}")
+
+
+def _compare(top1: float, published: dict[str, float], card: TeacherCard) -> None:
+    """Set an accuracy beside those that are published of the same network."""
+    if not published:
+        print(f"no accuracy of {card.model} on {card.data} as selected is published here")
+        return
+    rows = [
+        {"published by": source, "top1": value, "difference": f"{top1 - value:+.2f}"}
+        for source, value in published.items()
+    ]
+    print_rows(rows, as_json=False)
+    if all(abs(top1 - value) > TOLERANCE for value in published.values()):
+        print(
+            f"more than {TOLERANCE} points away from every published accuracy: is it the network, "
+            "and are these the images, that were published?"
+        )
 
 
 @app.command("list")
 def list_teachers(results: Results = "results", as_json: Json = False) -> None:
-    """List the teachers below a results root."""
-    cards = [asdict(card) for card in TeacherStore(Storage(results)).cards()]
-    print_rows(cards, as_json=as_json)
+    """List the teachers below a results root; with --json, all that is known of them."""
+    cards = TeacherStore(Storage(results)).cards()
+    rows = [
+        {
+            "hash": card.short_hash,
+            "model": card.model,
+            "data": card.data,
+            "classes": card.num_classes,
+            "top1": card.test_top1,
+            "origin": card.origin,
+        }
+        for card in cards
+    ]
+    print_rows([asdict(card) for card in cards] if as_json else rows, as_json=as_json)

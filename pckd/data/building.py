@@ -1,14 +1,30 @@
 """From a data set as it was read to tensors that can be trusted."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from pckd.data.decoding import decode_images
 from pckd.data.forms.base import RawData, RawSplit
-from pckd.data.images import Content, ImageSet
+from pckd.data.images import Content
+from pckd.data.resident import ImageSet
 from pckd.errors import InputError
+
+
+class Labelled(Protocol):
+    """What has labels that may be wrong."""
+
+    @property
+    def names(self) -> Sequence[str] | NDArray[np.str_]:
+        """What each image is called in messages, N entries."""
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Class indices, int64 [N]."""
+
 
 MOST_NAMES = 5
 """Names that a message lists before it counts the rest."""
@@ -28,8 +44,8 @@ def build_content(name: str, where: str, raw: RawData, image_size: int | None) -
             cannot be decoded, or sizes differ without `image_size`; all are named at once.
     """
     problems = [
-        *_label_problems("training", raw.train, raw.class_names),
-        *_label_problems("test", raw.test, raw.class_names),
+        *label_problems("training", raw.train, raw.class_names),
+        *label_problems("test", raw.test, raw.class_names),
     ]
     train, train_problems = _decoded("training", raw.train, image_size)
     test, test_problems = _decoded("test", raw.test, image_size)
@@ -43,7 +59,14 @@ def build_content(name: str, where: str, raw: RawData, image_size: int | None) -
     return Content(train, test, raw.class_names)
 
 
-def _label_problems(split_name: str, split: RawSplit, class_names: Sequence[str]) -> list[str]:
+def label_problems(split_name: str, split: Labelled, class_names: Sequence[str]) -> list[str]:
+    """Say what is wrong with the labels of a split; [] if nothing is.
+
+    Args:
+        split_name: What the images are called in messages: training or test.
+        split: Its names, and its labels before they are checked.
+        class_names: Of the data set.
+    """
     if not len(split.labels):
         return [f"there are no {split_name} images"]
     wrong = (split.labels < 0) | (split.labels >= len(class_names))
@@ -52,12 +75,12 @@ def _label_problems(split_name: str, split: RawSplit, class_names: Sequence[str]
     if wrong.any():
         problems.append(
             f"{split_name} labels outside 0 to {len(class_names) - 1}: "
-            + _listed([split.names[i] for i in np.flatnonzero(wrong).tolist()])
+            + listed([split.names[i] for i in np.flatnonzero(wrong).tolist()])
         )
     if (counts == 0).any():
         problems.append(
             f"classes without a {split_name} image: "
-            + _listed([class_names[label] for label in np.flatnonzero(counts == 0).tolist()])
+            + listed([class_names[label] for label in np.flatnonzero(counts == 0).tolist()])
         )
     return problems
 
@@ -72,12 +95,12 @@ def _decoded(
     if undecodable:
         problems.append(
             f"{split_name} images that are missing, truncated or no images: "
-            + _listed([split.names[i] for i in undecodable])
+            + listed([split.names[i] for i in undecodable])
         )
     if odd_sized:
         problems.append(
             f"{split_name} images that are not {_size(decoded)} like the first one, so give "
-            "image_size: " + _listed([split.names[i] for i in odd_sized])
+            "image_size: " + listed([split.names[i] for i in odd_sized])
         )
     return decoded, problems
 
@@ -87,7 +110,7 @@ def _size(split: ImageSet) -> str:
     return f"{height}x{width}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """Join up to five names, then a count."""
     more = len(names) - MOST_NAMES
     return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

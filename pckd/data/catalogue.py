@@ -1,15 +1,20 @@
-"""The data sets by name, and the way from a name to tensors."""
+"""The data sets by name."""
 
 from difflib import get_close_matches
-from pathlib import Path
 
-from pckd.data.building import build_content
-from pckd.data.cache import load_or_build
 from pckd.data.entries import Download, Embedded, Entry, Stored
 from pckd.data.forms import class_folders, official, parquet, tiny_imagenet
 from pckd.data.forms.digits import read_digits
-from pckd.data.images import ImageData, channel_statistics
 from pckd.errors import InputError
+
+IMAGENET_NORMALISATION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Mean and standard deviation that ImageNet's networks were published with."""
+
+IMAGENET_FOLDERS = ("data", "imagenet")
+
+STREAMED = {"imagenet": Stored(forms=(class_folders.TREE_FORM,), folders=IMAGENET_FOLDERS)}
+"""The data sets that are too large to decode into memory. `imagenet` stands for any large tree of
+class folders, and is normalised as ImageNet whatever is in it."""
 
 CATALOGUE: dict[str, Entry] = {
     "cifar100": Stored(
@@ -20,6 +25,11 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "digits": Embedded("scikit-learn", read_digits),
     "folder": Stored(forms=(class_folders.FORM,), folders=("data",)),
+    "imagenet": Stored(
+        forms=(class_folders.FORM,),
+        folders=IMAGENET_FOLDERS,
+        normalisation=IMAGENET_NORMALISATION,
+    ),
     "parquet": Stored(forms=(parquet.FORM,), folders=("data",)),
     "stl10": Stored(
         forms=(parquet.FORM, official.STL10_FORM, class_folders.FORM),
@@ -35,7 +45,8 @@ CATALOGUE: dict[str, Entry] = {
     ),
 }
 """Normalisation: CIFAR-100 from the method's first release; STL-10 and TinyImageNet as published
-with re-implementations of the transfer protocol; the others are computed."""
+with re-implementations of the transfer protocol; ImageNet from its networks; the others are
+computed."""
 
 
 def list_data() -> list[str]:
@@ -43,45 +54,17 @@ def list_data() -> list[str]:
     return sorted(CATALOGUE)
 
 
-def open_data(
-    name: str,
-    root: Path | str | None = None,
-    *,
-    download: bool = False,
-    image_size: int | None = None,
-) -> ImageData:
-    """Open a data set: find it, decode it or take it from the cache, and check it.
+def is_streamed(name: str) -> bool:
+    """Whether a data set is streamed from its files while a network trains."""
+    return name in STREAMED
 
-    Args:
-        name: One of `list_data()`.
-        root: The folder where it lies or shall be downloaded to, or, for Parquet files, a pyarrow
-            filesystem URI such as s3://bucket/folder. `digits` needs none.
-        download: Whether to download the data set if it is not there.
-        image_size: Height and width in pixels to resize all images to (bilinear, antialiased, the
-            aspect not kept), or None to take them as they are.
 
-    Returns:
-        The data set, its images in memory or mapped from the cache.
+def find_entry(name: str) -> Entry:
+    """Return what is known of a data set.
 
     Raises:
-        InputError: If there is no such name, nothing is found, the download fails, or what is
-            found cannot be used; the message names the files.
+        InputError: There is none of that name; a near one is suggested.
     """
-    entry = _entry(name)
-    if image_size is not None and image_size < 1:
-        raise InputError(f"image_size must be 1 or more pixels, got {image_size}")
-    where, source = entry.locate(name, root, download)
-    stamps = [(stamp.location, stamp.size, stamp.modified) for stamp in source.files]
-    content, fingerprint = load_or_build(
-        name,
-        [stamps, image_size],
-        lambda: build_content(name, where, source.read(), image_size),
-    )
-    mean, std = entry.normalisation or channel_statistics(content.train.images)
-    return ImageData(name, content.train, content.test, content.class_names, mean, std, fingerprint)
-
-
-def _entry(name: str) -> Entry:
     try:
         return CATALOGUE[name]
     except KeyError:

@@ -9,10 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from rich.console import Console
-from rich.progress import track
 
 from pckd.data.forms.base import Encoded
+from pckd.data.tracking import tracked
 
 CHUNK = 256
 """Images that a thread decodes in one go."""
@@ -46,7 +45,7 @@ def decode_images(
     def decode_chunk(start: int) -> None:
         for position in range(start, min(start + CHUNK, len(contents))):
             try:
-                image = _pixels(contents[position], image_size)
+                image = decode_image(contents[position], image_size)
             except Exception:  # Pillow has no common error: OSError, SyntaxError, struct.error ...
                 undecodable.append(position)
                 continue
@@ -56,12 +55,10 @@ def decode_images(
                 odd_sized.append(position)
 
     starts = range(0, len(contents), CHUNK)
-    console = Console(stderr=True)
     pool = ThreadPoolExecutor(torch.get_num_threads())
     try:
         chunks = pool.map(decode_chunk, starts)
-        hidden = not console.is_terminal
-        for _ in track(chunks, description, len(starts), console=console, disable=hidden):
+        for _ in tracked(chunks, description, len(starts)):
             pass
     finally:
         pool.shutdown(cancel_futures=True)
@@ -72,14 +69,14 @@ def _first_size(contents: Sequence[Encoded]) -> tuple[int, int]:
     """Return height and width of the first image that can be decoded, or 1x1 if none can."""
     for content in contents:
         try:
-            height, width = _pixels(content, None).shape[:2]
+            height, width = decode_image(content, None).shape[:2]
         except Exception:  # as above; it is reported when all images are decoded
             continue
         return height, width
     return 1, 1
 
 
-def _pixels(content: Encoded, image_size: int | None) -> NDArray[np.uint8]:
+def decode_image(content: Encoded, image_size: int | None) -> NDArray[np.uint8]:
     """Decode one image to RGB, uint8 [H, W, 3]."""
     if isinstance(content, np.ndarray):
         image = Image.fromarray(content)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
+from typing import Generic, Protocol
 
-from pckd.data.forms.base import Form, RawData, Source
+from pckd.data.forms.base import Form, Found, RawData, Source
 from pckd.data.images import Triple
 from pckd.data.place import FileStamp, Place, open_place
 from pckd.errors import InputError
@@ -56,7 +56,7 @@ class Download:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Generic[Found]):
     """A data set that lies in a folder of the user.
 
     Attributes:
@@ -66,12 +66,12 @@ class Stored:
         download: How to get it, if it can be downloaded.
     """
 
-    forms: tuple[Form, ...]
+    forms: tuple[Form[Found], ...]
     folders: tuple[str, ...]
     normalisation: Normalisation | None = None
     download: Download | None = None
 
-    def locate(self, name: str, root: Path | str | None, download: bool) -> tuple[str, Source]:
+    def locate(self, name: str, root: Path | str | None, download: bool) -> tuple[str, Found]:
         """Find the data set below the root, after downloading it if it is not there and may be.
 
         Raises:
@@ -83,29 +83,29 @@ class Stored:
                 f"{self._looked_for()}{self._advice('that folder')}"
             )
         place = open_place(root)
-        source = self._find(place)
-        if source is None and download:
+        found = self._find(place)
+        if found is None and download:
             self._fetch(name, place)
-            source = self._find(place)
-        if source is None:
+            found = self._find(place)
+        if found is None:
             seen = f"looked there and in {', '.join(self.folders)} below it"
             problem = f"is not in {place} ({seen})" if place.exists() else f"has no folder {place}"
             raise InputError(
                 f"data set '{name}' {problem}: data.root must hold {self._looked_for()}"
                 f"{self._advice(str(place))}"
             )
-        return str(place), source
+        return str(place), found
 
-    def _find(self, place: Place) -> Source | None:
+    def _find(self, place: Place) -> Found | None:
         """Return the first form found in the root or in one of the folders below it."""
         for folder in ("", *self.folders):
             for form in self.forms:
                 try:
-                    source = form.find(place.below(folder))
+                    found = form.find(place.below(folder))
                 except OSError as error:
                     raise InputError(f"cannot look into {place.below(folder)}: {error}") from error
-                if source is not None:
-                    return source
+                if found is not None:
+                    return found
         return None
 
     def _fetch(self, name: str, place: Place) -> None:

@@ -1,37 +1,22 @@
-"""Images as tensors: a split, a data set, the hash of its content, its channel statistics."""
+"""Data sets: their splits and what these mean, the hash of the content, channel statistics."""
 
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 
+from pckd.data.resident import ImageSet
+from pckd.data.splits import ImageSplit
+
+Split = TypeVar("Split", bound=ImageSplit, covariant=True)
 Triple = tuple[float, float, float]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ImageSet:
-    """One split of a data set, resident in memory.
-
-    Attributes:
-        images: Pixels, uint8 [N, 3, H, W].
-        labels: Class indices, int64 [N].
-    """
-
-    images: Tensor
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def at(self, positions: Tensor) -> "ImageSet":
-        """Return the images at the positions (int64 [K]), in that order."""
-        return ImageSet(self.images[positions], self.labels[positions])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ImageData:
+@dataclass(frozen=True, eq=False)  # with slots, DataSet[...](...) fails in Python 3.11
+class DataSet(Generic[Split]):
     """A data set: what is trained on, what is tested on, and what both mean.
 
     Attributes:
@@ -42,16 +27,20 @@ class ImageData:
         mean: Mean of the training pixels in 0..1 by channel (R, G, B).
         std: Standard deviation of the training pixels in 0..1 by channel (R, G, B).
         fingerprint: Hexadecimal hash of the pixels, labels and class names, and of what was
-            selected from them.
+            selected from them; of a streamed set, names and sizes of the files stand for pixels.
     """
 
     name: str
-    train: ImageSet
-    test: ImageSet
+    train: Split
+    test: Split
     class_names: tuple[str, ...]
     mean: Triple
     std: Triple
     fingerprint: str
+
+
+ImageData = DataSet[ImageSet]
+"""A data set whose pixels lie in memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

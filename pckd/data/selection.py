@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pckd.data.images import ImageData, ImageSet, derived_fingerprint
+from pckd.data.images import DataSet, derived_fingerprint
+from pckd.data.splits import ImageSplit
 from pckd.data.streams import Purpose, random_stream
 from pckd.errors import InputError
 
+Split = TypeVar("Split", bound=ImageSplit)
 
-def select_classes(data: ImageData, classes: Sequence[int]) -> ImageData:
+
+def select_classes(data: DataSet[Split], classes: Sequence[int]) -> DataSet[Split]:
     """Keep some classes, relabelled 0 to k - 1 in the order given.
 
     The images keep their order, and the channel statistics stay those of the whole set.
@@ -40,7 +44,7 @@ def select_classes(data: ImageData, classes: Sequence[int]) -> ImageData:
     )
 
 
-def limit_images(data: ImageData, images_per_class: int) -> ImageData:
+def limit_images(data: DataSet[Split], images_per_class: int) -> DataSet[Split]:
     """Keep the first training images of each class; the test images stay.
 
     Args:
@@ -70,7 +74,7 @@ def limit_images(data: ImageData, images_per_class: int) -> ImageData:
     )
 
 
-def hold_out(data: ImageData, fraction: float, seed: int) -> tuple[ImageSet, ImageSet]:
+def hold_out(data: DataSet[Split], fraction: float, seed: int) -> tuple[Split, Split]:
     """Split the training images into a part to train on and a held-out part.
 
     Of each class the same fraction is held out, rounded to the nearest image. The split depends
@@ -127,7 +131,7 @@ def _held_counts(counts: np.ndarray, fraction: float) -> np.ndarray:
     return np.floor(counts * fraction + 0.5).astype(np.int64)
 
 
-def _check_classes(data: ImageData, classes: Sequence[int]) -> None:
+def _check_classes(data: DataSet[ImageSplit], classes: Sequence[int]) -> None:
     num_classes = len(data.class_names)
     if not classes:
         raise InputError(f"no class selected of data set '{data.name}': name at least one")
@@ -142,11 +146,11 @@ def _check_classes(data: ImageData, classes: Sequence[int]) -> None:
         raise InputError(f"class {repeated[0]} is selected more than once: name each class once")
 
 
-def _relabelled(split: ImageSet, new_label: Tensor) -> ImageSet:
+def _relabelled(split: Split, new_label: Tensor) -> Split:
     """Keep the images whose new label is not -1."""
     labels = new_label[split.labels]
     kept = (labels >= 0).nonzero().flatten()
-    return ImageSet(split.images[kept], labels[kept])
+    return split.at(kept).relabelled(labels[kept])
 
 
 def _rank_within_class(labels: Tensor) -> Tensor:

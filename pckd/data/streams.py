@@ -13,6 +13,7 @@ class Purpose(IntEnum):
     FLIPS = 2
     HOLD_OUT = 3
     DIGITS_SPLIT = 4
+    SIZED_CROPS = 5
 
 
 def random_stream(seed: int, purpose: Purpose, *key: int) -> np.random.Generator:

@@ -51,34 +51,55 @@ def draw_views(
     Raises:
         ValueError: If a number is negative.
     """
-    order = random_stream(seed, Purpose.VISIT_ORDER, epoch).permutation(num_images)
+    order = draw_order(num_images, seed=seed, epoch=epoch)
     offsets = random_stream(seed, Purpose.CROP_OFFSETS, epoch).integers(
         0, 2 * crop_padding, size=(num_images, 2), endpoint=True
     )
     flips = random_stream(seed, Purpose.FLIPS, epoch).random(num_images) < (0.5 if flip else 0.0)
-    return ViewDraws(torch.from_numpy(order), torch.from_numpy(offsets), torch.from_numpy(flips))
+    return ViewDraws(order, torch.from_numpy(offsets), torch.from_numpy(flips))
 
 
-def render_views(
-    images: Tensor,
-    offsets: Tensor,
-    flips: Tensor,
-    *,
-    crop_padding: int,
-    rotations: int,
-    mean: Sequence[float],
-    std: Sequence[float],
-) -> Tensor:
-    """Render the drawn views of a batch on the device where the batch lies.
+def draw_order(num_images: int, *, seed: int, epoch: int) -> Tensor:
+    """Draw the order in which an epoch visits N images: a permutation, int64 [N].
 
-    Pads with black, crops at the offset, mirrors, normalises, and turns copy k by k * 90 degrees
-    counter-clockwise. Nothing here waits for the device.
+    Raises:
+        ValueError: If a number is negative.
+    """
+    stream = random_stream(seed, Purpose.VISIT_ORDER, epoch)
+    return torch.from_numpy(stream.permutation(num_images))
+
+
+def crop_and_flip(images: Tensor, offsets: Tensor, flips: Tensor, crop_padding: int) -> Tensor:
+    """Pad a batch with black, crop it at the drawn offsets and mirror what is to be mirrored.
+
+    Pixels are gathered on the device where they lie; nothing here waits for it.
 
     Args:
         images: uint8 [B, 3, H, W].
         offsets: Top-left corner of each crop in the padded image, int64 [B, 2], on the device.
         flips: Whether each crop is mirrored, bool [B], on the device.
         crop_padding: Black pixels added on each side before cropping.
+
+    Returns:
+        uint8 [B, 3, H, W].
+    """
+    batch_size, channels, height, width = images.shape
+    padded = F.pad(images, (crop_padding,) * 4)
+    column_range = torch.arange(width, device=images.device)
+    rows = offsets[:, :1] + torch.arange(height, device=images.device)
+    columns = offsets[:, 1:] + torch.where(flips[:, None], width - 1 - column_range, column_range)
+    pixels = rows[:, :, None] * padded.shape[-1] + columns[:, None, :]
+    index = pixels.view(batch_size, 1, -1).expand(-1, channels, -1)
+    return padded.flatten(2).gather(2, index).view(images.shape)
+
+
+def rotated_copies(
+    images: Tensor, *, rotations: int, mean: Sequence[float], std: Sequence[float]
+) -> Tensor:
+    """Normalise a batch, and turn copy k of each image by k * 90 degrees counter-clockwise.
+
+    Args:
+        images: uint8 [B, 3, H, W], on any device; nothing here waits for it.
         rotations: R, 1 (as it is) or 4 (0, 90, 180 and 270 degrees).
         mean: Mean of pixels in 0..1 by channel (R, G, B).
         std: Standard deviation of pixels in 0..1 by channel (R, G, B).
@@ -94,8 +115,7 @@ def render_views(
     height, width = images.shape[-2:]
     if rotations == 4 and height != width:
         raise ValueError(f"four rotations need square images, got {height}x{width}")
-    cropped = _crop_and_flip(images, offsets, flips, crop_padding)
-    upright = normalise(cropped, mean, std)
+    upright = normalise(images, mean, std)
     return torch.stack([torch.rot90(upright, k, (2, 3)) for k in range(rotations)], dim=1)
 
 
@@ -112,18 +132,6 @@ def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
     """
     scale, shift = _scale_and_shift(tuple(mean), tuple(std), images.device)
     return images.float().mul_(scale).add_(shift)
-
-
-def _crop_and_flip(images: Tensor, offsets: Tensor, flips: Tensor, crop_padding: int) -> Tensor:
-    """Gather uint8 [B, 3, H, W] from the padded images; a flip reads the columns backwards."""
-    batch_size, channels, height, width = images.shape
-    padded = F.pad(images, (crop_padding,) * 4)
-    column_range = torch.arange(width, device=images.device)
-    rows = offsets[:, :1] + torch.arange(height, device=images.device)
-    columns = offsets[:, 1:] + torch.where(flips[:, None], width - 1 - column_range, column_range)
-    pixels = rows[:, :, None] * padded.shape[-1] + columns[:, None, :]
-    index = pixels.view(batch_size, 1, -1).expand(-1, channels, -1)
-    return padded.flatten(2).gather(2, index).view(images.shape)
 
 
 @lru_cache(maxsize=32)

@@ -16,14 +16,14 @@ from pckd.study.outcome import read_outcome
 from pckd.study.results import ResultsStore
 from pckd.study.rows import Placement
 from pckd.study.spec import Resources
-from pckd.study.teachers import teacher_trial, train_teacher
+from pckd.study.teachers import teacher_trial, train_teacher, untrained_teachers
 from pckd.study.trial import Trial
 from pckd.training.config import RunConfig
 from pckd.training.group import check_even_batches
 from pckd.training.identity import run_identity
 from pckd.training.record import EpochRecord
 from pckd.training.run_data import prepare_data
-from pckd.training.teachers import TeacherCard, TeacherStore
+from pckd.training.teachers import TeacherCard
 
 
 def distill_once(config: RunConfig, storage: Storage, workers: int, display: Display) -> Trial:
@@ -36,14 +36,15 @@ def distill_once(config: RunConfig, storage: Storage, workers: int, display: Dis
         display: Shows progress.
 
     Raises:
-        InputError: The workers cannot share the batches, or are more than the machine has CPUs.
+        InputError: The workers cannot share the batches, or are more than the machine has CPUs; or
+            the teacher that the run names by its hash is not there or does not suit.
         RunError: A training failed; the reason is named.
     """
     trial = Trial(STUDY, "run", {}, config, run_identity(config))
     images = len(prepare_data(config.data, config.protocol).train)
     check_even_batches(images, config.optimization.batch_size, workers)
-    if config.loss.needs_teacher:
-        teacher_once(config.teacher_run(), storage, display)
+    for teacher in untrained_teachers([config], storage):
+        _train_teacher(teacher, storage, display)
     if workers == 1:
         run_trial(trial, storage, _placement(), _line(trial, display))
     else:
@@ -65,9 +66,14 @@ def teacher_once(config: RunConfig, storage: Storage, display: Display) -> Teach
     Raises:
         RunError: The training failed; the reason is named.
     """
-    trial = teacher_trial(config)
-    found = TeacherStore(storage).find(trial.identity)
-    return found or train_teacher(trial, storage, _placement(), _line(trial, display))
+    return _train_teacher(teacher_trial(config), storage, display)
+
+
+def _train_teacher(trial: Trial, storage: Storage, display: Display) -> TeacherCard:
+    def waits() -> None:
+        display.say(f"teacher {trial.case}: another process trains it; waiting for that")
+
+    return train_teacher(trial, storage, _placement(), _line(trial, display), waits)
 
 
 def _under_ray(trial: Trial, storage: Storage, workers: int, display: Display) -> None:

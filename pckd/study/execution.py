@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import torch
 
-from pckd.errors import InputError
+from pckd.errors import InputError, RunError
 from pckd.storage import Storage
 from pckd.study.outcome import DONE
 from pckd.study.results import ResultsStore
@@ -29,8 +29,9 @@ from pckd.study.trial import Trial
 from pckd.training.config import RunConfig
 from pckd.training.evaluation import Accuracy
 from pckd.training.identity import run_identity
+from pckd.training.named_teacher import named_teacher
 from pckd.training.network_file import load_tensors
-from pckd.training.record import DivergedError, EpochRecord
+from pckd.training.record import EpochRecord
 from pckd.training.run import Run
 from pckd.training.run_data import RunData, prepare_data
 from pckd.training.teachers import TeacherCard, TeacherStore
@@ -74,7 +75,7 @@ def run_trial(
         return _train(trial, storage, placement, record, on_epoch)
     except (InputError, OSError):
         raise
-    except DivergedError as error:
+    except RunError as error:
         return record.fail(str(error))
     except Exception as error:
         traceback.print_exc()
@@ -105,10 +106,13 @@ def find_teacher(config: RunConfig, teachers: TeacherStore) -> TeacherCard | Non
     """The trained teacher of a run; None if the run needs none.
 
     Raises:
-        InputError: The teacher has not been trained yet.
+        InputError: The teacher has not been trained yet, or the one that the run names by its
+            hash is not there or does not suit.
     """
     if not config.loss.needs_teacher:
         return None
+    if config.teacher_hash:
+        return named_teacher(config, teachers)
     recipe = run_identity(config.teacher_run())
     card = teachers.find(recipe)
     if card is None:

@@ -41,7 +41,11 @@ TRIAL_COLUMNS: list[Column] = [
     ("test_top5", REAL, "percent, likewise"),
     ("teacher", TEXT, "content hash of the teacher, 64 hexadecimal digits"),
     ("teacher_test_top1", REAL, "percent"),
-    ("data_fingerprint", TEXT, "of pixels, labels and class names"),
+    (
+        "data_fingerprint",
+        TEXT,
+        "of pixels, labels and class names; names and sizes of files if they are streamed",
+    ),
     ("train_images", INTEGER, "after limits and held-out split"),
     ("num_classes", INTEGER, "classes that the labels count"),
     ("started", TIME, "when the trial first ran"),
@@ -79,7 +83,11 @@ EPOCH_COLUMNS: list[Column] = [
 PROBE_COLUMNS: list[Column] = [
     ("study", TEXT, "name of the study"),
     ("probe", TEXT, "identity: hash of network, target, protocol and seed"),
-    ("trial", TEXT, "identity of the run that trained the network"),
+    (
+        "trial",
+        TEXT,
+        "identity of the run that trained the network; the file's name of an imported teacher",
+    ),
     ("role", TEXT, "student or teacher"),
     ("model", TEXT, "architecture of the network"),
     ("case", TEXT, "of the student's trial"),

@@ -12,6 +12,7 @@ from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial
 from pckd.training.config import RunConfig
 from pckd.training.identity import run_identity
+from pckd.training.named_teacher import named_teacher
 from pckd.training.network_file import TrainedNetwork
 from pckd.training.record import EpochRecord
 from pckd.training.teachers import TeacherCard, TeacherStore
@@ -20,10 +21,10 @@ STUDY = "teachers"
 
 
 def teacher_trials(configs: Iterable[RunConfig]) -> list[Trial]:
-    """The distinct trainings of the teachers that some runs need."""
+    """The distinct trainings of the teachers that some runs need; none for those named by hash."""
     trials: dict[str, Trial] = {}
     for config in configs:
-        if config.loss.needs_teacher:
+        if config.loss.needs_teacher and not config.teacher_hash:
             trial = teacher_trial(config.teacher_run())
             trials[trial.identity] = trial
     return list(trials.values())
@@ -52,10 +53,27 @@ def study_runs(spec: StudySpec) -> list[RunConfig]:
 
 
 def missing_teachers(spec: StudySpec, storage: Storage) -> list[Trial]:
-    """The teachers that a study needs and that have not been trained yet."""
+    """The teachers that a study needs and that have not been trained yet.
+
+    Raises:
+        InputError: As `untrained_teachers`, or some case gives no valid run.
+    """
+    return untrained_teachers(study_runs(spec), storage)
+
+
+def untrained_teachers(configs: Iterable[RunConfig], storage: Storage) -> list[Trial]:
+    """The trainings that are left to do before some runs can start.
+
+    Raises:
+        InputError: A run names a teacher by a hash that the store does not hold, or one that does
+            not suit it; or a data set cannot be opened.
+    """
+    runs = list(configs)
     store = TeacherStore(storage)
-    needed = teacher_trials(study_runs(spec))
-    return [trial for trial in needed if store.find(trial.identity) is None]
+    named = {(run.teacher, run.data, run.protocol): run for run in runs if run.teacher_hash}
+    for config in named.values():
+        named_teacher(config, store)
+    return [trial for trial in teacher_trials(runs) if store.find(trial.identity) is None]
 
 
 def train_teacher(
@@ -63,12 +81,35 @@ def train_teacher(
     storage: Storage,
     placement: Placement,
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
+    on_wait: Callable[[], None] = lambda: None,
 ) -> TeacherCard:
     """Train a teacher, or go on with it, and put it into the store.
+
+    Of several processes that want the same teacher at the same moment, one trains it while the
+    others wait, if the results root is local. Elsewhere there is no lock: each may train it, to
+    the same numbers, and one copy is kept.
+
+    Args:
+        trial: Of `teacher_trials`.
+        storage: The results root.
+        placement: Where to compute.
+        on_epoch: Called after each epoch that was trained.
+        on_wait: Called before waiting for another process that trains the teacher.
 
     Raises:
         RunError: The training failed; the reason is named.
     """
+    with storage.lock(f"{STUDY}/locks/{trial.identity}", on_wait):
+        found = TeacherStore(storage).find(trial.identity)
+        return found or _train_and_keep(trial, storage, placement, on_epoch)
+
+
+def _train_and_keep(
+    trial: Trial,
+    storage: Storage,
+    placement: Placement,
+    on_epoch: Callable[[EpochRecord], None],
+) -> TeacherCard:
     if run_trial(trial, storage, placement, on_epoch) != "completed":
         reason = read_outcome(trial, storage).reason
         raise RunError(f"training the teacher {trial.case} failed: {reason}")

@@ -5,10 +5,11 @@ Defaults are the paper's for CIFAR-100; [T], [R], [C], [I] mark their source as 
 `pckd.method.losses`, with [C] for the CRD protocol that the paper follows.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from pckd.data import list_data
 from pckd.errors import InputError
@@ -45,6 +46,9 @@ class DataConfig(Settings):
     name: Annotated[str, AfterValidator(_known_data)] = Field(description="name of the data set")
     root: str | None = Field(None, description="folder or URI that holds it; digits need none")
     download: bool = Field(False, description="fetch it into root where it is missing")
+    loader_workers: int = Field(
+        4, ge=0, description="processes that decode a streamed set, at most one a CPU core"
+    )
     classes: tuple[int, ...] | None = Field(
         None, description="the classes to keep, renumbered in this order; all by default"
     )
@@ -74,6 +78,9 @@ class OptimizationConfig(Settings):
         description="shares of the epochs after which the rate drops: 150, 180, 210 of 240 [R]",
     )
     decay_factor: float = Field(0.1, gt=0, le=1, description="the rate's factor at each drop [R]")
+    warmup_epochs: int = Field(
+        0, ge=0, description="epochs in which the rate rises to its initial value [T: ImageNet]"
+    )
 
     @field_validator("decay_at")
     @classmethod
@@ -82,10 +89,24 @@ class OptimizationConfig(Settings):
             raise ValueError(f"{list(shares)} must rise and lie between 0 and 1")
         return shares
 
+    @model_validator(mode="after")
+    def _warm_up_ends(self) -> "OptimizationConfig":
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"warmup_epochs is {self.warmup_epochs}: it must be below epochs, {self.epochs}"
+            )
+        return self
+
     def learning_rate_at(self, epoch: int) -> float:
-        """The learning rate of an epoch, counted from 1: drops act from the epoch after a share."""
+        """The learning rate of an epoch, counted from 1: drops act from the epoch after a share.
+
+        With w epochs of warm-up the rate of epoch e is multiplied by e / (w + 1) where that is
+        below 1: equal steps from epoch to epoch, the first full rate in epoch w + 1. The text has
+        a warm-up for ImageNet [T], its length and form are lost [I].
+        """
         drops = sum(epoch > int(share * self.epochs + 0.5) for share in self.decay_at)
-        return float(self.learning_rate * self.decay_factor**drops)
+        warmth = min(1.0, epoch / (self.warmup_epochs + 1))
+        return float(self.learning_rate * warmth * self.decay_factor**drops)
 
 
 class LossConfig(Settings):
@@ -155,17 +176,36 @@ class PreviewConfig(Settings):
 class ViewConfig(Settings):
     """How the views of an image are drawn: random crop, horizontal flip."""
 
-    crop_padding: int = Field(4, ge=0, description="pixels of black around the image [T]")
+    crop_padding: int = Field(
+        4, ge=0, description="pixels of black around the image [T]; not used for streamed sets"
+    )
     flip: bool = Field(True, description="mirror half of the views [T]; the release does not [R]")
+
+
+def _content_hash(value: Any) -> str:  # noqa: ANN401
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not text: write the hash in quotes")
+    if not re.fullmatch("[0-9a-f]{8,64}", value):
+        raise ValueError(
+            f"{value!r} is no content hash: 8 to 64 of the digits 0-9 and a-f, as "
+            "pckd teacher list shows them"
+        )
+    return value
 
 
 class TeacherConfig(Settings):
     """The teacher; `teacher: wrn_40_2` is short for `teacher: {model: wrn_40_2}`.
 
-    A teacher is trained once on the run's own training images and kept in the results root.
+    A teacher is trained once on the run's own training images and kept in the results root; one
+    that is kept there already, for example an imported one, is named by its hash.
     """
 
     model: ModelName = Field(description="architecture")
+    hash: Annotated[str, BeforeValidator(_content_hash)] | None = Field(
+        None,
+        description="content hash, or a unique beginning of 8 digits or more: a teacher of the "
+        "store instead of one trained by recipe",
+    )
     optimization: OptimizationConfig = Field(
         default_factory=OptimizationConfig, description="recipe of the teacher's own training [C]"
     )
@@ -210,8 +250,15 @@ class RunConfig(Settings):
             )
         return self
 
+    @property
+    def teacher_hash(self) -> str | None:
+        """The hash by which the run names the teacher that it needs, if it does so."""
+        return self.teacher.hash if self.teacher and self.loss.needs_teacher else None
+
     def teacher_run(self) -> "RunConfig":
         """The run that trains this run's teacher: plain cross entropy on the same images.
+
+        It says nothing of a teacher that is named by its hash.
 
         Raises:
             ValueError: The run has no teacher.

@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import torch
 
-from pckd.data import ImageSet, normalise
+from pckd.data import ImageSplit, normalise
 from pckd.models import Network
 from pckd.training.group import Group, LocalGroup
 
 BATCH = 500
-"""Images a forward pass; changes speed and memory only."""
+"""Images a forward pass, at most; changes speed and memory only."""
 
 
 class Accuracy(NamedTuple):
@@ -25,12 +25,12 @@ class Accuracy(NamedTuple):
 @torch.inference_mode()
 def evaluate(
     network: Network,
-    images: ImageSet,
+    images: ImageSplit,
     mean: Sequence[float],
     std: Sequence[float],
     group: Group | None = None,
 ) -> Accuracy:
-    """Accuracy in eval mode, on images as they are: no crop, flip or rotation.
+    """Accuracy in eval mode, on images as they are: no random crop, flip or rotation.
 
     Args:
         network: Any network of `pckd.models`; left in the mode in which it came.
@@ -38,15 +38,16 @@ def evaluate(
         mean: Of pixels in 0..1, by channel.
         std: Likewise.
         group: The processes that share the images among them.
+
+    Raises:
+        RunError: A streamed image cannot be decoded.
     """
     group = group or LocalGroup()
     was_training = network.training
     network.eval()
-    correct = torch.zeros(2, dtype=torch.int64, device=images.images.device)
-    rows = torch.arange(len(images), device=images.images.device)[group.rank :: group.size]
-    for batch in rows.split(BATCH):
-        labels = images.labels[batch]
-        logits = network(normalise(images.images[batch], mean, std)).logits
+    correct = torch.zeros(2, dtype=torch.int64, device=next(network.parameters()).device)
+    for pixels, labels in images.evaluation_batches(BATCH, group.rank, group.size):
+        logits = network(normalise(pixels, mean, std)).logits
         best = logits.topk(min(5, logits.shape[1]), dim=1).indices
         hits = best == labels[:, None]
         correct += torch.stack([hits[:, 0].sum(), hits.sum()])

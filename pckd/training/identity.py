@@ -13,6 +13,9 @@ from pckd.training.run_data import data_fingerprint
 COMPUTING_PACKAGES = ("method", "models", "data", "training")
 """The packages of pckd that decide numbers."""
 
+PLACE = {"root", "download", "loader_workers"}
+"""The keys of `DataConfig` that say where images come from, and not what they are."""
+
 DIGITS = 12
 """Hexadecimal digits of an identity: 48 bits, enough to tell millions of trials apart."""
 
@@ -20,13 +23,13 @@ DIGITS = 12
 def run_identity(config: RunConfig) -> str:
     """The identity of a run: 12 hexadecimal digits.
 
-    Where the images lie and whether they were downloaded does not count; what they are does. Nor
-    does a teacher that the run has no use for.
+    Where the images lie, whether they were downloaded and how many processes decode them does not
+    count; what they are does. Nor does a teacher that the run has no use for.
 
     Raises:
         InputError: The data set cannot be opened.
     """
-    values = config.model_dump(mode="json", exclude={"data": {"root", "download"}})
+    values = config.model_dump(mode="json", exclude={"data": PLACE})
     if not config.loss.needs_teacher:
         del values["teacher"]
     fingerprint = data_fingerprint(config.data, config.protocol)

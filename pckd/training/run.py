@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from pckd.data import ImageSet, ViewDraws, draw_views, render_views
+from pckd.data import ImageSplit, TrainingPass, rotated_copies
 from pckd.method import threshold
 from pckd.models import Network
 from pckd.training.building import build, encode
@@ -81,6 +81,7 @@ class Run:
 
         Raises:
             DivergedError: A loss term became NaN or infinite.
+            RunError: A streamed image cannot be decoded.
         """
         started = time.perf_counter()
         epoch = self.epoch + 1
@@ -108,7 +109,7 @@ class Run:
             images_per_second=images / (trained - started),
         )
 
-    def evaluate(self, images: ImageSet) -> Accuracy:
+    def evaluate(self, images: ImageSplit) -> Accuracy:
         """The student's accuracy; the ranks of a group share the images."""
         return evaluate(self.student, images, self.data.mean, self.data.std, self.group)
 
@@ -157,33 +158,23 @@ class Run:
 
     def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """This rank's share of each batch: views [B, K, 3, H, W] and labels [B]."""
-        draws = self._draws(epoch)
-        for batch in draws.order.split(self.config.optimization.batch_size):
-            rows = batch[self.group.rank :: self.group.size]
-            views = render_views(
-                self.data.train.images[rows],
-                draws.offsets[rows],
-                draws.flips[rows],
-                crop_padding=self.config.views.crop_padding,
+        training = TrainingPass(
+            seed=self.config.seed,
+            epoch=epoch,
+            batch_size=self.config.optimization.batch_size,
+            crop_padding=self.config.views.crop_padding,
+            flip=self.config.views.flip,
+            rank=self.group.rank,
+            size=self.group.size,
+        )
+        for images, labels in self.data.train.training_batches(training):
+            views = rotated_copies(
+                images,
                 rotations=self.config.loss.copies,
                 mean=self.data.mean,
                 std=self.data.std,
             )
-            yield views, self.data.train.labels[rows]
-
-    def _draws(self, epoch: int) -> ViewDraws:
-        draws = draw_views(
-            len(self.data.train),
-            seed=self.config.seed,
-            epoch=epoch,
-            crop_padding=self.config.views.crop_padding,
-            flip=self.config.views.flip,
-        )
-        return ViewDraws(
-            draws.order.to(self.device),
-            draws.offsets.to(self.device),
-            draws.flips.to(self.device),
-        )
+            yield views, labels
 
 
 def _placed(module: AnyModule, device: torch.device) -> AnyModule:

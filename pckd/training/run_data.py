@@ -1,12 +1,23 @@
 """The images of one run: what it trains on, what selects, and what is touched once at the end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Literal
 
 import torch
 
-from pckd.data import ImageSet, hold_out, limit_images, open_data, select_classes
+from pckd.data import (
+    DataSet,
+    ImageSplit,
+    hold_out,
+    is_streamed,
+    limit_images,
+    open_data,
+    open_streamed,
+    select_classes,
+)
+from pckd.errors import InputError
 from pckd.training.config import DataConfig
 
 Protocol = Literal["holdout", "paper"]
@@ -16,10 +27,10 @@ Protocol = Literal["holdout", "paper"]
 class RunData:
     """The splits of one run."""
 
-    train: ImageSet
-    evaluation: ImageSet
+    train: ImageSplit
+    evaluation: ImageSplit
     """Evaluated after every epoch: held-out training images; the test images (protocol paper)."""
-    test: ImageSet
+    test: ImageSplit
     class_names: tuple[str, ...]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -33,30 +44,26 @@ class RunData:
     @property
     def image_size(self) -> tuple[int, int]:
         """Height and width in pixels."""
-        return self.train.images.shape[-2], self.train.images.shape[-1]
+        return self.train.image_size
 
     def to(self, device: torch.device) -> "RunData":
         """The same splits on a device."""
         return replace(
             self,
-            train=_moved(self.train, device),
-            evaluation=_moved(self.evaluation, device),
-            test=_moved(self.test, device),
+            train=self.train.to(device),
+            evaluation=self.evaluation.to(device),
+            test=self.test.to(device),
         )
-
-
-def _moved(images: ImageSet, device: torch.device) -> ImageSet:
-    return ImageSet(images.images.to(device), images.labels.to(device))
 
 
 @lru_cache(maxsize=2)
 def prepare_data(config: DataConfig, protocol: Protocol) -> RunData:
-    """Open a data set and split it as the protocol asks; the last two stay in memory.
+    """Open a data set and split it as the protocol asks; the last two stay open.
 
     Raises:
         InputError: The data set is not there, is damaged, or cannot be selected from as asked.
     """
-    data = open_data(config.name, config.root, download=config.download)
+    data = _open(config)
     if config.classes is not None:
         data = select_classes(data, config.classes)
     if config.images_per_class is not None:
@@ -73,6 +80,41 @@ def prepare_data(config: DataConfig, protocol: Protocol) -> RunData:
         std=data.std,
         fingerprint=data.fingerprint,
     )
+
+
+def check_classes(class_names: Sequence[str], data: RunData, network: str) -> None:
+    """Refuse a network that tells other classes apart than the images have.
+
+    Args:
+        class_names: Of the network.
+        data: The images.
+        network: What the network is called in the message.
+
+    Raises:
+        InputError: The classes differ in number, names or order; the first that does is named.
+    """
+    if len(class_names) != data.num_classes:
+        raise InputError(
+            f"{network} tells {len(class_names)} classes apart, but the images as selected have "
+            f"{data.num_classes}: set data.classes, or choose another network"
+        )
+    for label, (ours, theirs) in enumerate(zip(data.class_names, class_names, strict=True)):
+        if ours != theirs:
+            raise InputError(
+                f"{network} was trained on other classes than the images have: its class {label} "
+                f"is '{theirs}', that of the images is '{ours}'"
+            )
+
+
+def _open(config: DataConfig) -> DataSet[ImageSplit]:
+    if is_streamed(config.name):
+        return open_streamed(
+            config.name,
+            config.root,
+            download=config.download,
+            loader_workers=config.loader_workers,
+        )
+    return open_data(config.name, config.root, download=config.download)
 
 
 @cache

@@ -1,13 +1,20 @@
 """The store of trained teachers, below ROOT/teachers: one file and one card each, by content."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 
 from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.training.network_file import TrainedNetwork
 
 FOLDER = "teachers/store"
+TRAINED = "trained"
+SHORT = 12
+"""Digits of a hash that people are shown."""
+MOST_NAMES = 5
+"""Teachers that a message lists before it counts the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +28,16 @@ class TeacherCard:
     data: str
     data_fingerprint: str
     recipe: str
-    """Identity of the run that trained it."""
+    """Identity of the run that trained it; the file's name of an imported one."""
     test_top1: float
     """Percent."""
+    origin: str = TRAINED
+    """'trained', or the name of the file that was imported."""
+
+    @property
+    def short_hash(self) -> str:
+        """The first 12 digits."""
+        return self.hash[:SHORT]
 
 
 class TeacherStore:
@@ -38,10 +52,41 @@ class TeacherStore:
 
     def find(self, recipe: str) -> TeacherCard | None:
         """The teacher that a run trained, by the run's identity; None if it has not yet."""
-        return next((card for card in self.cards() if card.recipe == recipe), None)
+        trained = (card for card in self.cards() if card.origin == TRAINED)
+        return next((card for card in trained if card.recipe == recipe), None)
 
-    def add(self, network: TrainedNetwork) -> TeacherCard:
-        """Keep a teacher; one that is there already stays as it is."""
+    def named(self, beginning: str) -> TeacherCard:
+        """The teacher whose hash begins with the given digits.
+
+        Raises:
+            InputError: There is none, or more than one; those that come near are named.
+        """
+        cards = self.cards()
+        found = [card for card in cards if card.hash.startswith(beginning)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise InputError(
+                f"{len(found)} teachers in {self.storage.root} have a hash that begins with "
+                f"{beginning}: {_listed(found)}; give more digits"
+            )
+        near = get_close_matches(beginning, [card.hash[: len(beginning)] for card in cards])
+        meant = [card for card in cards if card.hash[: len(beginning)] in near]
+        advice = f"did you mean {_listed(meant)}?" if meant else f"it holds: {_listed(cards)}"
+        raise InputError(
+            f"{self.storage.root} holds no teacher whose hash begins with {beginning}; {advice}"
+        )
+
+    def add(self, network: TrainedNetwork, origin: str = TRAINED) -> TeacherCard:
+        """Keep a teacher; weights that are there already are not imported once more.
+
+        Args:
+            network: The teacher.
+            origin: 'trained', or the name of the file that is imported.
+        """
+        known = {card.hash: card for card in self.cards()}
+        if origin != TRAINED and network.content_hash() in known:
+            return known[network.content_hash()]
         card = TeacherCard(
             hash=network.content_hash(),
             model=network.model,
@@ -50,6 +95,7 @@ class TeacherStore:
             data_fingerprint=network.data_fingerprint,
             recipe=network.trial,
             test_top1=network.test_top1,
+            origin=origin,
         )
         # The card goes last: where there is a card, the weights are complete.
         self.storage.write(f"{FOLDER}/{card.hash}.pt", network.to_bytes())
@@ -70,3 +116,10 @@ class TeacherStore:
 
     def _card(self, name: str) -> TeacherCard:
         return TeacherCard(**json.loads(self.storage.read(f"{FOLDER}/{name}")))
+
+
+def _listed(cards: Sequence[TeacherCard]) -> str:
+    """Some teachers for a message: at most five, then how many more there are."""
+    names = [f"{card.short_hash} ({card.model}, {card.data})" for card in cards[:MOST_NAMES]]
+    more = [f"{len(cards) - MOST_NAMES} more"] if len(cards) > MOST_NAMES else []
+    return ", ".join(names + more) or "none"

@@ -109,3 +109,17 @@ def make_data() -> Callable[..., ImageData]:
         )
 
     return make
+
+
+@pytest.fixture
+def photographs(root: Path, random_pixels: Callable[..., Pixels]) -> Path:
+    """A tree as ImageNet's: three classes, four training and two test JPEGs of many sizes each."""
+    sizes = np.random.default_rng(7).integers(30, 90, (18, 2)).tolist()
+    for split, number in (("train", 4), ("val", 2)):
+        for name in ("n01440764", "n01443537", "n01484850"):
+            folder = root / split / name
+            folder.mkdir(parents=True)
+            for image in range(number):
+                pixels = random_pixels(*sizes.pop(), 3, seed=len(sizes))
+                Image.fromarray(pixels).save(folder / f"{name}_{image}.JPEG")
+    return root

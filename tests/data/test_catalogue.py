@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pckd.data import list_data, open_data
 from pckd.errors import InputError
 
-NAMES = ["cifar100", "digits", "folder", "parquet", "stl10", "tiny-imagenet"]
-STORED = [name for name in NAMES if name != "digits"]
+NAMES = ["cifar100", "digits", "folder", "imagenet", "parquet", "stl10", "tiny-imagenet"]
+STORED = [name for name in NAMES if name not in ("digits", "imagenet")]
 
 
 def refusal(
@@ -68,7 +68,8 @@ def test_a_root_that_is_no_folder_is_named(root: Path) -> None:
 
 @pytest.mark.parametrize("name", ["cifar100", "stl10", "tiny-imagenet"])
 def test_a_missing_set_says_how_to_get_it(name: str, root: Path) -> None:
-    assert re.search(rf"data.download=true fetches it, or unpack http.* in {root}", refusal(name, root))
+    advice = rf"data\.download=true fetches it, or unpack http.* in {root}"
+    assert re.search(advice, refusal(name, root))
 
 
 @pytest.mark.parametrize("name", ["folder", "parquet"])

@@ -8,7 +8,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from pckd.data.images import Content, ImageSet, channel_statistics, content_fingerprint
+from pckd.data import ImageSet
+from pckd.data.images import Content, channel_statistics, content_fingerprint
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torchvision.transforms.v2 import functional as tv
 
-from pckd.data import ViewDraws, draw_views, normalise, render_views
+from pckd.data import ViewDraws, crop_and_flip, draw_views, normalise, rotated_copies
 
 MEAN, STD = (0.5071, 0.4866, 0.4409), (0.2675, 0.2565, 0.2761)
 AS_PIXELS = {"mean": (0.0, 0.0, 0.0), "std": (1 / 255, 1 / 255, 1 / 255)}
@@ -29,6 +29,22 @@ def draw(
     flip: bool = True,
 ) -> ViewDraws:
     return draw_views(num_images, seed=seed, epoch=epoch, crop_padding=crop_padding, flip=flip)
+
+
+def render_views(
+    images: torch.Tensor,
+    offsets: torch.Tensor,
+    flips: torch.Tensor,
+    *,
+    crop_padding: int,
+    rotations: int,
+    mean: tuple[float, float, float],
+    std: tuple[float, float, float],
+) -> torch.Tensor:
+    """Both steps that a run makes: crops, then their rotated copies."""
+    cropped = crop_and_flip(images, offsets, flips, crop_padding)
+    assert cropped.dtype == torch.uint8
+    return rotated_copies(cropped, rotations=rotations, mean=mean, std=std)
 
 
 def same(first: ViewDraws, second: ViewDraws) -> list[bool]:

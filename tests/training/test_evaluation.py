@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from pckd.data import ImageSet
 from pckd.errors import InputError
 from pckd.models import Network
 from pckd.storage import Storage
@@ -23,6 +24,7 @@ def test_accuracy_equals_a_loop_over_images(data: RunData, teacher: Network) -> 
     assert teacher.training
     teacher.eval()
     hits = 0
+    assert isinstance(data.test, ImageSet)
     mean, std = torch.tensor(data.mean), torch.tensor(data.std)
     for image, label in zip(data.test.images, data.test.labels, strict=True):
         pixels = (image.float() / 255 - mean[:, None, None]) / std[:, None, None]

@@ -61,9 +61,7 @@ def test_synchronised_batch_norm_equals_the_whole_batch(
     whole = torch.randn(shape, generator=generator, dtype=torch.float64) * 3 + 1
     parts = [whole[0::2].contiguous(), whole[1::2].contiguous()]
     arguments = (f"{tmp_path}/store", parts, f"{tmp_path}/rank")
-    start_processes(
-        _rank, arguments, nprocs=2, start_method="fork"
-    )
+    start_processes(_rank, arguments, nprocs=2, start_method="fork")
 
     layer = _layer(whole)
     expected = whole.clone().requires_grad_()

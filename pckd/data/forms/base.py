@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,15 +51,18 @@ class Source:
     read: Callable[[], RawData]
 
 
+Found = TypeVar("Found", covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
-class Form:
+class Form(Generic[Found]):
     """A form in which a data set may be found.
 
     Attributes:
         looked_for: What marks it, for the message that nothing was found.
-        find: Returns the source if exactly this folder holds the form, else nothing; raises
+        find: Returns what was found if exactly this folder holds the form, else nothing; raises
             InputError if the form is there but incomplete.
     """
 
     looked_for: str
-    find: Callable[[Place], Source | None]
+    find: Callable[[Place], Found | None]

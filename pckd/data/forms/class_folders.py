@@ -1,7 +1,8 @@
 """Trees with one folder per class: train/CLASS/... and test/CLASS/... or val/CLASS/..."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,25 @@ IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif
 LabelledFile = tuple[Path, int]
 
 
-def find(place: Place) -> Source | None:
-    """Find `train` and `test` or `val`, each with a folder of images for every class.
+@dataclass(frozen=True, slots=True)
+class ClassTree:
+    """A tree with one folder per class, found but not yet listed.
 
-    A class folder may hold further folders. Other files than images are passed over, and so is
-    what begins with a dot. Classes are numbered in the order of their names.
+    Attributes:
+        root: The folder that holds both splits.
+        train: The folder of the training images.
+        test: The folder of the test images.
+        class_names: Folders in either split, sorted; the position is the label.
+    """
+
+    root: Path
+    train: Path
+    test: Path
+    class_names: tuple[str, ...]
+
+
+def find_tree(place: Place) -> ClassTree | None:
+    """Find `train` and `test` or `val`, each with a folder for every class.
 
     Raises:
         InputError: If no test folder shares a class with the train folder.
@@ -37,12 +52,33 @@ def find(place: Place) -> Source | None:
             f"{local} has a folder train, but beside it none of {', '.join(TEST_FOLDERS)} that "
             "holds the same class folders"
         )
-    class_names = sorted(train_names | test_folders[test_folder])
-    train, test = (class_files(f, class_names) for f in (local / "train", test_folder))
-    return image_source(local, train, test, class_names)
+    names = sorted(train_names | test_folders[test_folder])
+    return ClassTree(local, local / "train", test_folder, tuple(names))
 
 
-FORM = Form("class folders train/CLASS/ and test/CLASS/ or val/CLASS/", find)
+def find(place: Place) -> Source | None:
+    """Find a tree of class folders and list its images.
+
+    A class folder may hold further folders. Other files than images are passed over, and so is
+    what begins with a dot. Classes are numbered in the order of their names.
+
+    Raises:
+        InputError: If no test folder shares a class with the train folder.
+    """
+    tree = find_tree(place)
+    if tree is None:
+        return None
+    train, test = (class_files(f, tree.class_names) for f in (tree.train, tree.test))
+    return image_source(tree.root, train, test, tree.class_names)
+
+
+LOOKED_FOR = "class folders train/CLASS/ and test/CLASS/ or val/CLASS/"
+
+FORM = Form(LOOKED_FOR, find)
+"""Images that are listed with their stamps, to be decoded."""
+
+TREE_FORM = Form(LOOKED_FOR, find_tree)
+"""The tree alone, whose files are not looked at."""
 
 
 def class_files(folder: Path, class_names: Sequence[str]) -> list[LabelledFile]:
@@ -50,7 +86,8 @@ def class_files(folder: Path, class_names: Sequence[str]) -> list[LabelledFile]:
     return [
         (file, label)
         for label, name in enumerate(class_names)
-        for file in _images_below(folder / name)
+        for parent, files in walk(folder / name)
+        for file in (parent / file_name for file_name in files)
     ]
 
 
@@ -78,13 +115,15 @@ def _class_folders(folder: Path) -> set[str]:
     return {entry.name for entry in folder.iterdir() if _is_visible(entry.name) and entry.is_dir()}
 
 
-def _images_below(folder: Path) -> Iterable[Path]:
-    """List images folder by folder in the order of their names, deeper folders last."""
+def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Go through a folder and those below it, deeper ones last, with the names of their images.
+
+    Names are sorted; links to folders are followed.
+    """
     for parent, folders, files in os.walk(folder, followlinks=True):
         folders[:] = sorted(filter(_is_visible, folders))
-        for name in sorted(filter(_is_visible, files)):
-            if name.lower().endswith(IMAGE_SUFFIXES):
-                yield Path(parent, name)
+        names = filter(_is_visible, files)
+        yield Path(parent), sorted(n for n in names if n.lower().endswith(IMAGE_SUFFIXES))
 
 
 def _is_visible(name: str) -> bool:

@@ -1,0 +1,76 @@
+"""Files of the cache: written whole or not at all, and read without trust."""
+
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+
+VERSION = 1
+"""Part of every key: raise it when what is stored, or how images are decoded, changes."""
+
+
+def cache_folder() -> Path:
+    """Return the folder of the cache: $PCKD_CACHE, or ~/.cache/pckd/data. It may be deleted."""
+    return Path(os.environ.get("PCKD_CACHE") or "~/.cache/pckd/data").expanduser()
+
+
+def entry_path(name: str, key: object) -> Path:
+    """Return the file in which something is kept.
+
+    Args:
+        name: The beginning of the file's name.
+        key: All that the content depends on, as JSON can write it.
+    """
+    text = json.dumps([VERSION, name, key])
+    return cache_folder() / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:32]}.pt"
+
+
+def load_entry(entry: Path) -> dict[str, Any] | None:
+    """Map an entry (copy-on-write), or return None if it is missing or cannot be read."""
+    try:
+        stored = torch.load(entry, mmap=True, weights_only=True)
+    except Exception:  # a damaged archive fails in many ways, and all mean: make it anew
+        return None
+    return stored if isinstance(stored, dict) else None
+
+
+def store_entry(entry: Path, stored: dict[str, Any]) -> None:
+    """Keep tensors and plain values; where the cache cannot be written, a warning says so.
+
+    What is written lies beside the entry until it is whole.
+    """
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=entry.parent, prefix="partial-") as folder:
+            partial = Path(folder) / entry.name
+            torch.save(stored, partial)
+            partial.replace(entry)
+    except (OSError, RuntimeError) as error:
+        warnings.warn(
+            f"what was read is not kept, because {entry.parent} cannot be written ({error}): "
+            "set PCKD_CACHE to a folder that can",
+            stacklevel=2,
+        )
+
+
+@contextmanager
+def locked(entry: Path) -> Iterator[None]:
+    """Hold the lock of an entry, for which other processes of this machine wait.
+
+    Where there is none to have, for example in a folder that cannot be written, go on: the work
+    is done twice.
+    """
+    lock_file = entry.with_suffix(".lock")
+    with ExitStack() as stack:
+        with suppress(OSError):
+            lock_file.parent.mkdir(parents=True, exist_ok=True)
+            fcntl.flock(stack.enter_context(lock_file.open("w")), fcntl.LOCK_EX)
+        yield

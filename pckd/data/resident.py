@@ -1,0 +1,69 @@
+"""Splits whose pixels lie in memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pckd.data.splits import Batch, TrainingPass
+from pckd.data.views import crop_and_flip, draw_views
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageSet:
+    """One split of a data set, resident in memory: an `ImageSplit`.
+
+    Attributes:
+        images: Pixels, uint8 [N, 3, H, W].
+        labels: Class indices, int64 [N].
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.images.shape[-2], self.images.shape[-1]
+
+    def at(self, positions: Tensor) -> "ImageSet":
+        """Return the images at the positions (int64 [K]), in that order."""
+        return ImageSet(self.images[positions], self.labels[positions])
+
+    def relabelled(self, labels: Tensor) -> "ImageSet":
+        """Return the same images with other labels, int64 [N]."""
+        return ImageSet(self.images, labels)
+
+    def to(self, device: torch.device) -> "ImageSet":
+        """Return the same images on a device; nothing is copied if they lie there."""
+        return ImageSet(self.images.to(device), self.labels.to(device))
+
+    def training_batches(self, training: TrainingPass) -> Iterator[Batch]:
+        """Give random crops of the padded images, half of them mirrored; see `ImageSplit`."""
+        device = self.images.device
+        draws = draw_views(
+            len(self),
+            seed=training.seed,
+            epoch=training.epoch,
+            crop_padding=training.crop_padding,
+            flip=training.flip,
+        )
+        order, offsets, flips = (
+            drawn.to(device) for drawn in (draws.order, draws.offsets, draws.flips)
+        )
+        for batch in order.split(training.batch_size):
+            rows = batch[training.rank :: training.size]
+            cropped = crop_and_flip(
+                self.images[rows], offsets[rows], flips[rows], training.crop_padding
+            )
+            yield cropped, self.labels[rows]
+
+    def evaluation_batches(self, batch_size: int, rank: int = 0, size: int = 1) -> Iterator[Batch]:
+        """Give the images as they are; see `ImageSplit`."""
+        rows = torch.arange(len(self), device=self.images.device)[rank::size]
+        for batch in rows.split(batch_size):
+            yield self.images[batch], self.labels[batch]

@@ -1,0 +1,78 @@
+"""What every split of a data set offers, whether its pixels lie in memory or in files.
+
+Shapes: N images in the split, B in a batch, H height, W width.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import torch
+from torch import Tensor
+
+Batch = tuple[Tensor, Tensor]
+"""Pixels, uint8 [B, 3, H, W], and labels, int64 [B], on the split's device."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPass:
+    """One pass over the training images, or the share of it that one of several ranks sees.
+
+    Attributes:
+        seed: The seed of the run, 0 or greater.
+        epoch: The epoch, 0 or greater.
+        batch_size: Images of a batch, over all ranks.
+        crop_padding: Pixels of black around an image before it is cropped; images that are
+            streamed are cropped by share of their area instead.
+        flip: Whether to mirror each image with probability one half.
+        rank: Which of the ranks this is, 0 to size - 1.
+        size: How many ranks share each batch.
+    """
+
+    seed: int
+    epoch: int
+    batch_size: int
+    crop_padding: int
+    flip: bool
+    rank: int = 0
+    size: int = 1
+
+
+class ImageSplit(Protocol):
+    """Labelled images, in batches on a device."""
+
+    @property
+    def labels(self) -> Tensor:
+        """Class indices, int64 [N]."""
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the batches' images in pixels."""
+
+    def __len__(self) -> int:
+        """How many images there are."""
+
+    def at(self, positions: Tensor) -> Self:
+        """Return the images at the positions (int64 [K]), in that order."""
+
+    def relabelled(self, labels: Tensor) -> Self:
+        """Return the same images with other labels, int64 [N]."""
+
+    def to(self, device: torch.device) -> Self:
+        """Return the same images, their batches on a device."""
+
+    def training_batches(self, training: TrainingPass) -> Iterator[Batch]:
+        """Crop and mirror the images in a random order, as the pass alone decides.
+
+        The order, and what is done to an image, depend on the seed, the epoch and the image's
+        position only: the ranks of one pass see the images that a single process would.
+        """
+
+    def evaluation_batches(self, batch_size: int, rank: int = 0, size: int = 1) -> Iterator[Batch]:
+        """Give the rank's share of the images, as a network is tested on them.
+
+        Args:
+            batch_size: Images of a batch, at most.
+            rank: Which of the ranks this is, 0 to size - 1.
+            size: How many ranks share the images.
+        """

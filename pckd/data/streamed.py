@@ -1,0 +1,147 @@
+"""Splits whose pixels stay in files: decoded by worker processes while the network trains."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from pckd.data.crops import CROP_SIZE, central_crop, random_crop
+from pckd.data.decoding import decode_image
+from pckd.data.splits import Batch, TrainingPass
+from pckd.data.streams import Purpose, random_stream
+from pckd.data.views import draw_order
+from pckd.errors import RunError
+
+CPU = torch.device("cpu")
+
+LARGEST_TEST_BATCH = 64
+"""Images a forward pass when testing, at most: a matter of memory, at this size of images."""
+
+Crop = Callable[[Tensor, int], Tensor]
+"""From an image, uint8 [3, H, W], and its position in the split to uint8 [3, 224, 224]."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileSet:
+    """One split of a data set, streamed from its files: an `ImageSplit`.
+
+    What is done to an image depends on the seed, the epoch and its position alone, so the number
+    of worker processes and of ranks changes the speed, never a pixel.
+
+    Attributes:
+        root: The folder that the names are relative to.
+        names: The files, str [N], with forward slashes.
+        labels: Class indices, int64 [N], on the CPU.
+        loader_workers: Processes that decode, at most one a CPU core; 0 decodes in this one.
+        device: Where batches go.
+    """
+
+    root: Path
+    names: NDArray[np.str_]
+    labels: Tensor
+    loader_workers: int
+    device: torch.device = CPU
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width in pixels of what is cut out of the images."""
+        return CROP_SIZE, CROP_SIZE
+
+    def at(self, positions: Tensor) -> "FileSet":
+        """Return the images at the positions (int64 [K]), in that order."""
+        return replace(self, names=self.names[positions.numpy()], labels=self.labels[positions])
+
+    def relabelled(self, labels: Tensor) -> "FileSet":
+        """Return the same images with other labels, int64 [N]."""
+        return replace(self, labels=labels)
+
+    def to(self, device: torch.device) -> "FileSet":
+        """Return the same images, their batches on a device."""
+        return replace(self, device=device)
+
+    def training_batches(self, training: TrainingPass) -> Iterator[Batch]:
+        """Give random crops of random sizes, half of them mirrored; see `ImageSplit`.
+
+        Raises:
+            RunError: An image cannot be decoded; its file is named.
+        """
+        order = draw_order(len(self), seed=training.seed, epoch=training.epoch)
+        batches = order.split(training.batch_size)
+        share = [batch[training.rank :: training.size] for batch in batches]
+        return self._loaded(share, partial(_seeded_crop, training))
+
+    def evaluation_batches(self, batch_size: int, rank: int = 0, size: int = 1) -> Iterator[Batch]:
+        """Give the central crops; see `ImageSplit`.
+
+        Raises:
+            RunError: An image cannot be decoded; its file is named.
+        """
+        positions = torch.arange(len(self))[rank::size]
+        batches = positions.split(min(batch_size, LARGEST_TEST_BATCH)) if len(positions) else ()
+        return self._loaded(batches, _same_crop)
+
+    def _loaded(self, batches: Sequence[Tensor], crop: Crop) -> Iterator[Batch]:
+        """Decode batches of positions (int64 [B] each) ahead of their use, in their order."""
+        loader = DataLoader(
+            _Cropped(self, crop),
+            batch_sampler=[batch.tolist() for batch in batches],
+            collate_fn=_stacked,
+            num_workers=min(self.loader_workers, os.cpu_count() or 1),
+            pin_memory=self.device.type == "cuda",
+            generator=torch.Generator(),  # else it draws from the global one
+        )
+        for positions, images in zip(batches, loader, strict=True):
+            if isinstance(images, list):
+                raise RunError(
+                    f"{self.root / images[0]} cannot be decoded: it is missing, truncated or no "
+                    "image"
+                )
+            labels = self.labels[positions]
+            yield (
+                images.to(self.device, non_blocking=True),
+                labels.to(self.device, non_blocking=True),
+            )
+
+
+class _Cropped(Dataset["Tensor | str"]):
+    """The images of a split, cropped, or the name of one that cannot be decoded.
+
+    A name and no error, because an error in a worker process loses its own sentence on the way.
+    """
+
+    def __init__(self, files: FileSet, crop: Crop) -> None:
+        self.files = files
+        self.crop = crop
+
+    def __getitem__(self, position: int) -> "Tensor | str":
+        name = str(self.files.names[position])
+        try:
+            pixels = decode_image(self.files.root / name, None)
+        except Exception:  # Pillow has no common error: OSError, SyntaxError, struct.error ...
+            return name
+        return self.crop(torch.from_numpy(np.array(pixels)).permute(2, 0, 1), position)
+
+
+def _seeded_crop(training: TrainingPass, image: Tensor, position: int) -> Tensor:
+    stream = random_stream(training.seed, Purpose.SIZED_CROPS, training.epoch, position)
+    return random_crop(image, stream, flip=training.flip)
+
+
+def _same_crop(image: Tensor, position: int) -> Tensor:
+    return central_crop(image)
+
+
+def _stacked(images: "list[Tensor | str]") -> "Tensor | list[str]":
+    """Make a batch [B, 3, H, W], or list the names of the images that cannot be decoded."""
+    names = [image for image in images if isinstance(image, str)]
+    return names or torch.stack([image for image in images if isinstance(image, Tensor)])

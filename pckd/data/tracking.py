@@ -1,0 +1,21 @@
+"""A progress bar for what opening a data set does for the first time."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import track
+
+Item = TypeVar("Item")
+
+
+def tracked(items: Iterable[Item], description: str, total: int) -> Iterable[Item]:
+    """Pass items on and show how many are done, where standard error is a terminal.
+
+    Args:
+        items: What is passed on.
+        description: What the bar says.
+        total: How many items there are.
+    """
+    console = Console(stderr=True)
+    return track(items, description, total, console=console, disable=not console.is_terminal)

@@ -1,0 +1,217 @@
+"""Teachers of a study: named by their hash, or trained once whoever wants them."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pckd.errors import InputError
+from pckd.models import create_model
+from pckd.settings import validate
+from pckd.storage import Storage
+from pckd.study.execution import run_trial
+from pckd.study.plan import fixed_trials
+from pckd.study.results import ResultsStore
+from pckd.study.rows import Placement
+from pckd.study.spec import StudySpec
+from pckd.study.teachers import STUDY, missing_teachers, train_teacher
+from pckd.study.trial import Trial
+from pckd.training.network_file import TrainedNetwork
+from pckd.training.record import EpochRecord
+from pckd.training.teachers import FOLDER, TeacherCard, TeacherStore
+
+PLACEMENT = Placement(torch.device("cpu"), 1)
+RUN = {
+    "data": {"name": "digits", "classes": [0, 1, 2], "images_per_class": 16},
+    "student": "resnet8",
+    "teacher": {"model": "resnet8", "optimization": {"epochs": 2, "batch_size": 16}},
+    "optimization": {"epochs": 1, "batch_size": 16},
+}
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return Storage(tmp_path / "results")
+
+
+def study(**run: Any) -> StudySpec:  # noqa: ANN401
+    return validate(StudySpec, {"study": "small", "run": {**RUN, **run}}, "small")
+
+
+@pytest.fixture
+def make_card(storage: Storage) -> Callable[..., TeacherCard]:
+    """Put a teacher with random weights into the store, as if it had been imported."""
+
+    def make(model: str = "resnet8", class_names: tuple[str, ...] = ("0", "1", "2")) -> TeacherCard:
+        network = TrainedNetwork(
+            model=model,
+            state=create_model(model, num_classes=len(class_names)).state_dict(),
+            class_names=list(class_names),
+            mean=[0.5, 0.5, 0.5],
+            std=[0.25, 0.25, 0.25],
+            image_size=[8, 8],
+            data="digits",
+            data_fingerprint="made",
+            trial="file.pth",
+            test_top1=33.0,
+        )
+        return TeacherStore(storage).add(network, "file.pth")
+
+    return make
+
+
+def refusal(spec: StudySpec, storage: Storage) -> str:
+    """What is said of the teachers before anything starts."""
+    with pytest.raises(InputError) as caught:
+        missing_teachers(spec, storage)
+    assert "\n" not in str(caught.value)
+    assert not storage.exists(STUDY + "/trials")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("digits", [8, 64])
+def test_a_teacher_named_by_its_hash_is_taken_and_none_is_trained(
+    storage: Storage, make_card: Callable[..., TeacherCard], digits: int
+) -> None:
+    card = make_card()
+    make_card()
+    spec = study(teacher={"model": "resnet8", "hash": card.hash[:digits]})
+    assert missing_teachers(spec, storage) == []
+    (trial,) = fixed_trials(spec)
+    assert run_trial(trial, storage, PLACEMENT) == "completed"
+    row = ResultsStore(storage, "small").find("trials", trial.identity)
+    assert row is not None
+    assert (row["teacher"], row["teacher_test_top1"]) == (card.hash, 33.0)
+    assert row["config.teacher.hash"] == card.hash[:digits]
+
+
+def test_a_hash_that_is_not_there_is_said_with_those_that_are(
+    storage: Storage, make_card: Callable[..., TeacherCard]
+) -> None:
+    spec = study(teacher={"model": "resnet8", "hash": "0" * 8})
+    expected = f"{storage.root} holds no teacher whose hash begins with 00000000; it holds: "
+    assert refusal(spec, storage) == f"{expected}none"
+    card = make_card()
+    assert refusal(spec, storage) == f"{expected}{card.hash[:12]} (resnet8, digits)"
+
+
+def test_a_hash_with_a_wrong_digit_gets_the_near_one(
+    storage: Storage, make_card: Callable[..., TeacherCard]
+) -> None:
+    card = make_card()
+    wrong = "0" if card.hash[5] != "0" else "1"
+    misspelt = card.hash[:5] + wrong + card.hash[6:12]
+    said = refusal(study(teacher={"model": "resnet8", "hash": misspelt}), storage)
+    assert said.endswith(f"; did you mean {card.hash[:12]} (resnet8, digits)?")
+
+
+def test_a_beginning_that_several_share_is_refused(
+    storage: Storage, make_card: Callable[..., TeacherCard]
+) -> None:
+    card = make_card()
+    twin = replace(card, hash=card.hash[:10] + card.hash[10:][::-1])
+    content = storage.read(f"{FOLDER}/{card.hash}.json").decode()
+    storage.write(f"{FOLDER}/{twin.hash}.json", content.replace(card.hash, twin.hash).encode())
+    said = refusal(study(teacher={"model": "resnet8", "hash": card.hash[:9]}), storage)
+    assert said.startswith(f"2 teachers in {storage.root} have a hash that begins with ")
+    assert card.hash[:12] in said
+    assert twin.hash[:12] in said
+
+
+def test_a_teacher_of_another_architecture_is_refused(
+    storage: Storage, make_card: Callable[..., TeacherCard]
+) -> None:
+    card = make_card("resnet14")
+    said = refusal(study(teacher={"model": "resnet8", "hash": card.hash}), storage)
+    assert said == f"teacher {card.hash[:12]} is a resnet14, but teacher.model is resnet8"
+
+
+@pytest.mark.parametrize(
+    ("class_names", "sentence"),
+    [
+        (tuple("0123"), "tells 4 classes apart, but the images as selected have 3: "),
+        (tuple("021"), "was trained on other classes than the images have: its class 1 is '2', "),
+    ],
+)
+def test_a_teacher_of_other_classes_is_refused(
+    storage: Storage,
+    make_card: Callable[..., TeacherCard],
+    class_names: tuple[str, ...],
+    sentence: str,
+) -> None:
+    card = make_card(class_names=class_names)
+    said = refusal(study(teacher={"model": "resnet8", "hash": card.hash}), storage)
+    assert said.startswith(f"teacher {card.hash[:12]} (resnet8) {sentence}")
+
+
+def test_a_hash_that_the_loss_does_not_need_is_not_looked_for(storage: Storage) -> None:
+    off = {"kd": 0, "center_contrast": 0, "feature_alignment": 0, "center_alignment": 0}
+    spec = study(teacher={"model": "resnet8", "hash": "0" * 8}, loss=off)
+    assert missing_teachers(spec, storage) == []
+
+
+def _train(root: str, trial: Trial, ready: Barrier, notes: str) -> None:
+    """Train a teacher when all are ready, and note each epoch and the teacher."""
+
+    def note(text: str) -> None:
+        with Path(notes).open("a") as stream:
+            stream.write(f"{text}\n")
+
+    def slow_epoch(record: EpochRecord) -> None:
+        note("epoch")
+        time.sleep(0.3)
+
+    ready.wait()
+    note(train_teacher(trial, Storage(root), PLACEMENT, slow_epoch).hash)
+
+
+def test_two_processes_train_a_missing_teacher_once(storage: Storage, tmp_path: Path) -> None:
+    (trial,) = missing_teachers(study(), storage)
+    context = multiprocessing.get_context("fork")
+    ready, notes = context.Barrier(2), tmp_path / "notes"
+    arguments = (storage.root, trial, ready, str(notes))
+    processes = [context.Process(target=_train, args=arguments) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+    (card,) = TeacherStore(storage).cards()
+    assert notes.read_text().split() == ["epoch", "epoch", card.hash, card.hash]
+    assert missing_teachers(study(), storage) == []
+
+
+def _hold(root: str, held: Barrier) -> None:
+    with Storage(root).lock("lock"):
+        held.wait()
+        signal.pause()
+
+
+def test_the_lock_of_a_killed_process_is_free(storage: Storage) -> None:
+    context = multiprocessing.get_context("fork")
+    held = context.Barrier(2)
+    holder = context.Process(target=_hold, args=(storage.root, held))
+    holder.start()
+    held.wait()
+    assert holder.pid is not None
+
+    def kill() -> None:
+        os.kill(holder.pid or 0, signal.SIGKILL)
+
+    with storage.lock("lock", on_wait=kill):
+        holder.join(60)
+    assert holder.exitcode == -signal.SIGKILL
+
+
+def test_where_the_root_is_not_local_nobody_waits() -> None:
+    storage = Storage("mock:///results")
+    with storage.lock("lock"), storage.lock("lock", lambda: pytest.fail("waited")):
+        assert not storage.exists("lock")
