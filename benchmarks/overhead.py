@@ -21,7 +21,7 @@ from pckd.storage import Storage
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 
-SIZES = (10, 100)
+SIZES = (10, 100, 1000)
 
 
 def tiny_study(trials: int) -> StudySpec:

@@ -87,6 +87,10 @@ def test_optuna_is_told_what_the_tables_say(make_study: MakeStudy, tmp_path: Pat
     left = {path.stem for path in (tmp_path / "tiny" / "checkpoints").iterdir()}
     assert not left & set(rows.index[rows["status"] != "failed"])
 
+    events = list((tmp_path / "tiny" / "tensorboard").glob("*/events.*"))
+    assert len(events) == rows["epochs_done"].gt(0).sum()
+    assert all(path.stat().st_size > 100 for path in events)
+
     again = make_plan(spec, storage, retry_failed=False)
     assert isinstance(again, SearchPlan)
     assert (again.done, again.total, again.next_trial()) == (8, 8, None)
