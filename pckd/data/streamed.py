@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from pckd.data.building import listed
 from pckd.data.crops import CROP_SIZE, central_crop, random_crop
 from pckd.data.decoding import decode_image
 from pckd.data.splits import Batch, TrainingPass
@@ -73,7 +74,7 @@ class FileSet:
         """Give random crops of random sizes, half of them mirrored; see `ImageSplit`.
 
         Raises:
-            RunError: An image cannot be decoded; its file is named.
+            RunError: After the last batch, if images could not be decoded; the files are named.
         """
         order = draw_order(len(self), seed=training.seed, epoch=training.epoch)
         batches = order.split(training.batch_size)
@@ -84,14 +85,18 @@ class FileSet:
         """Give the central crops; see `ImageSplit`.
 
         Raises:
-            RunError: An image cannot be decoded; its file is named.
+            RunError: After the last batch, if images could not be decoded; the files are named.
         """
         positions = torch.arange(len(self))[rank::size]
         batches = positions.split(min(batch_size, LARGEST_TEST_BATCH)) if len(positions) else ()
         return self._loaded(batches, _same_crop)
 
     def _loaded(self, batches: Sequence[Tensor], crop: Crop) -> Iterator[Batch]:
-        """Decode batches of positions (int64 [B] each) ahead of their use, in their order."""
+        """Decode batches of positions (int64 [B] each) ahead of their use, in their order.
+
+        An image that cannot be decoded is black until the last batch was given: then all of them
+        are named at once. An error before that would leave the other ranks waiting for this one.
+        """
         loader = DataLoader(
             _Cropped(self, crop),
             batch_sampler=[batch.tolist() for batch in batches],
@@ -100,24 +105,22 @@ class FileSet:
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator(),  # else it draws from the global one
         )
-        for positions, images in zip(batches, loader, strict=True):
-            if isinstance(images, list):
-                raise RunError(
-                    f"{self.root / images[0]} cannot be decoded: it is missing, truncated or no "
-                    "image"
-                )
+        damaged: list[str] = []
+        for positions, (images, undecodable) in zip(batches, loader, strict=True):
+            damaged += undecodable
             labels = self.labels[positions]
             yield (
                 images.to(self.device, non_blocking=True),
                 labels.to(self.device, non_blocking=True),
             )
+        if damaged:
+            raise RunError(
+                f"images below {self.root} are missing, truncated or no images: {listed(damaged)}"
+            )
 
 
 class _Cropped(Dataset["Tensor | str"]):
-    """The images of a split, cropped, or the name of one that cannot be decoded.
-
-    A name and no error, because an error in a worker process loses its own sentence on the way.
-    """
+    """The images of a split, cropped, or the name of one that cannot be decoded."""
 
     def __init__(self, files: FileSet, crop: Crop) -> None:
         self.files = files
@@ -141,7 +144,8 @@ def _same_crop(image: Tensor, position: int) -> Tensor:
     return central_crop(image)
 
 
-def _stacked(images: "list[Tensor | str]") -> "Tensor | list[str]":
-    """Make a batch [B, 3, H, W], or list the names of the images that cannot be decoded."""
-    names = [image for image in images if isinstance(image, str)]
-    return names or torch.stack([image for image in images if isinstance(image, Tensor)])
+def _stacked(images: "list[Tensor | str]") -> tuple[Tensor, list[str]]:
+    """Make a batch [B, 3, H, W], black where only a name is given, and list these names."""
+    black = torch.zeros(3, CROP_SIZE, CROP_SIZE, dtype=torch.uint8)
+    stacked = torch.stack([black if isinstance(image, str) else image for image in images])
+    return stacked, [image for image in images if isinstance(image, str)]

@@ -7,6 +7,7 @@ Defaults are the paper's for CIFAR-100; [T], [R], [C], [I] mark their source as 
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
@@ -59,6 +60,13 @@ class DataConfig(Settings):
         0.1, gt=0, lt=1, description="share of the training images held out by protocol holdout [I]"
     )
     holdout_seed: int = Field(0, ge=0, description="seed of the stratified held-out split")
+
+    @field_validator("root")
+    @classmethod
+    def _from_anywhere(cls, root: str | None) -> str | None:
+        """A relative folder becomes an absolute one: workers run in folders of their own."""
+        is_relative = root is not None and "://" not in root and not root.startswith("~")
+        return str(Path(root).absolute()) if root is not None and is_relative else root
 
 
 class OptimizationConfig(Settings):

@@ -46,11 +46,12 @@ def evaluate(
     was_training = network.training
     network.eval()
     correct = torch.zeros(2, dtype=torch.int64, device=next(network.parameters()).device)
-    for pixels, labels in images.evaluation_batches(BATCH, group.rank, group.size):
-        logits = network(normalise(pixels, mean, std)).logits
-        best = logits.topk(min(5, logits.shape[1]), dim=1).indices
-        hits = best == labels[:, None]
-        correct += torch.stack([hits[:, 0].sum(), hits.sum()])
+    with group.share_errors():
+        for pixels, labels in images.evaluation_batches(BATCH, group.rank, group.size):
+            logits = network(normalise(pixels, mean, std)).logits
+            best = logits.topk(min(5, logits.shape[1]), dim=1).indices
+            hits = best == labels[:, None]
+            correct += torch.stack([hits[:, 0].sum(), hits.sum()])
     network.train(was_training)
     top1, top5 = (100 * group.sum(correct).double() / len(images)).tolist()
     return Accuracy(top1, top5)

@@ -1,5 +1,7 @@
 """The processes that train one network together, and how they see each other's numbers."""
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -8,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributed.nn.functional import all_gather, all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
-from pckd.errors import InputError
+from pckd.errors import InputError, RunError
 from pckd.method import SingleProcess
 
 
@@ -24,6 +26,10 @@ class LocalGroup(SingleProcess):
     def sum(self, value: Tensor) -> Tensor:
         """The value itself."""
         return value
+
+    def share_errors(self) -> AbstractContextManager[None]:
+        """A block whose errors are nobody else's."""
+        return nullcontext()
 
 
 class DataParallelGroup:
@@ -55,6 +61,23 @@ class DataParallelGroup:
         total = value.detach().clone()
         dist.all_reduce(total)
         return total
+
+    @contextmanager
+    def share_errors(self) -> Iterator[None]:
+        """A block at whose end a `RunError` of one rank is raised on all: none waits for it.
+
+        Ranks that need each other inside the block must come to its end whatever happens.
+        """
+        mine: str | None = None
+        try:
+            yield
+        except RunError as error:
+            mine = str(error)
+        everyones: list[str | None] = [None] * self.size
+        dist.all_gather_object(everyones, mine)
+        for message in everyones:
+            if message is not None:
+                raise RunError(message)
 
     def gather(self, rows: Tensor) -> Tensor:
         """The rows of all ranks in the order of the ranks; the gradient flows back to each."""

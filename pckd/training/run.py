@@ -146,14 +146,15 @@ class Run:
         self.module.train()
         steps = math.ceil(len(self.data.train) / self.config.optimization.batch_size)
         recorder = StepRecorder(steps, self.device)
-        for views, labels in self._batches(epoch):
-            with torch.no_grad():
-                teacher = None if self.teacher is None else encode(self.teacher, views)
-            objective = self.module(views, teacher, labels, easy_threshold)
-            self.optimizer.zero_grad(set_to_none=True)
-            objective.total.backward()
-            self.optimizer.step()
-            recorder.add(objective)
+        with self.group.share_errors():
+            for views, labels in self._batches(epoch):
+                with torch.no_grad():
+                    teacher = None if self.teacher is None else encode(self.teacher, views)
+                objective = self.module(views, teacher, labels, easy_threshold)
+                self.optimizer.zero_grad(set_to_none=True)
+                objective.total.backward()
+                self.optimizer.step()
+                recorder.add(objective)
         return recorder
 
     def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -117,7 +117,7 @@ def test_greyscale_and_palette_images_become_rgb(photographs: Path) -> None:
 
 @pytest.mark.parametrize("loader_workers", [0, 2])
 @pytest.mark.parametrize("damage", ["truncated", "text", "gone"])
-def test_an_image_that_cannot_be_decoded_is_named(
+def test_an_image_that_cannot_be_decoded_is_named_after_the_last_batch(
     photographs: Path, damage: str, loader_workers: int
 ) -> None:
     train = open_streamed("imagenet", photographs, loader_workers=loader_workers).train
@@ -126,9 +126,21 @@ def test_an_image_that_cannot_be_decoded_is_named(
         file.unlink()
     else:
         file.write_bytes(file.read_bytes()[:200] if damage == "truncated" else b"no image")
-    for batches in (train.training_batches(PASS), train.evaluation_batches(4)):
+    for batches in (train.training_batches(PASS), train.evaluation_batches(5)):
+        seen = [next(batches) for _ in range(3)]
+        assert sum(len(labels) for _, labels in seen) == 12
+        assert sum(not image.any() for images, _ in seen for image in images) == 1
         with pytest.raises(RunError) as caught:
-            list(batches)
+            next(batches)
         assert str(caught.value) == (
-            f"{file} cannot be decoded: it is missing, truncated or no image"
+            f"images below {photographs} are missing, truncated or no images: "
+            "train/n01443537/n01443537_2.JPEG"
         )
+
+
+def test_all_that_cannot_be_decoded_are_named_at_once(photographs: Path) -> None:
+    train = open_streamed("imagenet", photographs).train
+    for file in photographs.glob("train/*/*_[0-2].JPEG"):
+        file.write_bytes(b"no image")
+    with pytest.raises(RunError, match=r"n01440764_0\.JPEG, .* and 4 more$"):
+        list(train.evaluation_batches(5))

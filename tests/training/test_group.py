@@ -1,13 +1,20 @@
 """Sharing batches: what is refused, and synchronised BatchNorm against the whole batch."""
 
+from pathlib import Path
+
 import pytest
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import start_processes
 
-from pckd.errors import InputError
-from pckd.training.group import check_even_batches, synchronise_batch_norm
+from pckd.errors import InputError, RunError
+from pckd.training.group import (
+    DataParallelGroup,
+    LocalGroup,
+    check_even_batches,
+    synchronise_batch_norm,
+)
 
 
 @pytest.mark.parametrize(
@@ -78,3 +85,33 @@ def test_synchronised_batch_norm_equals_the_whole_batch(
             torch.testing.assert_close(found["state"][name], value)
         weight += found["weight"]
     torch.testing.assert_close(weight, layer.weight.grad)
+
+
+def _sharing_rank(rank: int, path: str, out: str) -> None:
+    dist.init_process_group("gloo", f"file://{path}", rank=rank, world_size=2)
+    group = DataParallelGroup()
+    with group.share_errors():
+        group.sum(torch.ones(1))
+    message = "none"
+    try:
+        with group.share_errors():
+            group.sum(torch.ones(1))
+            if rank == 1:
+                raise RunError("rank 1 met something")
+    except RunError as error:
+        message = str(error)
+    Path(f"{out}{rank}").write_text(message)
+    dist.destroy_process_group()
+
+
+def test_an_error_of_one_rank_is_raised_on_all(tmp_path: Path) -> None:
+    arguments = (f"{tmp_path}/store", f"{tmp_path}/rank")
+    start_processes(_sharing_rank, arguments, nprocs=2, start_method="fork")
+    assert [(tmp_path / f"rank{rank}").read_text() for rank in range(2)] == [
+        "rank 1 met something"
+    ] * 2
+
+
+def test_a_process_alone_raises_its_own_errors() -> None:
+    with pytest.raises(RunError, match="mine"), LocalGroup().share_errors():
+        raise RunError("mine")

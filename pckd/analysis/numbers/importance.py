@@ -108,6 +108,7 @@ def _evaluate(
     with warnings.catch_warnings():
         # PED-ANOVA says so of very few configurations; the report says it in its own words.
         warnings.filterwarnings("ignore", message="Target and region quantiles select the same")
+        warnings.filterwarnings("ignore", message="Some regimes for parameter")
         found = get_param_importances(study, evaluator=evaluator)
     return [float(found.get(parameter.key, nan)) for parameter in parameters]
 
