@@ -14,5 +14,5 @@ def models(
     pattern: Annotated[str, typer.Argument(help="Which, for example 'wrn*'.")] = "*",
     as_json: Json = False,
 ) -> None:
-    """List the architectures: parameters, FLOPs of one 32x32 image, feature width."""
+    """List the architectures: parameters, FLOPs of one image of their size, feature width."""
     print_rows([asdict(model_info(name)) for name in list_models(pattern)], as_json=as_json)

@@ -96,6 +96,7 @@ def evaluate(
     images = prepare_data(data_config(changes, assignments, "evaluate"), "paper")
     check_classes(trained.class_names, images, str(network))
     device = this_device()
+    Display().say(f"evaluating {trained.model} on {len(images.test)} images")
     accuracy = evaluate_network(
         trained.network(device), images.to(device).test, trained.mean, trained.std
     )

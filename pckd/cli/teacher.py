@@ -59,7 +59,9 @@ def import_file(
     changes = data_changes(data, data_root, download=download)
     config = data_config(changes, assignments, "teacher import")
     store = TeacherStore(Storage(results))
-    card, accuracy, images = import_teacher(file, architecture, config, store, this_device())
+    card, accuracy, images = import_teacher(
+        file, architecture, config, store, this_device(), Display().say
+    )
     print(
         f"{card.model}: top-1 {accuracy.top1:.2f} %, top-5 {accuracy.top5:.2f} % on {images} images"
     )

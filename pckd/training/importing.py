@@ -1,5 +1,6 @@
 """A foreign checkpoint becomes a teacher of the store."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,12 @@ class ImportedTeacher(NamedTuple):
 
 
 def import_teacher(
-    file: Path, architecture: str, config: DataConfig, store: TeacherStore, device: torch.device
+    file: Path,
+    architecture: str,
+    config: DataConfig,
+    store: TeacherStore,
+    device: torch.device,
+    say: Callable[[str], None] = lambda text: None,
 ) -> ImportedTeacher:
     """Read a checkpoint of the peers, measure it on the test images, and keep it.
 
@@ -35,6 +41,7 @@ def import_teacher(
         config: The images that it was trained on.
         store: Where it is kept.
         device: Where it is evaluated.
+        say: Told before what may take minutes.
 
     Raises:
         InputError: The name is not known, the file is no checkpoint or does not fit the
@@ -46,6 +53,7 @@ def import_teacher(
     data = prepare_data(config, "paper").to(device)
     network = create_model(model, num_classes=data.num_classes)
     load_weights(network, state, source=str(file))
+    say(f"evaluating {model} on {len(data.test)} test images of {config.name}")
     accuracy = evaluate(network.to(device), data.test, data.mean, data.std)
     trained = TrainedNetwork(
         model=model,

@@ -1,0 +1,36 @@
+"""Where a run's images come from, and which networks suit them."""
+
+from pathlib import Path
+
+import pytest
+
+from pckd.errors import InputError
+from pckd.training.config import DataConfig
+from pckd.training.run_data import RunData, check_classes
+
+
+def test_a_relative_root_is_meant_from_here_whoever_opens_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert DataConfig(name="cifar100", root="images").root == str(tmp_path / "images")
+    for root in (None, "~/images", "s3://bucket/images", str(tmp_path)):
+        assert DataConfig(name="cifar100", root=root).root == root
+
+
+def test_a_network_of_the_same_classes_suits(data: RunData) -> None:
+    check_classes(["0", "1", "2"], data, "network")
+
+
+@pytest.mark.parametrize(
+    ("class_names", "sentence"),
+    [
+        (["0", "1"], r"network tells 2 classes apart, but the images as selected have 3: .*"),
+        (["0", "2", "1"], r"network was trained on other classes .* class 1 is '2', .* is '1'"),
+    ],
+)
+def test_a_network_of_other_classes_is_refused(
+    data: RunData, class_names: list[str], sentence: str
+) -> None:
+    with pytest.raises(InputError, match=f"^{sentence}$"):
+        check_classes(class_names, data, "network")
