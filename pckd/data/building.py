@@ -52,7 +52,8 @@ def build_content(name: str, where: str, raw: RawData, image_size: int | None) -
     problems += train_problems + test_problems
     if not problems and train.images.shape[1:] != test.images.shape[1:]:
         problems.append(
-            f"training images are {_size(train)} and test images {_size(test)}, so give image_size"
+            f"training images are {_size(train)} and test images {_size(test)}, so set "
+            "data.image_size"
         )
     if problems:
         raise InputError(f"data set '{name}' in {where} cannot be used: {'; '.join(problems)}")
@@ -99,8 +100,8 @@ def _decoded(
         )
     if odd_sized:
         problems.append(
-            f"{split_name} images that are not {_size(decoded)} like the first one, so give "
-            "image_size: " + listed([split.names[i] for i in odd_sized])
+            f"{split_name} images that are not {_size(decoded)} like the first one, so set "
+            "data.image_size: " + listed([split.names[i] for i in odd_sized])
         )
     return decoded, problems
 

@@ -41,7 +41,9 @@ def open_data(
     if image_size is not None and image_size < 1:
         raise InputError(f"image_size must be 1 or more pixels, got {image_size}")
     if image_size is None and is_streamed(name):
-        raise InputError(f"data set '{name}' is too large to decode at its own size: resize it")
+        raise InputError(
+            f"data set '{name}' is too large to decode at its own size: set data.image_size"
+        )
     where, source = entry.locate(name, root, download)
     stamps = [(stamp.location, stamp.size, stamp.modified) for stamp in source.files]
     content, fingerprint = load_or_build(

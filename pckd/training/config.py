@@ -56,6 +56,12 @@ class DataConfig(Settings):
     images_per_class: int | None = Field(
         None, ge=2, description="training images of each class to keep; all by default"
     )
+    image_size: int | None = Field(
+        None,
+        ge=1,
+        description="height and width in pixels that all images are resized to, as they are by "
+        "default; a probe takes the size that its network knows",
+    )
     holdout_fraction: float = Field(
         0.1, gt=0, lt=1, description="share of the training images held out by protocol holdout [I]"
     )

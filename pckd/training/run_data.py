@@ -107,14 +107,16 @@ def check_classes(class_names: Sequence[str], data: RunData, network: str) -> No
 
 
 def _open(config: DataConfig) -> DataSet[ImageSplit]:
-    if is_streamed(config.name):
+    if is_streamed(config.name) and config.image_size is None:
         return open_streamed(
             config.name,
             config.root,
             download=config.download,
             loader_workers=config.loader_workers,
         )
-    return open_data(config.name, config.root, download=config.download)
+    return open_data(
+        config.name, config.root, download=config.download, image_size=config.image_size
+    )
 
 
 @cache

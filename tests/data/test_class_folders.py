@@ -84,7 +84,7 @@ def test_images_of_unequal_sizes_need_an_image_size(
     tree: Path, random_pixels: Callable[..., Pixels]
 ) -> None:
     Image.fromarray(random_pixels(8, 9, 3)).save(tree / "train/dog/003.png")
-    with pytest.raises(InputError, match=r"not 8x8 .* give image_size: train/dog/003\.png"):
+    with pytest.raises(InputError, match=r"not 8x8 .* set data.image_size: train/dog/003\.png"):
         open_data("folder", tree)
     assert open_data("folder", tree, image_size=8).train.images.shape == (4, 3, 8, 8)
 
@@ -94,7 +94,9 @@ def test_splits_of_unequal_sizes_need_an_image_size(
 ) -> None:
     for file in tree.glob("test/*/*.png"):
         Image.fromarray(random_pixels(6, 4, 3)).save(file)
-    with pytest.raises(InputError, match="images are 8x8 and test images 6x4, so give image_size"):
+    with pytest.raises(
+        InputError, match=r"images are 8x8 and test images 6x4, so set data\.image_size"
+    ):
         open_data("folder", tree)
 
 

@@ -32,6 +32,7 @@ OTHER: dict[str, Any] = {
     "data.name": "cifar100",
     "data.classes": [0, 2, 1],
     "data.images_per_class": 20,
+    "data.image_size": 16,
     "data.holdout_fraction": 0.2,
     "data.holdout_seed": 1,
     "student": "resnet14",

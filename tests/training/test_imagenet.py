@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from pckd.cli import main
+from pckd.data import ImageSet
 from pckd.errors import RunError
 from pckd.storage import Storage
 from pckd.study.execution import run_trial
@@ -78,6 +79,12 @@ def test_held_out_images_are_streamed_from_the_training_folder(
     data = prepare_data(config, "holdout")
     assert (len(data.train), len(data.evaluation), len(data.test)) == (18, 6, 24)
     assert data.image_size == (224, 224)
+
+
+def test_with_a_size_it_is_decoded_into_memory(make_config: Callable[..., RunConfig]) -> None:
+    data = prepare_data(make_config(image_size=16).data, "paper")
+    assert isinstance(data.train, ImageSet)
+    assert data.image_size == (16, 16)
 
 
 def test_a_corrupt_image_ends_the_trial_with_its_name(
