@@ -26,11 +26,20 @@ def run(
     results: Results = "results",
     address: Address = None,
     retry_failed: Annotated[bool, typer.Option(help="Run failed trials again.")] = False,
+    bank_memory: Annotated[
+        float | None,
+        typer.Option(
+            metavar="GIB", help="Memory of each machine for teacher features; half by default."
+        ),
+    ] = None,
     only_show: Annotated[bool, typer.Option("--dry-run", help="Say what would run.")] = False,
     fresh: Annotated[bool, typer.Option(help="Set earlier results aside and start over.")] = False,
 ) -> None:
     """Run a study, or what is missing of it."""
-    spec = read_study(find_study_file(file), parse_assignments(assignments or []))
+    changes = parse_assignments(assignments or [])
+    if bank_memory is not None:
+        changes["resources.bank_memory"] = bank_memory
+    spec = read_study(find_study_file(file), changes)
     if only_show:
         for line in dry_run(spec, Storage(results), retry_failed=retry_failed):
             print(line)

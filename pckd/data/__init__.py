@@ -1,13 +1,21 @@
 """Images by data set: in memory or streamed from files, and seeded views rendered in batches."""
 
 from pckd.data.catalogue import is_streamed, list_data
-from pckd.data.images import DataSet, ImageData
+from pckd.data.images import DataSet, ImageData, derived_fingerprint
 from pckd.data.opening import open_data, open_streamed
 from pckd.data.resident import ImageSet
 from pckd.data.selection import hold_out, limit_images, select_classes
-from pckd.data.splits import ImageSplit, TrainingPass
+from pckd.data.splits import ImageSplit, TrainingBatch, TrainingPass
 from pckd.data.streamed import FileSet
-from pckd.data.views import ViewDraws, crop_and_flip, draw_views, normalise, rotated_copies
+from pckd.data.views import (
+    ViewDraws,
+    count_views,
+    crop_and_flip,
+    draw_views,
+    normalise,
+    number_views,
+    rotated_copies,
+)
 
 __all__ = [
     "DataSet",
@@ -15,15 +23,19 @@ __all__ = [
     "ImageData",
     "ImageSet",
     "ImageSplit",
+    "TrainingBatch",
     "TrainingPass",
     "ViewDraws",
+    "count_views",
     "crop_and_flip",
+    "derived_fingerprint",
     "draw_views",
     "hold_out",
     "is_streamed",
     "limit_images",
     "list_data",
     "normalise",
+    "number_views",
     "open_data",
     "open_streamed",
     "rotated_copies",

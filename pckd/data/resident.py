@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pckd.data.splits import Batch, TrainingPass
-from pckd.data.views import crop_and_flip, draw_views
+from pckd.data.splits import Batch, TrainingBatch, TrainingPass
+from pckd.data.views import count_views, crop_and_flip, draw_views, number_views
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +42,11 @@ class ImageSet:
         """Return the same images on a device; nothing is copied if they lie there."""
         return ImageSet(self.images.to(device), self.labels.to(device))
 
-    def training_batches(self, training: TrainingPass) -> Iterator[Batch]:
+    def views_per_image(self, crop_padding: int, *, flip: bool) -> int:
+        """How many crops an image has, mirrored ones included; see `ImageSplit`."""
+        return count_views(crop_padding, flip=flip)
+
+    def training_batches(self, training: TrainingPass) -> Iterator[TrainingBatch]:
         """Give random crops of the padded images, half of them mirrored; see `ImageSplit`."""
         device = self.images.device
         draws = draw_views(
@@ -52,15 +56,21 @@ class ImageSet:
             crop_padding=training.crop_padding,
             flip=training.flip,
         )
+        numbers = number_views(draws, training.crop_padding, flip=training.flip)
         order, offsets, flips = (
             drawn.to(device) for drawn in (draws.order, draws.offsets, draws.flips)
         )
-        for batch in order.split(training.batch_size):
-            rows = batch[training.rank :: training.size]
+        batches = zip(
+            order.split(training.batch_size),
+            numbers[draws.order].split(training.batch_size),
+            strict=True,
+        )
+        share = slice(training.rank, None, training.size)
+        for rows, batch_numbers in ((batch[share], numbers[share]) for batch, numbers in batches):
             cropped = crop_and_flip(
                 self.images[rows], offsets[rows], flips[rows], training.crop_padding
             )
-            yield cropped, self.labels[rows]
+            yield TrainingBatch(cropped, self.labels[rows], batch_numbers)
 
     def evaluation_batches(self, batch_size: int, rank: int = 0, size: int = 1) -> Iterator[Batch]:
         """Give the images as they are; see `ImageSplit`."""

@@ -5,13 +5,32 @@ Shapes: N images in the split, B in a batch, H height, W width.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
 
 Batch = tuple[Tensor, Tensor]
 """Pixels, uint8 [B, 3, H, W], and labels, int64 [B], on the split's device."""
+
+
+class TrainingBatch(NamedTuple):
+    """What one step trains on."""
+
+    images: Tensor
+    """Pixels, cropped and mirrored: uint8 [B, 3, H, W], on the split's device."""
+    labels: Tensor
+    """Class indices: int64 [B], on the split's device."""
+    view_numbers: Tensor | None
+    """Which of the split's finitely many views these are, see `view_numbers`: int64 [B], on the
+    CPU. None where an image has more views than one can count."""
+
+    def split(self, size: int) -> "list[TrainingBatch]":
+        """Cut it into parts of `size` images; the last may have fewer."""
+        count = -(-len(self.labels) // size)
+        numbers = [None] * count if self.view_numbers is None else self.view_numbers.split(size)
+        parts = zip(self.images.split(size), self.labels.split(size), numbers, strict=True)
+        return [TrainingBatch(*part) for part in parts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +80,10 @@ class ImageSplit(Protocol):
     def to(self, device: torch.device) -> Self:
         """Return the same images, their batches on a device."""
 
-    def training_batches(self, training: TrainingPass) -> Iterator[Batch]:
+    def views_per_image(self, crop_padding: int, *, flip: bool) -> int | None:
+        """How many views an image has, without its rotations; None if they are not finite."""
+
+    def training_batches(self, training: TrainingPass) -> Iterator[TrainingBatch]:
         """Crop and mirror the images in a random order, as the pass alone decides.
 
         The order, and what is done to an image, depend on the seed, the epoch and the image's

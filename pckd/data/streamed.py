@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from pckd.data.building import listed
 from pckd.data.crops import CROP_SIZE, central_crop, random_crop
 from pckd.data.decoding import decode_image
-from pckd.data.splits import Batch, TrainingPass
+from pckd.data.splits import Batch, TrainingBatch, TrainingPass
 from pckd.data.streams import Purpose, random_stream
 from pckd.data.views import draw_order
 from pckd.errors import RunError
@@ -70,7 +70,10 @@ class FileSet:
         """Return the same images, their batches on a device."""
         return replace(self, device=device)
 
-    def training_batches(self, training: TrainingPass) -> Iterator[Batch]:
+    def views_per_image(self, crop_padding: int, *, flip: bool) -> None:
+        """None: crops of random sizes are not finite."""
+
+    def training_batches(self, training: TrainingPass) -> Iterator[TrainingBatch]:
         """Give random crops of random sizes, half of them mirrored; see `ImageSplit`.
 
         Raises:
@@ -79,7 +82,8 @@ class FileSet:
         order = draw_order(len(self), seed=training.seed, epoch=training.epoch)
         batches = order.split(training.batch_size)
         share = [batch[training.rank :: training.size] for batch in batches]
-        return self._loaded(share, partial(_seeded_crop, training))
+        for images, labels in self._loaded(share, partial(_seeded_crop, training)):
+            yield TrainingBatch(images, labels, None)
 
     def evaluation_batches(self, batch_size: int, rank: int = 0, size: int = 1) -> Iterator[Batch]:
         """Give the central crops; see `ImageSplit`.

@@ -69,6 +69,26 @@ def draw_order(num_images: int, *, seed: int, epoch: int) -> Tensor:
     return torch.from_numpy(stream.permutation(num_images))
 
 
+def count_views(crop_padding: int, *, flip: bool) -> int:
+    """How many views an image has before it is rotated: crops, and their mirror images."""
+    return (2 * crop_padding + 1) ** 2 * (2 if flip else 1)
+
+
+def number_views(draws: ViewDraws, crop_padding: int, *, flip: bool) -> Tensor:
+    """Number the views that an epoch draws among all views of all images.
+
+    The number is c * image + (row * (2 p + 1) + column) * m + mirrored, with c from `count_views`,
+    p the padding, and m = 2 where views are mirrored, else 1.
+
+    Returns:
+        int64 [N], indexed as the draws are.
+    """
+    crops = draws.offsets[:, 0] * (2 * crop_padding + 1) + draws.offsets[:, 1]
+    views = 2 * crops + draws.flips if flip else crops
+    images = torch.arange(len(draws.order))
+    return images * count_views(crop_padding, flip=flip) + views
+
+
 def crop_and_flip(images: Tensor, offsets: Tensor, flips: Tensor, crop_padding: int) -> Tensor:
     """Pad a batch with black, crop it at the drawn offsets and mirror what is to be mirrored.
 

@@ -119,7 +119,8 @@ def stopping(config: StopConfig, epochs: int) -> TrialScheduler:
 def _train_here(config: dict[str, Any], settings: dict[str, Any]) -> None:
     """A trial of one worker, in this process."""
     trial, storage = trial_from_json(config["trial"]), Storage(settings["root"])
-    placement = Placement(this_device(), Resources(**settings["resources"]).cpus_per_worker)
+    resources = Resources(**settings["resources"])
+    placement = Placement(this_device(), resources.cpus_per_worker, bank_bytes=resources.bank_bytes)
     try:
         status = run_trial(trial, storage, placement, _report_epoch, settings["keep"])
         tune.report({"status": status})

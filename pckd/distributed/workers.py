@@ -44,6 +44,7 @@ def train_on_workers(
             "trial": trial_to_json(trial),
             "root": storage.root,
             "threads": resources.cpus_per_worker,
+            "bank_bytes": resources.bank_bytes,
             "keep": keep,
         },
         torch_config=TorchConfig(backend=None if resources.gpus_per_worker >= 1 else "gloo"),
@@ -72,7 +73,9 @@ def train_on_workers(
 def _worker(config: dict[str, Any]) -> None:
     """What each worker runs: its rank of the run."""
     trial = trial_from_json(config["trial"])
-    placement = Placement(get_device(), config["threads"], DataParallelGroup())
+    placement = Placement(
+        get_device(), config["threads"], DataParallelGroup(), config["bank_bytes"]
+    )
     run_trial(trial, Storage(config["root"]), placement, _report_epoch, config["keep"])
 
 

@@ -76,6 +76,7 @@ class TorchvisionNetwork(Network):
         score: torchvision's own forward, from images to logits.
     """
 
+    traceable = False  # what the modules give is read while they run
     stage_names: ClassVar[tuple[str, ...]]
     score: ClassVar[Callable[[Any, Tensor], Tensor]]
 

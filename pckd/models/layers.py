@@ -50,16 +50,6 @@ def chain(stem: Tensor, *stages: nn.Module) -> tuple[Tensor, ...]:
     return tuple(maps)
 
 
-def shuffle_channels(maps: Tensor, groups: int) -> Tensor:
-    """Interleave the channels of ``groups`` equal groups in maps ``[B, C, H, W]``.
-
-    ShuffleNet's operation (Zhang et al. 2018): the next grouped convolution sees every group.
-    """
-    batch, width, *size = maps.shape
-    grouped = maps.view(batch, groups, width // groups, *size)
-    return grouped.transpose(1, 2).reshape(batch, width, *size)
-
-
 def initialise_convolutions(network: Network) -> None:
     """Draw every convolution from He's normal distribution with fan-out; zero its bias.
 

@@ -25,9 +25,11 @@ class Network(nn.Module, ABC):
 
     Attributes:
         classifier_name: dotted path of the last linear layer, such as ``fc`` or ``classifier.0``.
+        traceable: whether torch.fx can follow ``forward`` without running it.
     """
 
     classifier_name: ClassVar[str]
+    traceable: ClassVar[bool] = True
 
     if TYPE_CHECKING:
 

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pckd.models.factory import register_model
-from pckd.models.layers import chain, conv1x1, conv3x3, shuffle_channels
+from pckd.models.layers import chain, conv1x1, conv3x3
 from pckd.models.network import StagedNetwork
 
 GROUPS = 3
@@ -37,7 +37,7 @@ class ShuffleUnit(nn.Module):
     def residual(self, maps: Tensor) -> Tensor:
         """What the convolutions give, before the last ReLU."""
         inner = F.relu(self.bn1(self.conv1(maps)))
-        inner = shuffle_channels(inner, self.entry_groups)
+        inner = F.channel_shuffle(inner, self.entry_groups)
         inner = F.relu(self.bn2(self.conv2(inner)))
         outer: Tensor = self.bn3(self.conv3(inner))
         return outer

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pckd.models.factory import register_model
-from pckd.models.layers import chain, conv1x1, conv3x3, shuffle_channels
+from pckd.models.layers import chain, conv1x1, conv3x3
 from pckd.models.network import StagedNetwork
 
 STEM_WIDTH = 24
@@ -30,7 +30,7 @@ class SplitUnit(nn.Module):
         working = F.relu(self.bn1(self.conv1(working)))
         working = self.bn2(self.conv2(working))
         working = F.relu(self.bn3(self.conv3(working)))
-        return shuffle_channels(torch.cat((passing, working), dim=1), groups=2)
+        return F.channel_shuffle(torch.cat((passing, working), dim=1), groups=2)
 
 
 class DownsamplingUnit(nn.Module):
@@ -57,7 +57,7 @@ class DownsamplingUnit(nn.Module):
         long = F.relu(self.bn3(self.conv3(maps)))
         long = self.bn4(self.conv4(long))
         long = F.relu(self.bn5(self.conv5(long)))
-        return shuffle_channels(torch.cat((short, long), dim=1), groups=2)
+        return F.channel_shuffle(torch.cat((short, long), dim=1), groups=2)
 
 
 def _stage(in_width: int, out_width: int, count: int) -> nn.Sequential:

@@ -1,5 +1,6 @@
 """VGG with batch normalisation (Simonyan & Zisserman 2015), with RepDistiller's entry names."""
 
+import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -53,5 +54,11 @@ class VGG(StagedNetwork):
         stages = [F.relu(self.block0(images))]
         for block in (self.block1, self.block2, self.block3):
             stages.append(F.relu(block(F.max_pool2d(stages[-1], 2))))
-        entering = F.max_pool2d(stages[-1], 2) if images.shape[-2] == 64 else stages[-1]
+        entering = _halved_if_large(stages[-1], images)
         return (*stages, F.relu(self.block4(entering)))
+
+
+@torch.fx.wrap
+def _halved_if_large(maps: Tensor, images: Tensor) -> Tensor:
+    """Halve the maps where the images are 64 pixels high; one opaque step to torch.fx."""
+    return F.max_pool2d(maps, 2) if images.shape[-2] == 64 else maps

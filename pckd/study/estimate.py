@@ -25,7 +25,8 @@ class Estimate:
 def estimate(trial: Trial, placement: Placement) -> Estimate:
     """The cost of a trial, from one epoch over two images a class and one evaluation.
 
-    The teacher's weights do not matter for this: it is not trained.
+    The teacher's weights do not matter for this: it is not trained, and looks at every view, which
+    is an upper bound for studies with a bank.
 
     Raises:
         InputError: The data set cannot be opened.
@@ -37,6 +38,7 @@ def estimate(trial: Trial, placement: Placement) -> Estimate:
         update={
             "data": config.data.model_copy(update={"images_per_class": TIMED_IMAGES_PER_CLASS}),
             "protocol": "paper",
+            "bank": False,
         }
     )
     run = _untrained_run(short, placement)

@@ -93,7 +93,7 @@ def _train(
     teachers = TeacherStore(storage)
     card = find_teacher(trial.config, teachers)
     teacher = None if card is None else teachers.load(card).network(placement.device)
-    run = Run(trial.config, data, teacher, placement.device, placement.group)
+    run = Run(trial.config, data, teacher, placement.device, placement.group, placement.bank_bytes)
     record.start(run, data, card)
     while not run.finished:
         epoch = run.train_epoch()

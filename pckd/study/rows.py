@@ -30,6 +30,8 @@ class Placement:
     threads: int
     """CPU threads of this process."""
     group: Group = field(default_factory=LocalGroup)
+    bank_bytes: int | None = None
+    """Bound on all teacher feature banks of this machine, None for the default."""
 
 
 def config_columns(config: RunConfig) -> Row:

@@ -28,6 +28,16 @@ class Resources(Settings):
     workers: int = Field(1, ge=1, description="processes that train one student together")
     cpus_per_worker: int = Field(1, ge=1, description="CPU cores, and threads, of each")
     gpus_per_worker: float = Field(0.0, ge=0, description="GPUs of each; a share packs trials")
+    bank_memory: float | None = Field(
+        None,
+        ge=0,
+        description="GiB of each machine for what teachers say of views; half of it by default",
+    )
+
+    @property
+    def bank_bytes(self) -> int | None:
+        """`bank_memory` in bytes."""
+        return None if self.bank_memory is None else int(self.bank_memory * 2**30)
 
 
 class StudySpec(Settings):
@@ -52,14 +62,12 @@ class StudySpec(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _holdout_for_searches(cls, values: Any) -> Any:  # noqa: ANN401
-        if (
-            isinstance(values, dict)
-            and values.get("search")
-            and isinstance(values.get("run"), dict)
-        ):
-            return {**values, "run": {"protocol": "holdout", **values["run"]}}
-        return values
+    def _defaults_of_studies(cls, values: Any) -> Any:  # noqa: ANN401
+        """Trials share what the teacher says; a searcher never sees the test images."""
+        if not isinstance(values, dict) or not isinstance(values.get("run"), dict):
+            return values
+        defaults = {"bank": True, **({"protocol": "holdout"} if values.get("search") else {})}
+        return {**values, "run": {**defaults, **values["run"]}}
 
     @field_validator("study")
     @classmethod

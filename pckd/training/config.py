@@ -39,6 +39,8 @@ def _known_data(name: str) -> str:
 
 
 ModelName = Annotated[str, AfterValidator(_known_model)]
+Precision = Literal["fp32", "bf16"]
+Compile = Literal["off", "default", "reduce-overhead"]
 
 
 class DataConfig(Settings):
@@ -95,6 +97,18 @@ class OptimizationConfig(Settings):
     warmup_epochs: int = Field(
         0, ge=0, description="epochs in which the rate rises to its initial value [T: ImageNet]"
     )
+    accumulation: int = Field(
+        1,
+        ge=1,
+        description="parts of a batch, one after the other; BatchNorm and the difficulty's mean "
+        "see a part at a time",
+    )
+    precision: Precision = Field(
+        "fp32", description="of forward passes; bf16 is autocast, the objective stays in fp32"
+    )
+    compile: Compile = Field(
+        "off", description="mode of torch.compile; reduce-overhead has CUDA graphs on a GPU"
+    )
 
     @field_validator("decay_at")
     @classmethod
@@ -102,6 +116,15 @@ class OptimizationConfig(Settings):
         if list(shares) != sorted(set(shares)) or not all(0 < share < 1 for share in shares):
             raise ValueError(f"{list(shares)} must rise and lie between 0 and 1")
         return shares
+
+    @model_validator(mode="after")
+    def _parts_hold_images(self) -> "OptimizationConfig":
+        if self.accumulation > self.batch_size:
+            raise ValueError(
+                f"accumulation is {self.accumulation}: a batch of {self.batch_size} images has no "
+                "more parts than images"
+            )
+        return self
 
     @model_validator(mode="after")
     def _warm_up_ends(self) -> "OptimizationConfig":
@@ -249,6 +272,11 @@ class RunConfig(Settings):
         "paper: train on all, evaluate on the test images every epoch [C]",
     )
     seed: int = Field(0, ge=0, description="of the student's weights and of the stream of views")
+    bank: bool = Field(
+        False,
+        description="round the teacher's features to half precision and keep them for later "
+        "epochs and trials; true by default in studies",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -23,6 +23,10 @@ class LocalGroup(SingleProcess):
         """The module itself."""
         return module
 
+    def apart(self, module: nn.Module) -> AbstractContextManager[None]:
+        """A block whose gradients stay in this process, where they are anyway."""
+        return nullcontext()
+
     def sum(self, value: Tensor) -> Tensor:
         """The value itself."""
         return value
@@ -51,6 +55,12 @@ class DataParallelGroup:
         else:
             synchronise_batch_norm(module)
         return DistributedDataParallel(module, broadcast_buffers=False)
+
+    def apart(self, module: nn.Module) -> AbstractContextManager[None]:
+        """A block whose gradients stay in this rank until a backward pass outside it."""
+        assert isinstance(module, DistributedDataParallel)
+        waiting: AbstractContextManager[None] = module.no_sync()
+        return waiting
 
     def mean(self, value: Tensor) -> Tensor:
         """The mean over the ranks, without gradient."""
@@ -122,7 +132,11 @@ def synchronise_batch_norm(module: nn.Module) -> None:
 
 
 def _synchronised_forward(layer: nn.BatchNorm1d | nn.BatchNorm2d, values: Tensor) -> Tensor:
-    """BatchNorm with the mean and variance of all ranks' values, [N, C] or [N, C, H, W]."""
+    """BatchNorm with the mean and variance of all ranks' values, [N, C] or [N, C, H, W].
+
+    In full precision, also under autocast, as PyTorch's own.
+    """
+    values = values.float() if values.dtype == torch.bfloat16 else values
     others = [0, *range(2, values.dim())]
     count = values.numel() // values.shape[1] * dist.get_world_size()
     mean = all_reduce(values.sum(others)) / count

@@ -24,14 +24,14 @@ def run_identity(config: RunConfig) -> str:
     """The identity of a run: 12 hexadecimal digits.
 
     Where the images lie, whether they were downloaded and how many processes decode them does not
-    count; what they are does. Nor does a teacher that the run has no use for.
+    count; what they are does. Nor does a teacher, with its bank, that the run has no use for.
 
     Raises:
         InputError: The data set cannot be opened.
     """
     values = config.model_dump(mode="json", exclude={"data": PLACE})
     if not config.loss.needs_teacher:
-        del values["teacher"]
+        del values["teacher"], values["bank"]
     fingerprint = data_fingerprint(config.data, config.protocol)
     content = {"config": values, "data": fingerprint, "code": code_version()}
     return _hash(json.dumps(content, sort_keys=True))

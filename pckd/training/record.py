@@ -1,5 +1,6 @@
 """What is kept of an epoch, and how it is collected without stopping the device."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -49,15 +50,17 @@ class StepRecorder:
         self.names: list[str] = []
         self.rows = torch.empty(0)
 
-    def add(self, objective: Objective) -> None:
-        """Note one step."""
-        values = {"total": objective.total, **objective.terms}
+    def add(self, parts: Sequence[tuple[float, Objective]]) -> None:
+        """Note one step: the objectives of its parts, each with its share of the images."""
         if not self.names:
-            self.names = list(values)
-            width = len(values) + len(objective.statistics)
+            _, first = parts[0]
+            self.names = ["total", *first.terms]
+            width = len(self.names) + len(first.statistics)
             self.rows = torch.zeros(self.steps, width, device=self.device)
-        row = torch.stack([*values.values(), *objective.statistics])
-        self.rows[self.step] = row.detach()
+        for share, objective in parts:
+            losses = share * torch.stack([objective.total, *objective.terms.values()])
+            row = torch.cat([losses, torch.stack(objective.statistics)])
+            self.rows[self.step] += row.detach()
         self.step += 1
 
     def read(self, group: Group, epoch: int) -> tuple[dict[str, float], Tensor]:

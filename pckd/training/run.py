@@ -3,21 +3,24 @@
 import math
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from pckd.data import ImageSplit, TrainingPass, rotated_copies
-from pckd.method import threshold
+from pckd.data import ImageSplit, TrainingBatch, TrainingPass, rotated_copies
+from pckd.method import Objective, threshold
 from pckd.models import Network
-from pckd.training.building import build, encode
+from pckd.training.building import build
 from pckd.training.config import RunConfig
 from pckd.training.evaluation import Accuracy, evaluate
 from pckd.training.group import Group, LocalGroup, check_even_batches
 from pckd.training.network_file import TrainedNetwork
+from pckd.training.numerics import compiled, mixed_precision
 from pckd.training.record import EpochRecord, StepRecorder
 from pckd.training.run_data import RunData
+from pckd.training.teaching import build_teacher
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
@@ -31,9 +34,11 @@ class Run:
     Args:
         config: What to compute.
         data: Its images.
-        teacher: The trained teacher, frozen here; None for plain cross entropy.
+        teacher: The trained teacher; None for plain cross entropy.
         device: Where to compute.
         group: The processes that share each batch.
+        bank_bytes: Bound on all teacher feature banks of this machine; half of its memory by
+            default.
 
     Raises:
         InputError: The workers cannot share the batches evenly.
@@ -46,23 +51,29 @@ class Run:
         teacher: Network | None,
         device: torch.device,
         group: Group | None = None,
+        bank_bytes: int | None = None,
     ) -> None:
         self.config = config
         self.group = group or LocalGroup()
         check_even_batches(len(data.train), config.optimization.batch_size, self.group.size)
         self.device = device
         self.data = data.to(device)
-        self.teacher = None if teacher is None else teacher.to(device).eval().requires_grad_(False)
-        built = build(config, data.num_classes, teacher, self.group)
-        self.notices = built.notices
-        self.plain_module = _placed(built.module, device)
-        self.module: nn.Module = self.group.wrap(self.plain_module)
         optimization = config.optimization
+        built = build(config, data.num_classes, teacher, self.group)
+        self.plain_module = _placed(built.module, device)
+        compiled(self.plain_module.student, optimization.compile)
+        self.module: nn.Module = self.group.wrap(self.plain_module)
+        taught = build_teacher(config, data, teacher, device, self.group, bank_bytes)
+        self.teacher = taught.teacher
+        self.notices = built.notices + taught.notices
+        share = -(-optimization.batch_size // self.group.size)
+        self.part_size = -(-share // optimization.accumulation)
         self.optimizer = torch.optim.SGD(
             self.module.parameters(),
             lr=optimization.learning_rate,
             momentum=optimization.momentum,
             weight_decay=optimization.weight_decay,
+            fused=True,
         )
         self.epoch = 0
 
@@ -147,18 +158,42 @@ class Run:
         steps = math.ceil(len(self.data.train) / self.config.optimization.batch_size)
         recorder = StepRecorder(steps, self.device)
         with self.group.share_errors():
-            for views, labels in self._batches(epoch):
-                with torch.no_grad():
-                    teacher = None if self.teacher is None else encode(self.teacher, views)
-                objective = self.module(views, teacher, labels, easy_threshold)
+            for batch in self._batches(epoch):
                 self.optimizer.zero_grad(set_to_none=True)
-                objective.total.backward()
+                recorder.add(self._backward(batch, easy_threshold))
                 self.optimizer.step()
-                recorder.add(objective)
         return recorder
 
-    def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """This rank's share of each batch: views [B, K, 3, H, W] and labels [B]."""
+    def _backward(
+        self, batch: TrainingBatch, easy_threshold: float
+    ) -> list[tuple[float, Objective]]:
+        """Add up the gradients of a batch, part by part; each part with its share of the images."""
+        parts = batch.split(self.part_size)
+        objectives = []
+        for part in parts:
+            share = len(part.labels) / len(batch.labels)
+            is_last = part is parts[-1]
+            with nullcontext() if is_last else self.group.apart(self.module):
+                objective = self._objective(part, easy_threshold)
+                (share * objective.total).backward()
+            objectives.append((share, objective))
+        return objectives
+
+    def _objective(self, batch: TrainingBatch, easy_threshold: float) -> Objective:
+        """Eq. 8 on some images."""
+        views = rotated_copies(
+            batch.images,
+            rotations=self.config.loss.copies,
+            mean=self.data.mean,
+            std=self.data.std,
+        )
+        teacher = None if self.teacher is None else self.teacher.encode(views, batch.view_numbers)
+        with mixed_precision(self.device, self.config.optimization.precision):
+            value: Objective = self.module(views, teacher, batch.labels, easy_threshold)
+        return value
+
+    def _batches(self, epoch: int) -> Iterator[TrainingBatch]:
+        """This rank's share of each batch."""
         training = TrainingPass(
             seed=self.config.seed,
             epoch=epoch,
@@ -168,14 +203,7 @@ class Run:
             rank=self.group.rank,
             size=self.group.size,
         )
-        for images, labels in self.data.train.training_batches(training):
-            views = rotated_copies(
-                images,
-                rotations=self.config.loss.copies,
-                mean=self.data.mean,
-                std=self.data.std,
-            )
-            yield views, labels
+        return self.data.train.training_batches(training)
 
 
 def _placed(module: AnyModule, device: torch.device) -> AnyModule:

@@ -10,6 +10,7 @@ import torch
 from pckd.data import (
     DataSet,
     ImageSplit,
+    derived_fingerprint,
     hold_out,
     is_streamed,
     limit_images,
@@ -35,6 +36,9 @@ class RunData:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     fingerprint: str
+    """Of the data set with all its splits."""
+    train_fingerprint: str
+    """Of the images to train on, which protocol holdout has fewer of."""
 
     @property
     def num_classes(self) -> int:
@@ -68,9 +72,11 @@ def prepare_data(config: DataConfig, protocol: Protocol) -> RunData:
         data = select_classes(data, config.classes)
     if config.images_per_class is not None:
         data = limit_images(data, config.images_per_class)
-    train, evaluation = data.train, data.test
+    train, evaluation, train_fingerprint = data.train, data.test, data.fingerprint
     if protocol == "holdout":
         train, evaluation = hold_out(data, config.holdout_fraction, config.holdout_seed)
+        left = f"without {config.holdout_fraction}, seed {config.holdout_seed}"
+        train_fingerprint = derived_fingerprint(data.fingerprint, left)
     return RunData(
         train=train,
         evaluation=evaluation,
@@ -79,6 +85,7 @@ def prepare_data(config: DataConfig, protocol: Protocol) -> RunData:
         mean=data.mean,
         std=data.std,
         fingerprint=data.fingerprint,
+        train_fingerprint=train_fingerprint,
     )
 
 

@@ -1,6 +1,6 @@
 """Streamed batches: the same whatever reads them, and errors that name the file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
 
 from pckd.data import FileSet, TrainingPass, open_streamed
 from pckd.data.crops import central_crop
-from pckd.data.splits import Batch
+from pckd.data.splits import Batch, TrainingBatch
 from pckd.errors import RunError
 
 PASS = TrainingPass(seed=3, epoch=2, batch_size=5, crop_padding=4, flip=True)
@@ -23,22 +22,23 @@ def train(photographs: Path) -> FileSet:
     return open_streamed("imagenet", photographs).train
 
 
-def joined(batches: Iterator[Batch]) -> tuple[Tensor, Tensor]:
+def joined(batches: Iterable[Batch | TrainingBatch]) -> Batch:
     """All images and labels of a pass."""
-    images, labels = zip(*batches, strict=True)
+    images, labels = zip(*(batch[:2] for batch in batches), strict=True)
     return torch.cat(images), torch.cat(labels)
 
 
-def same(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> bool:
+def same(one: Batch, other: Batch) -> bool:
     return torch.equal(one[0], other[0]) and torch.equal(one[1], other[1])
 
 
 def test_batches_are_crops_with_their_labels(train: FileSet) -> None:
     batches = list(train.training_batches(PASS))
-    assert [len(labels) for _, labels in batches] == [5, 5, 2]
-    assert all(images.shape[1:] == (3, 224, 224) for images, _ in batches)
-    assert all(images.dtype == torch.uint8 for images, _ in batches)
-    assert torch.cat([labels for _, labels in batches]).bincount().tolist() == [4, 4, 4]
+    assert [len(batch.labels) for batch in batches] == [5, 5, 2]
+    assert all(batch.images.shape[1:] == (3, 224, 224) for batch in batches)
+    assert all(batch.images.dtype == torch.uint8 for batch in batches)
+    assert torch.cat([batch.labels for batch in batches]).bincount().tolist() == [4, 4, 4]
+    assert all(batch.view_numbers is None for batch in batches)
 
 
 @pytest.mark.parametrize("loader_workers", [1, 2])
@@ -55,7 +55,7 @@ def test_the_ranks_share_what_one_process_sees(train: FileSet) -> None:
     parts = [list(train.training_batches(replace(PASS, rank=r, size=2))) for r in range(2)]
     for rank in range(2):
         for batch, part in zip(whole, parts[rank], strict=True):
-            assert same(part, (batch[0][rank::2], batch[1][rank::2]))
+            assert same(part[:2], (batch[0][rank::2], batch[1][rank::2]))
 
 
 def test_the_batch_size_changes_no_image(train: FileSet) -> None:
@@ -126,10 +126,12 @@ def test_an_image_that_cannot_be_decoded_is_named_after_the_last_batch(
         file.unlink()
     else:
         file.write_bytes(file.read_bytes()[:200] if damage == "truncated" else b"no image")
-    for batches in (train.training_batches(PASS), train.evaluation_batches(5)):
-        seen = [next(batches) for _ in range(3)]
-        assert sum(len(labels) for _, labels in seen) == 12
-        assert sum(not image.any() for images, _ in seen for image in images) == 1
+    passes: list[Iterator[Batch | TrainingBatch]]
+    passes = [iter(train.training_batches(PASS)), iter(train.evaluation_batches(5))]
+    for batches in passes:
+        images, labels = joined(next(batches) for _ in range(3))
+        assert len(labels) == 12
+        assert sum(not image.any() for image in images) == 1
         with pytest.raises(RunError) as caught:
             next(batches)
         assert str(caught.value) == (

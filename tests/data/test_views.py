@@ -2,15 +2,28 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 from torchvision.transforms.v2 import functional as tv
 
-from pckd.data import ViewDraws, crop_and_flip, draw_views, normalise, rotated_copies
+from pckd.data import (
+    ImageSet,
+    TrainingPass,
+    ViewDraws,
+    count_views,
+    crop_and_flip,
+    draw_views,
+    normalise,
+    number_views,
+    rotated_copies,
+)
 
 MEAN, STD = (0.5071, 0.4866, 0.4409), (0.2675, 0.2565, 0.2761)
 AS_PIXELS = {"mean": (0.0, 0.0, 0.0), "std": (1 / 255, 1 / 255, 1 / 255)}
@@ -190,6 +203,38 @@ def test_switching_flips_off_leaves_order_and_offsets() -> None:
 def test_another_padding_leaves_order_and_flips() -> None:
     assert same(draw(crop_padding=4), draw(crop_padding=2)) == [True, False, True]
     assert not draw(crop_padding=0).offsets.any()
+
+
+@given(st.integers(1, 30), st.integers(0, 3), st.booleans(), st.integers(0, 50))
+def test_a_number_tells_image_crop_and_mirroring(
+    num_images: int, padding: int, flip: bool, epoch: int
+) -> None:
+    draws = draw_views(num_images, seed=1, epoch=epoch, crop_padding=padding, flip=flip)
+    count = count_views(padding, flip=flip)
+    side = 2 * padding + 1
+    for image, number in enumerate(number_views(draws, padding, flip=flip).tolist()):
+        view = number - image * count
+        assert 0 <= view < count
+        crop, mirrored = divmod(view, 2) if flip else (view, 0)
+        assert divmod(crop, side) == tuple(draws.offsets[image].tolist())
+        assert bool(mirrored) == draws.flips[image]
+
+
+def test_equal_numbers_are_equal_pixels_also_for_ranks() -> None:
+    images = torch.randint(0, 256, (40, 3, 8, 8), generator=torch.Generator().manual_seed(0))
+    split = ImageSet(images.to(torch.uint8), torch.arange(40))
+    seen: dict[int, torch.Tensor] = {}
+    repeated = 0
+    for epoch in range(12):
+        training = TrainingPass(seed=0, epoch=epoch, batch_size=16, crop_padding=1, flip=True)
+        for rank in range(2):
+            for batch in split.training_batches(replace(training, rank=rank, size=2)):
+                assert batch.view_numbers is not None
+                for number, pixels in zip(batch.view_numbers.tolist(), batch.images, strict=True):
+                    repeated += number in seen
+                    assert torch.equal(seen.setdefault(number, pixels), pixels)
+    assert repeated > 50
+    assert max(seen) < 40 * split.views_per_image(1, flip=True)
 
 
 def test_the_order_visits_each_image_once() -> None:

@@ -104,6 +104,33 @@ def _sharing_rank(rank: int, path: str, out: str) -> None:
     dist.destroy_process_group()
 
 
+def _accumulating_rank(rank: int, path: str, out: str) -> None:
+    dist.init_process_group("gloo", f"file://{path}", rank=rank, world_size=2)
+    group = DataParallelGroup()
+    torch.manual_seed(0)
+    module = group.wrap(nn.Linear(3, 2))
+    inputs = torch.arange(12.0).view(2, 2, 3)[rank]
+    with group.apart(module):
+        module(inputs[:1]).sum().backward()
+    alone = module.module.weight.grad.clone()  # type: ignore[union-attr, operator]
+    module(inputs[1:]).sum().backward()
+    torch.save((alone, module.module.weight.grad), f"{out}{rank}")  # type: ignore[union-attr]
+    dist.destroy_process_group()
+
+
+def test_gradients_of_parts_stay_apart_until_the_last(tmp_path: Path) -> None:
+    out = str(tmp_path / "gradient")
+    start_processes(
+        _accumulating_rank, (str(tmp_path / "store"), out), nprocs=2, start_method="spawn"
+    )
+    inputs = torch.arange(12.0).view(2, 2, 3)
+    (alone_0, first), (alone_1, second) = (torch.load(f"{out}{rank}") for rank in range(2))
+    for alone, mine in zip((alone_0, alone_1), inputs, strict=True):
+        assert torch.equal(alone, mine[:1].expand(2, -1))
+    assert torch.equal(first, second)
+    torch.testing.assert_close(first, inputs.sum((0, 1)).expand(2, -1) / 2)
+
+
 def test_an_error_of_one_rank_is_raised_on_all(tmp_path: Path) -> None:
     arguments = (f"{tmp_path}/store", f"{tmp_path}/rank")
     start_processes(_sharing_rank, arguments, nprocs=2, start_method="fork")

@@ -51,6 +51,9 @@ OTHER: dict[str, Any] = {
             "weight_decay": 1e-4,
             "decay_at": [0.5],
             "decay_factor": 0.2,
+            "accumulation": 2,
+            "precision": "bf16",
+            "compile": "default",
         }.items()
     },
     "loss.cross_entropy": 0.5,
@@ -69,6 +72,7 @@ OTHER: dict[str, Any] = {
     "views.flip": False,
     "protocol": "holdout",
     "seed": 1,
+    "bank": True,
 }
 """Another value for each leaf of the configuration that decides numbers."""
 

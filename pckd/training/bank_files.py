@@ -1,0 +1,128 @@
+"""The files of the feature banks of one machine: shared by its trials, bounded, read without trust.
+
+A bank is one file below `$PCKD_CACHE/banks`: its key, a mark for each row, the rows. All banks
+together keep within a bound. To make room, those that nobody has open are deleted, the one opened
+longest ago first; a bank that still does not fit keeps its first rows only.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import warnings
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from pckd.data.cache_file import cache_folder, locked
+from pckd.training.bank import FeatureBank
+
+PAGE = 4096
+"""Bytes. The key, filled up with blanks, has one; the marks and the rows begin on their own."""
+
+
+def default_bank_bytes() -> int:
+    """Half of this machine's memory."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
+def open_bank(
+    key: Mapping[str, object], *, rows: int, copies: int, width: int, max_bytes: int
+) -> FeatureBank:
+    """Open the bank of a key, made where it is missing; while it is open nobody deletes it.
+
+    Where its file cannot be made a warning says so, and the bank knows nothing: the numbers that
+    a `BankedTeacher` gives are the same.
+
+    Args:
+        key: All that features depend on, as JSON can write it.
+        rows: Views of all images, without rotations.
+        copies: K, rotations of a view.
+        width: d of the features.
+        max_bytes: Bound on all banks of this machine, this one included.
+    """
+    text = json.dumps({**key, "boot": _boot()}, sort_keys=True)
+    folder = cache_folder() / "banks"
+    path = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.bank"
+    start = PAGE + -(-rows // PAGE) * PAGE
+    row_bytes = 2 * copies * width
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder / "banks"):
+            file = _opened(path, text)
+            room = _room(path, start + rows * row_bytes, max_bytes)
+            kept = _allocate(file, start, row_bytes, room)
+    except OSError as error:
+        warnings.warn(
+            f"the teacher's features are computed anew each time, because {folder} cannot hold a "
+            f"bank ({error}): set PCKD_CACHE to a folder that can",
+            stacklevel=2,
+        )
+        return FeatureBank(np.zeros((1, copies, width), np.float16), np.zeros(1, np.uint8))
+    bank = FeatureBank(
+        np.memmap(file, np.float16, "r+", offset=start, shape=(kept, copies, width)),
+        np.memmap(file, np.uint8, "r+", offset=PAGE, shape=(kept,)),
+    )
+    weakref.finalize(bank, file.close)
+    return bank
+
+
+def _opened(path: Path, key: str) -> IO[bytes]:
+    """Open a bank and hold its shared lock; what is there under another key is emptied."""
+    header = key.encode().ljust(PAGE)
+    file = path.open("r+b" if path.exists() else "w+b")
+    fcntl.flock(file, fcntl.LOCK_SH)
+    os.utime(path)
+    if file.read(PAGE) != header:
+        file.truncate(0)
+        file.seek(0)
+        file.write(header)
+        file.flush()
+    return file
+
+
+def _room(path: Path, wanted: int, max_bytes: int) -> int:
+    """Bytes that one bank may take, after banks that nobody has open have made room for it."""
+    others = sorted(path.parent.glob("*.bank"), key=lambda other: other.stat().st_mtime)
+    others.remove(path)
+    sizes = {other: other.stat().st_size for other in others}
+    for other in others:
+        if sum(sizes.values()) + wanted > max_bytes and _deleted(other):
+            del sizes[other]
+    on_disk = path.stat().st_size + shutil.disk_usage(path).free // 2
+    return min(wanted, on_disk, max_bytes - sum(sizes.values()))
+
+
+def _deleted(path: Path) -> bool:
+    """Delete a bank unless some process has it open."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        path.unlink()
+        return True
+
+
+def _allocate(file: IO[bytes], start: int, row_bytes: int, room: int) -> int:
+    """Make the file as large as there is room, one row at least, and return how many it has.
+
+    The blocks are taken now: a page of a sparse file that finds the disk full kills the process.
+
+    Raises:
+        OSError: The disk is full.
+    """
+    wanted = start + row_bytes * max((room - start) // row_bytes, 1)
+    size = max(os.fstat(file.fileno()).st_size, wanted)
+    os.posix_fallocate(file.fileno(), 0, size)
+    return (size - start) // row_bytes
+
+
+def _boot() -> str:
+    """When this machine started: after a crash of the whole machine nobody knows what was kept."""
+    path = Path("/proc/sys/kernel/random/boot_id")
+    return path.read_text().strip() if path.exists() else ""

@@ -1,0 +1,76 @@
+"""The teacher in training: frozen, its BatchNorm folded away, asked for features only."""
+
+from copy import deepcopy
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.fx.experimental.optimization import fuse
+
+from pckd.method import Encoded
+from pckd.models import Network
+from pckd.training.config import Compile, Precision
+from pckd.training.numerics import compiled, mixed_precision
+
+
+class Teacher(Protocol):
+    """What training asks of a teacher."""
+
+    def encode(self, views: Tensor, view_numbers: Tensor | None) -> Encoded:
+        """What the teacher says of all copies of all images, without gradient.
+
+        Args:
+            views: [B, K, 3, H, W].
+            view_numbers: Which views these are, int64 [B] on the CPU, or None.
+        """
+
+
+class FrozenTeacher:
+    """A teacher that looks at every view anew.
+
+    Logits are computed from the features, W f + b in full precision, so that whoever keeps the
+    features has the logits too.
+
+    Args:
+        network: The trained teacher; it is copied, not changed.
+        device: Where to compute.
+        precision: Of its forward pass.
+        compile_mode: How torch.compile treats it.
+    """
+
+    def __init__(
+        self, network: Network, device: torch.device, precision: Precision, compile_mode: Compile
+    ) -> None:
+        frozen = folded(network).requires_grad_(False).to(device)
+        self.network = compiled(frozen.to(memory_format=torch.channels_last), compile_mode)
+        layer = network.classifier_layer
+        self.centers = layer.weight.detach().to(device)
+        self.bias = layer.bias.detach().to(device)
+        self.precision: Precision = precision
+
+    def encode(self, views: Tensor, view_numbers: Tensor | None) -> Encoded:
+        """See `Teacher`; the numbers of the views do not matter here."""
+        return self.judge(self.features(views))
+
+    def features(self, views: Tensor) -> Tensor:
+        """Penultimate features [B, K, d] of views [B, K, 3, H, W], in the forward's precision."""
+        images = views.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        with torch.no_grad(), mixed_precision(images.device, self.precision):
+            features: Tensor = self.network(images).features
+        return features.view(*views.shape[:2], -1)
+
+    def judge(self, features: Tensor) -> Encoded:
+        """Features [B, K, d] with the logits that the classifier gives them, in full precision."""
+        features = features.float()
+        logits = torch.nn.functional.linear(features, self.centers, self.bias)
+        return Encoded(features, logits, self.centers, self.bias)
+
+
+def folded(network: Network) -> torch.nn.Module:
+    """A copy of a network in eval mode, each BatchNorm that follows a convolution folded into it.
+
+    The same function up to rounding, and less to compute. Networks whose forward pass torch.fx
+    cannot trace (`Network.traceable`) are copied as they are.
+    """
+    copy = deepcopy(network).eval()
+    return fuse(copy) if network.traceable else copy

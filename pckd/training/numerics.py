@@ -1,0 +1,40 @@
+"""How numbers are computed: precision of the forward passes, and compilation."""
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from shutil import which
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from pckd.errors import RunError
+from pckd.training.config import Compile, Precision
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
+
+
+def mixed_precision(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
+    """A block whose convolutions and linear layers compute in the precision; fp32 is PyTorch's own.
+
+    bf16 is autocast: weights, gradients of weights and optimiser stay in full precision, and so
+    does the objective. It needs no scaling of the loss, since bfloat16 has the range of float32.
+    """
+    return nullcontext() if precision == "fp32" else torch.autocast(device.type, torch.bfloat16)
+
+
+def compiled(module: AnyModule, mode: Compile) -> AnyModule:
+    """The module, which torch.compile translates at its first call; in place, names are kept.
+
+    Raises:
+        RunError: This machine has no C++ compiler, which torch.compile needs.
+    """
+    if mode == "off":
+        return module
+    if not any(map(which, (os.environ.get("CXX", "c++"), "g++", "clang++"))):
+        raise RunError(
+            f"optimization.compile is {mode}, which needs a C++ compiler, and this machine has "
+            "none: install g++, or set it to off"
+        )
+    module.compile(mode=mode)
+    return module

@@ -1,0 +1,95 @@
+"""From a trained teacher to the one that a run asks: frozen, and with a bank where one helps."""
+
+import hashlib
+from typing import NamedTuple
+
+import torch
+
+from pckd.models import Network
+from pckd.training.bank import BankedTeacher
+from pckd.training.bank_files import default_bank_bytes, open_bank
+from pckd.training.config import RunConfig
+from pckd.training.frozen_teacher import FrozenTeacher, Teacher
+from pckd.training.group import Group
+from pckd.training.identity import code_version
+from pckd.training.run_data import RunData
+
+CHUNK = {"cpu": 16, "cuda": 64}
+"""Images of one of a `BankedTeacher`'s forward passes, at most: small where a pass costs what its
+images cost, large where it costs what its launches cost."""
+
+
+class Taught(NamedTuple):
+    """What a run asks, and what its user should know."""
+
+    teacher: Teacher | None
+    notices: tuple[str, ...]
+
+
+def build_teacher(
+    config: RunConfig,
+    data: RunData,
+    network: Network | None,
+    device: torch.device,
+    group: Group,
+    bank_bytes: int | None,
+) -> Taught:
+    """The teacher as a run asks it.
+
+    Args:
+        config: The run.
+        data: Its images.
+        network: The trained teacher; it is copied.
+        device: Where to compute.
+        group: The processes that share each batch.
+        bank_bytes: Bound on all banks of this machine, None for the default.
+    """
+    if network is None:
+        return Taught(None, ())
+    optimization = config.optimization
+    teacher = FrozenTeacher(network, device, optimization.precision, optimization.compile)
+    if not config.bank:
+        return Taught(teacher, ())
+    views = data.train.views_per_image(config.views.crop_padding, flip=config.views.flip)
+    if views is None:
+        return Taught(
+            teacher, ("the teacher has no bank: views of streamed images are not finite",)
+        )
+    share = optimization.batch_size // group.size // optimization.accumulation
+    chunk = max(1, min(CHUNK[device.type], share))
+    bank = open_bank(
+        _key(config, data, network, device, chunk),
+        rows=views * len(data.train),
+        copies=config.loss.copies,
+        width=network.feature_width,
+        max_bytes=default_bank_bytes() if bank_bytes is None else bank_bytes,
+    )
+    return Taught(BankedTeacher(teacher, bank, chunk), ())
+
+
+def _key(
+    config: RunConfig, data: RunData, network: Network, device: torch.device, chunk: int
+) -> dict[str, object]:
+    """All that a teacher's features of a view depend on, down to their last bit."""
+    return {
+        "teacher": _weights_hash(network),
+        "images": data.train_fingerprint,
+        "normalisation": [*data.mean, *data.std],
+        "views": config.views.model_dump(mode="json"),
+        "copies": config.loss.copies,
+        "precision": config.optimization.precision,
+        "compile": config.optimization.compile,
+        "chunk": chunk,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "code": code_version(),
+    }
+
+
+def _weights_hash(network: Network) -> str:
+    digest = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        digest.update(f"{name} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
