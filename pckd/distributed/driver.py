@@ -15,6 +15,7 @@ from pckd.storage import Storage
 from pckd.study.plan import Plan
 from pckd.study.planning import (
     changes_since,
+    check_plan,
     make_plan,
     optuna_journal,
     set_aside,
@@ -54,7 +55,7 @@ def run_study(
     teachers = missing_teachers(spec, storage)
     if spec.probe is not None:
         check_targets(spec.probe)
-    make_plan(spec, storage, retry_failed=retry_failed)
+    check_plan(spec)
     if fresh:
         set_aside(spec.study, storage, display.say)
     for change in changes_since(spec, storage):

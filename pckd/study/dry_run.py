@@ -36,8 +36,9 @@ def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterato
 def _trials(spec: StudySpec, plan: Plan) -> Iterator[str]:
     yield f"trials: {plan.total}, of which {plan.done} are done"
     if isinstance(plan, FixedPlan):
+        waiting = {trial.identity for trial in plan.waiting}
         for trial in plan.trials:
-            state = "to run" if trial in plan.waiting else "done"
+            state = "to run" if trial.identity in waiting else "done"
             pair = f"{trial.config.teacher.model} -> " if trial.config.teacher else ""
             yield (
                 f"  {trial.identity}  {state:6}  {pair}{trial.config.student}, "

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import pandas as pd
 from optuna.storages.journal import JournalFileBackend
 
 from pckd.storage import Storage
-from pckd.study.outcome import finished, outcomes_of
+from pckd.study.outcome import Outcome, finished, outcomes_of
 from pckd.study.plan import FixedPlan, Plan, fixed_trials
 from pckd.study.results import ResultsStore
+from pckd.study.schema import SCHEMAS
 from pckd.study.search import SearchPlan
 from pckd.study.spec import StudySpec
 
@@ -40,6 +42,24 @@ def make_plan(
     store = ResultsStore(storage, spec.study)
     rows = store.read("trials")
     known = finished(outcomes_of(rows, store.read("epochs")), retry_failed=retry_failed)
+    return _plan(spec, rows, known, journal)
+
+
+def check_plan(spec: StudySpec) -> None:
+    """Plan a study as if nothing had been done, to find what is wrong with it.
+
+    Raises:
+        InputError: As `make_plan`.
+    """
+    _plan(spec, SCHEMAS["trials"].empty_table().to_pandas(), {}, None)
+
+
+def _plan(
+    spec: StudySpec,
+    rows: pd.DataFrame,
+    known: Mapping[str, Outcome],
+    journal: optuna.storages.BaseStorage | None,
+) -> Plan:
     if spec.search:
         return SearchPlan(spec, rows, known, journal)
     return FixedPlan(fixed_trials(spec), known)

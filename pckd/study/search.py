@@ -6,34 +6,16 @@ one that was stopped early is PRUNED with its intermediate values, one that fail
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from statistics import mean
 from typing import Any, Literal
 
 import optuna
 import pandas as pd
-from optuna.trial import TrialState
 
-from pckd.models import model_info
+from pckd.study.configuration import Configuration
 from pckd.study.outcome import Outcome
 from pckd.study.search_config import Point, SearchConfig
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial, describe_point, make_trial
-
-
-@dataclass(slots=True)
-class _Configuration:
-    """A configuration that is being measured."""
-
-    changes: dict[str, Any]
-    proposals: list[optuna.trial.Trial]
-    """More than one if Optuna proposed the same values again meanwhile."""
-    trials: list[Trial]
-    """One a seed."""
-    waiting: list[Trial]
-    """Those that have not been handed out."""
-    outcomes: dict[str, Outcome]
-    """Those that have ended, by identity."""
 
 
 class SearchPlan:
@@ -68,7 +50,7 @@ class SearchPlan:
         self.proposed = 0
         self.counted: set[str] = set()
         """Trials that the total counts: a configuration proposed again adds none."""
-        self.open: list[_Configuration] = []
+        self.open: list[Configuration] = []
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         earlier = self._earlier_points(rows)
         # A new seed after each restart: the sampler must not propose its first points again.
@@ -79,9 +61,10 @@ class SearchPlan:
             sampler=self.search.create_sampler(len(earlier)),
         )
         first = [point for point in self.search.first if not _is_part(point, earlier)]
-        for point in (*earlier, *first):
+        unfinished = [point for point in earlier if not self._remembers(point)]
+        for point in (*unfinished, *first):
             self.study.enqueue_trial(point, skip_if_exists=True)
-        for _ in earlier:
+        for _ in unfinished:
             self._propose()
 
     def next_trial(self) -> Trial | None:
@@ -109,62 +92,69 @@ class SearchPlan:
         proposal = self.study.ask()
         point = self.search.suggest(proposal)
         self.proposed += 1
-        changes = {**point, **self.pair}
         for item in self.open:
-            if item.changes == changes:
+            if item.changes == {**point, **self.pair}:
                 item.proposals.append(proposal)
                 self.total -= len(self.spec.seeds)
                 return
-        name = describe_point(point)
-        trials = [make_trial(self.spec, name, changes, seed) for seed in self.spec.seeds]
-        known = {
-            trial.identity: self.outcomes[trial.identity]
-            for trial in trials
-            if trial.identity in self.outcomes
-        }
-        waiting = [trial for trial in trials if trial.identity not in known]
-        self.done += len(known.keys() - self.counted)
-        self.total -= len(known.keys() & self.counted)
-        self.counted |= {trial.identity for trial in trials}
-        self.open.append(_Configuration(changes, [proposal], trials, waiting, known))
-        self._settle(self.open[-1])
+        item = self._configuration(point)
+        item.proposals.append(proposal)
+        self._count(item)
+        self.open.append(item)
+        self._settle(item)
 
-    def _settle(self, item: _Configuration) -> None:
+    def _remembers(self, point: Point) -> bool:
+        """Tell Optuna of a configuration that an earlier driver finished; False if none did.
+
+        In one record, where proposing it again would take the sampler's work, and the journal a
+        record an epoch.
+        """
+        item = self._configuration(point)
+        left_out = item.leave_out_hopeless()
+        if not item.has_ended:
+            return False
+        self.proposed += 1
+        self.total -= left_out
+        self._count(item)
+        known = optuna.trial.create_trial(
+            state=item.state,
+            values=item.values(self.search.objectives),
+            params=point,
+            distributions={key: self.search.parameters[key].distribution() for key in point},
+            intermediate_values=self._intermediate_values(item),
+            user_attrs=item.attributes(),
+        )
+        self.study.add_trial(known)
+        return True
+
+    def _configuration(self, point: Point) -> Configuration:
+        changes, name = {**point, **self.pair}, describe_point(point)
+        trials = [make_trial(self.spec, name, changes, seed) for seed in self.spec.seeds]
+        identities = [trial.identity for trial in trials]
+        known = {name: self.outcomes[name] for name in identities if name in self.outcomes}
+        return Configuration(changes, trials, known)
+
+    def _count(self, item: Configuration) -> None:
+        self.done += len(item.outcomes.keys() - self.counted)
+        self.total -= len(item.outcomes.keys() & self.counted)
+        self.counted |= {trial.identity for trial in item.trials}
+
+    def _settle(self, item: Configuration) -> None:
         """Tell Optuna of a configuration all of whose trials have ended, or been left out."""
-        statuses = {outcome.status for outcome in item.outcomes.values()}
-        if statuses & {"stopped", "failed"}:
-            self.total -= len(item.waiting)
-            item.trials = [trial for trial in item.trials if trial not in item.waiting]
-            item.waiting = []
-        if len(item.outcomes) < len(item.trials):
+        self.total -= item.leave_out_hopeless()
+        if not item.has_ended:
             return
         self.open.remove(item)
         for proposal in item.proposals:
-            self._tell_optuna(proposal, item)
+            for name, value in item.attributes().items():
+                proposal.set_user_attr(name, value)
+            for epoch, accuracy in self._intermediate_values(item).items():
+                proposal.report(accuracy, epoch)
+            self.study.tell(proposal, item.values(self.search.objectives), item.state)
 
-    def _tell_optuna(self, proposal: optuna.trial.Trial, item: _Configuration) -> None:
-        outcomes = list(item.outcomes.values())
-        statuses = {outcome.status for outcome in outcomes}
-        proposal.set_user_attr("trials", [trial.identity for trial in item.trials])
-        if len(self.search.objectives) == 1:
-            for epoch, values in enumerate(zip(*(o.history for o in outcomes), strict=False), 1):
-                proposal.report(mean(values), epoch)
-        if "failed" in statuses:
-            self.study.tell(proposal, state=TrialState.FAIL)
-        elif "stopped" in statuses:
-            self.study.tell(proposal, state=TrialState.PRUNED)
-        else:
-            self.study.tell(proposal, self._values(item.trials[0], outcomes))
-
-    def _values(self, trial: Trial, outcomes: list[Outcome]) -> list[float]:
-        """The objectives of a completed configuration, means over its seeds."""
-        values = {
-            "accuracy": mean(outcome.value or 0.0 for outcome in outcomes),
-            "seconds": mean(outcome.seconds for outcome in outcomes),
-        }
-        if "flops" in self.search.objectives:
-            values["flops"] = float(model_info(trial.config.student).flops)
-        return [values[name] for name in self.search.objectives]
+    def _intermediate_values(self, item: Configuration) -> dict[int, float]:
+        """The accuracy by epoch; none beside several objectives, where Optuna takes none."""
+        return item.accuracies() if len(self.search.objectives) == 1 else {}
 
     def _check_space(self) -> None:
         """Refuse a parameter whose smallest, largest or any other named value gives no valid run.

@@ -1,11 +1,18 @@
 """What a search looks for, in Optuna's words: parameters, sampler, objectives, early stopping."""
 
 import inspect
+import math
 import warnings
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
 import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pckd.settings import Settings, near_misses
@@ -24,8 +31,11 @@ SAMPLERS: Mapping[str, type[optuna.samplers.BaseSampler]] = {
 }
 """Optuna's samplers by the names that study files use."""
 
-TPE_DEFAULTS = {"multivariate": True, "constant_liar": True}
-"""What suits weights that act together and trials that run side by side."""
+DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "tpe": {"multivariate": True, "constant_liar": True},
+    "qmc": {"scramble": True},
+}
+"""What suits weights that act together, and trials that run side by side and are interrupted."""
 
 
 class Parameter(Settings):
@@ -75,13 +85,24 @@ class Parameter(Settings):
             return trial.suggest_int(key, int(low), int(high), log=self.log, step=step)
         return trial.suggest_float(key, low, high, log=self.log, step=self.step)
 
+    def distribution(self) -> BaseDistribution:
+        """The same values, as Optuna's distribution."""
+        if self.choices is not None:
+            return CategoricalDistribution(self.choices)
+        low, high = self.low or 0.0, self.high or 0.0
+        if self.type == "int":
+            return IntDistribution(int(low), int(high), self.log, int(self.step or 1))
+        return FloatDistribution(low, high, self.log, self.step)
+
     def allows(self, value: Value) -> bool:
         """Whether the search could propose this value."""
         if self.choices is not None:
             return value in self.choices
         if isinstance(value, (str, bool)) or self.low is None or self.high is None:
             return False
-        return self.low <= value <= self.high
+        step = self.step or (1 if self.type == "int" else None)
+        steps = (value - self.low) / step if step else 0.0
+        return self.low <= value <= self.high and math.isclose(steps, round(steps), abs_tol=1e-8)
 
     def is_active(self, point: Mapping[str, Value]) -> bool:
         """Whether the values chosen before make this parameter part of the configuration."""
@@ -112,6 +133,11 @@ class SamplerConfig(Settings):
                     f"sampler {self.name} has no option {option!r}"
                     f"{near_misses(option, sorted(known))}; allowed: {', '.join(sorted(known))}"
                 )
+        if self.name == "qmc" and not self.options.get("scramble", True):
+            raise ValueError(
+                "sampler qmc needs scramble: true, or a search that is interrupted would propose "
+                "its first points again"
+            )
         return self
 
     def create(self, seed: int, *, conditional: bool) -> optuna.samplers.BaseSampler:
@@ -121,8 +147,8 @@ class SamplerConfig(Settings):
             seed: Of its random numbers; a sampler that has none ignores it.
             conditional: Whether some parameters depend on others, which TPE models in groups.
         """
-        defaults = TPE_DEFAULTS | {"group": conditional} if self.name == "tpe" else {}
-        options = {**defaults, **self.options}
+        grouped = {"group": conditional} if self.name == "tpe" else {}
+        options = {**DEFAULTS.get(self.name, {}), **grouped, **self.options}
         if "seed" in inspect.signature(SAMPLERS[self.name]).parameters:
             options["seed"] = seed
         with warnings.catch_warnings():

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.dry_run import dry_run
-from pckd.study.planning import changes_since, optuna_journal, set_aside, write_spec
+from pckd.study.planning import changes_since, check_plan, optuna_journal, set_aside, write_spec
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 
@@ -67,6 +68,20 @@ def test_a_dry_run_names_the_trials_and_writes_nothing(storage: Storage) -> None
     assert "hours a trial on one worker" in text
     assert "    kd: 1.0" in lines
     assert not Path(storage.base).exists()
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {"cases": {"wrong": {"loss.kd": -1}}},
+        {"cases": None, "search": {"trials": 2, "parameters": {"student": {"choices": ["no"]}}}},
+    ],
+    ids=["cases", "search"],
+)
+def test_a_study_that_cannot_run_is_refused_without_its_results(plan: dict[str, Any]) -> None:
+    check_plan(_spec())
+    with pytest.raises(InputError):
+        check_plan(_spec(**plan))
 
 
 def test_the_journal_of_a_search_is_made_anew(storage: Storage) -> None:

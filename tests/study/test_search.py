@@ -12,9 +12,10 @@ from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.outcome import Outcome
-from pckd.study.planning import make_plan
+from pckd.study.planning import make_plan, optuna_journal
 from pckd.study.results import ResultsStore
 from pckd.study.search import SearchPlan
+from pckd.study.search_config import SAMPLERS
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial
 
@@ -210,6 +211,34 @@ def test_results_of_another_run_are_no_results_of_this_one(driver: Driver) -> No
     changed = driver.plan(study(run={**RUN, "optimization": {"epochs": 3}}))
     assert (changed.done, states(changed)) == (0, [])
     assert len(driver.finish(changed)) == 6
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_any_sampler_goes_on_after_a_restart(sampler: str, driver: Driver) -> None:
+    spec = study(sampler=sampler, trials=7, seeds=(0, 1))
+    plan = driver.plan(spec)
+    for status in ("completed", "completed", "completed", "completed", "stopped", "failed"):
+        driver.end(plan, driver.start(plan), status)
+    interrupted = [driver.start(plan), driver.start(plan)]
+    before = [(trial.params, trial.state, trial.values) for trial in plan.study.trials]
+    again = driver.plan(spec)
+    assert [(trial.params, trial.state, trial.values) for trial in again.study.trials] == before
+    assert (again.total, again.done) == (plan.total, 6) == (12, 6)
+    trials = driver.finish(again)
+    assert trials[:2] == interrupted
+    assert len(trials) == len(set(identities(trials))) == 6
+
+
+def test_what_is_finished_takes_one_record_of_the_journal(driver: Driver) -> None:
+    spec = study(trials=3)
+    driver.finish(driver.plan(spec))
+    rows = driver.store.read("trials")
+    history = tuple(float(epoch) for epoch in range(50))
+    outcomes = {trial: Outcome("completed", 49.0, history=history) for trial in rows["trial"]}
+    plan = SearchPlan(spec, rows, outcomes, optuna_journal(spec, driver.storage))
+    assert [trial.last_step for trial in plan.study.trials] == [50] * 3
+    journal = Path(driver.storage.full_path("hunt/optuna.journal"))
+    assert len(journal.read_text().splitlines()) == 1 + 3
 
 
 @pytest.mark.parametrize("sampler", ["random", random_first(100)], ids=["random", "tpe"])

@@ -45,6 +45,14 @@ def test_proposals_are_what_the_search_allows() -> None:
     assert {point["optimization.epochs"] % 2 for point in points} == {0}
 
 
+def test_optuna_knows_a_proposal_and_an_earlier_result_alike() -> None:
+    search = _search()
+    study = optuna.create_study()
+    search.suggest(study.ask())
+    for key, distribution in study.trials[0].distributions.items():
+        assert search.parameters[key].distribution() == distribution
+
+
 def test_a_condition_decides_whether_a_parameter_is_there() -> None:
     search = _search()
     points = _points(search, 30)
@@ -88,6 +96,8 @@ def test_two_objectives_share_a_search() -> None:
         ({"first": [{"loss.kdd": 1.0}]}, "first sets loss.kdd, which is not searched; did you"),
         ({"first": [{"loss.kd": 11.0}]}, "outside of its range"),
         ({"objectives": ["accuracy", "seconds"], "stop": {}}, "early stopping needs one objective"),
+        ({"first": [{"optimization.epochs": 3}]}, "outside of its range"),
+        ({"sampler": {"name": "qmc", "options": {"scramble": False}}}, "needs scramble: true"),
         ({"objectives": ["seconds"]}, "the first objective must be accuracy"),
     ],
 )

@@ -1,0 +1,74 @@
+"""A configuration of a search while it is measured: one trial a seed, one verdict for Optuna."""
+
+from dataclasses import dataclass, field
+from statistics import mean
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+
+from pckd.models import model_info
+from pckd.study.outcome import Outcome
+from pckd.study.trial import Trial
+
+
+@dataclass(slots=True)
+class Configuration:
+    """What is known of a configuration."""
+
+    changes: dict[str, Any]
+    trials: list[Trial]
+    """One a seed."""
+    outcomes: dict[str, Outcome]
+    """Those that have ended, by identity."""
+    waiting: list[Trial] = field(init=False)
+    """Those that have neither ended nor been handed out."""
+    proposals: list[optuna.trial.Trial] = field(default_factory=list)
+    """More than one if Optuna proposed the same values again meanwhile."""
+
+    def __post_init__(self) -> None:
+        self.waiting = [trial for trial in self.trials if trial.identity not in self.outcomes]
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether no trial runs or waits."""
+        return len(self.outcomes) == len(self.trials)
+
+    @property
+    def state(self) -> TrialState:
+        """What Optuna is told of a configuration that has ended."""
+        statuses = {outcome.status for outcome in self.outcomes.values()}
+        if "failed" in statuses:
+            return TrialState.FAIL
+        return TrialState.PRUNED if "stopped" in statuses else TrialState.COMPLETE
+
+    def leave_out_hopeless(self) -> int:
+        """Once a seed was stopped or failed, leave out those that wait; returns their number."""
+        if self.state == TrialState.COMPLETE:
+            return 0
+        left_out = len(self.waiting)
+        self.trials = [trial for trial in self.trials if trial not in self.waiting]
+        self.waiting = []
+        return left_out
+
+    def attributes(self) -> dict[str, Any]:
+        """What Optuna keeps beside the parameters."""
+        return {"trials": [trial.identity for trial in self.trials]}
+
+    def accuracies(self) -> dict[int, float]:
+        """The mean over the seeds, by epoch, as far as all of them came."""
+        histories = zip(*(outcome.history for outcome in self.outcomes.values()), strict=False)
+        return {epoch: mean(values) for epoch, values in enumerate(histories, 1)}
+
+    def values(self, objectives: tuple[str, ...]) -> list[float] | None:
+        """The means over the seeds of a configuration that completed; None of any other."""
+        if self.state != TrialState.COMPLETE:
+            return None
+        outcomes = self.outcomes.values()
+        values = {
+            "accuracy": mean(outcome.value or 0.0 for outcome in outcomes),
+            "seconds": mean(outcome.seconds for outcome in outcomes),
+        }
+        if "flops" in objectives:
+            values["flops"] = float(model_info(self.trials[0].config.student).flops)
+        return [values[name] for name in objectives]
