@@ -8,8 +8,9 @@ from ray import tune
 from pckd.distributed.events import EventsCallback
 from pckd.distributed.progress import ProgressCallback
 from pckd.distributed.session import check_resources, ray_session
+from pckd.distributed.stopping import stopping
 from pckd.distributed.tasks import run_probes, train_teachers
-from pckd.distributed.trials import run_plan, stopping
+from pckd.distributed.trials import run_plan
 from pckd.progress import Display, TrialsProgress
 from pckd.storage import Storage
 from pckd.study.plan import Plan
@@ -23,6 +24,7 @@ from pckd.study.planning import (
 )
 from pckd.study.probing import check_targets, missing_tasks, probe_tasks
 from pckd.study.results import ResultsStore
+from pckd.study.search import SearchPlan
 from pckd.study.spec import Resources, StudySpec
 from pckd.study.teachers import missing_teachers
 from pckd.study.trial import Trial
@@ -131,8 +133,9 @@ def _train_teachers(
 
 def _run_trials(spec: StudySpec, plan: Plan, storage: Storage, display: Display) -> None:
     epochs = spec.base_run(f"study {spec.study}").optimization.epochs
-    stop = spec.search.stop if spec.search else None
-    scheduler = stopping(stop, epochs) if stop else None
+    scheduler = None
+    if isinstance(plan, SearchPlan) and plan.search.stop:
+        scheduler = stopping(plan.search.stop, epochs, plan.recorded)
     with display.bars() as bars:
         progress = TrialsProgress(display, bars, spec.study, plan.total, plan.done, epochs)
         callbacks: list[tune.Callback] = [ProgressCallback(progress, storage)]

@@ -6,7 +6,7 @@ from typing import Any
 
 from ray import tune
 from ray.tune.integration.ray_train import TuneReportCallback
-from ray.tune.schedulers import ASHAScheduler, MedianStoppingRule, TrialScheduler
+from ray.tune.schedulers import TrialScheduler
 
 from pckd.distributed.searcher import PlanSearcher
 from pckd.distributed.session import TRIAL_SLOT, trials_at_once
@@ -18,7 +18,6 @@ from pckd.study.execution import Keep, run_trial
 from pckd.study.outcome import read_outcome
 from pckd.study.plan import Plan
 from pckd.study.rows import Placement
-from pckd.study.search_config import StopConfig
 from pckd.study.spec import Resources
 from pckd.study.trial import trial_from_json
 from pckd.training.record import EpochRecord
@@ -93,26 +92,6 @@ def _tuner(
             callbacks=list(callbacks),
             verbose=0,
         ),
-    )
-
-
-def stopping(config: StopConfig, epochs: int) -> TrialScheduler:
-    """Ray Tune's scheduler that stops hopeless trials.
-
-    Args:
-        config: Which one, and its options.
-        epochs: Full budget of a trial.
-    """
-    common = {"time_attr": "epoch", "metric": "top1", "mode": "max"}
-    if config.scheduler == "median":
-        return MedianStoppingRule(grace_period=config.grace_epochs, **common)
-    return ASHAScheduler(
-        max_t=epochs,
-        grace_period=min(config.grace_epochs, epochs),
-        reduction_factor=config.reduction_factor,
-        # A trial that reached its last epoch ends by itself, after the test.
-        stop_last_trials=False,
-        **common,
     )
 
 

@@ -1,5 +1,6 @@
 """How trials ended, read from the results store."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -8,6 +9,9 @@ from pckd.errors import RunError
 from pckd.storage import Storage
 from pckd.study.results import ResultsStore
 from pckd.study.trial import Trial
+
+History = tuple[float, ...]
+"""Accuracies in percent, an epoch each."""
 
 DONE = ("completed", "stopped")
 """The statuses of trials that need not run again."""
@@ -24,7 +28,7 @@ class Outcome:
     reason: str = ""
     seconds: float = 0.0
     """Of all epochs."""
-    history: tuple[float, ...] = ()
+    history: History = ()
     """The accuracy after each epoch, from the first."""
 
 
@@ -36,22 +40,27 @@ def read_outcome(trial: Trial, storage: Storage) -> Outcome:
     """
     store = ResultsStore(storage, trial.study)
     outcomes = outcomes_of(
-        store.read_one("trials", trial.identity), store.read_one("epochs", trial.identity)
+        store.read_one("trials", trial.identity),
+        histories_of(store.read_one("epochs", trial.identity)),
     )
     if trial.identity not in outcomes:
         raise RunError(f"trial {trial.identity} ended without a result")
     return outcomes[trial.identity]
 
 
-def outcomes_of(trials: pd.DataFrame, epochs: pd.DataFrame) -> dict[str, Outcome]:
+def histories_of(epochs: pd.DataFrame) -> dict[str, History]:
+    """The accuracies of each trial in rows of the table `epochs`, by identity."""
+    by_trial = epochs.sort_values("epoch").groupby("trial")["top1"]
+    return {str(trial): tuple(values) for trial, values in by_trial}
+
+
+def outcomes_of(trials: pd.DataFrame, histories: Mapping[str, History]) -> dict[str, Outcome]:
     """The outcomes of all trials that have ended, by identity.
 
     Args:
         trials: Rows of the table `trials`.
-        epochs: Rows of the table `epochs`.
+        histories: Of `histories_of`.
     """
-    by_trial = epochs.sort_values("epoch").groupby("trial")["top1"]
-    histories = {str(trial): tuple(values) for trial, values in by_trial}
     return {
         row["trial"]: Outcome(
             row["status"],

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-import pandas as pd
 from optuna.storages.journal import JournalFileBackend
 
 from pckd.storage import Storage
-from pckd.study.outcome import Outcome, finished, outcomes_of
+from pckd.study.outcome import finished, histories_of, outcomes_of
 from pckd.study.plan import FixedPlan, Plan, fixed_trials
 from pckd.study.results import ResultsStore
 from pckd.study.schema import SCHEMAS
@@ -41,8 +40,11 @@ def make_plan(
     """
     store = ResultsStore(storage, spec.study)
     rows = store.read("trials")
-    known = finished(outcomes_of(rows, store.read("epochs")), retry_failed=retry_failed)
-    return _plan(spec, rows, known, journal)
+    histories = histories_of(store.read("epochs"))
+    known = finished(outcomes_of(rows, histories), retry_failed=retry_failed)
+    if spec.search:
+        return SearchPlan(spec, rows, known, histories, journal)
+    return FixedPlan(fixed_trials(spec), known)
 
 
 def check_plan(spec: StudySpec) -> None:
@@ -51,18 +53,10 @@ def check_plan(spec: StudySpec) -> None:
     Raises:
         InputError: As `make_plan`.
     """
-    _plan(spec, SCHEMAS["trials"].empty_table().to_pandas(), {}, None)
-
-
-def _plan(
-    spec: StudySpec,
-    rows: pd.DataFrame,
-    known: Mapping[str, Outcome],
-    journal: optuna.storages.BaseStorage | None,
-) -> Plan:
     if spec.search:
-        return SearchPlan(spec, rows, known, journal)
-    return FixedPlan(fixed_trials(spec), known)
+        SearchPlan(spec, SCHEMAS["trials"].empty_table().to_pandas(), {}, {})
+    else:
+        fixed_trials(spec)
 
 
 def optuna_journal(spec: StudySpec, storage: Storage) -> optuna.storages.BaseStorage | None:

@@ -6,16 +6,23 @@ one that was stopped early is PRUNED with its intermediate values, one that fail
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import optuna
 import pandas as pd
 
 from pckd.study.configuration import Configuration
-from pckd.study.outcome import Outcome
+from pckd.study.outcome import History, Outcome
 from pckd.study.search_config import Point, SearchConfig
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial, describe_point, make_trial
+
+
+class Recorded(NamedTuple):
+    """What earlier drivers recorded of a plan's trials, epoch by epoch, by identity."""
+
+    ended: dict[str, History]
+    interrupted: dict[str, History]
 
 
 class SearchPlan:
@@ -28,6 +35,7 @@ class SearchPlan:
         spec: A study with a search.
         rows: The study's `trials` table as it stands.
         outcomes: Of the trials that need not run again.
+        histories: Of these and of the interrupted ones.
         storage: Where Optuna keeps its study; in memory by default.
     """
 
@@ -36,6 +44,7 @@ class SearchPlan:
         spec: StudySpec,
         rows: pd.DataFrame,
         outcomes: Mapping[str, Outcome],
+        histories: Mapping[str, History],
         storage: optuna.storages.BaseStorage | None = None,
     ) -> None:
         if spec.search is None:
@@ -66,6 +75,11 @@ class SearchPlan:
             self.study.enqueue_trial(point, skip_if_exists=True)
         for _ in unfinished:
             self._propose()
+        ours = {name: histories[name] for name in sorted(self.counted & histories.keys())}
+        self.recorded = Recorded(
+            {name: history for name, history in ours.items() if name in outcomes},
+            {name: history for name, history in ours.items() if name not in outcomes},
+        )
 
     def next_trial(self) -> Trial | None:
         """The next seed of an open configuration, or the first of a new one."""

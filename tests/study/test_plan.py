@@ -11,7 +11,7 @@ import pytest
 from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
-from pckd.study.outcome import Outcome, outcomes_of
+from pckd.study.outcome import Outcome, histories_of, outcomes_of
 from pckd.study.plan import Plan, cases, fixed_trials
 from pckd.study.planning import make_plan
 from pckd.study.results import ResultsStore
@@ -144,7 +144,7 @@ def test_how_trials_ended_is_read_from_their_rows(plan: MakePlan, tmp_path: Path
     failed = {"study": "example", "trial": trials[1].identity, "status": "failed", "reason": "no"}
     store = ResultsStore(Storage(tmp_path), "example")
     store.write("trials", trials[1].identity, [failed])
-    outcomes = outcomes_of(store.read("trials"), store.read("epochs"))
+    outcomes = outcomes_of(store.read("trials"), histories_of(store.read("epochs")))
     assert [
         (outcomes[trial.identity].status, outcomes[trial.identity].reason) for trial in trials
     ] == [

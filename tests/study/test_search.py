@@ -235,7 +235,7 @@ def test_what_is_finished_takes_one_record_of_the_journal(driver: Driver) -> Non
     rows = driver.store.read("trials")
     history = tuple(float(epoch) for epoch in range(50))
     outcomes = {trial: Outcome("completed", 49.0, history=history) for trial in rows["trial"]}
-    plan = SearchPlan(spec, rows, outcomes, optuna_journal(spec, driver.storage))
+    plan = SearchPlan(spec, rows, outcomes, {}, optuna_journal(spec, driver.storage))
     assert [trial.last_step for trial in plan.study.trials] == [50] * 3
     journal = Path(driver.storage.full_path("hunt/optuna.journal"))
     assert len(journal.read_text().splitlines()) == 1 + 3

@@ -82,7 +82,7 @@ def _importance(study: optuna.Study) -> dict[str, float]:
 
 
 def test_importance_stays_with_the_parameter_that_matters() -> None:
-    plan = SearchPlan(_spec(120), _no_rows(), {})
+    plan = SearchPlan(_spec(120), _no_rows(), {}, {})
     states = _halved(plan)
     assert states.count(TrialState.PRUNED) > 60
     assert states.count(TrialState.COMPLETE) > 10
@@ -90,7 +90,7 @@ def test_importance_stays_with_the_parameter_that_matters() -> None:
 
 
 def test_the_toy_would_mislead_a_searcher_that_is_not_told() -> None:
-    plan = SearchPlan(_spec(120), _no_rows(), {})
+    plan = SearchPlan(_spec(120), _no_rows(), {}, {})
     _halved(plan)
     fooled = optuna.create_study(direction="maximize")
     for trial in plan.study.trials:
@@ -106,7 +106,7 @@ def test_the_toy_would_mislead_a_searcher_that_is_not_told() -> None:
 
 
 def test_a_stopped_trial_is_pruned_with_its_intermediate_values() -> None:
-    plan = SearchPlan(_spec(2), _no_rows(), {})
+    plan = SearchPlan(_spec(2), _no_rows(), {}, {})
     first, second = plan.next_trial(), plan.next_trial()
     assert first is not None
     assert second is not None

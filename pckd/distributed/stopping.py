@@ -1,0 +1,87 @@
+"""Early stopping by Ray Tune's schedulers, which also know what earlier drivers recorded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ray.tune.schedulers import ASHAScheduler, MedianStoppingRule, TrialScheduler
+
+from pckd.study.outcome import History
+from pckd.study.search import Recorded
+from pckd.study.search_config import StopConfig
+from pckd.study.trial import trial_from_json
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """Stands for a trial that an earlier driver ran."""
+
+    trial_id: str
+
+
+class _Recalling(TrialScheduler):
+    """A scheduler that is told, with its first trial, what earlier drivers recorded.
+
+    Through the interface by which Tune tells it of reports. A trial that goes on brings its own
+    earlier epochs. Tune's trials end with a report that has a status and no epoch.
+    """
+
+    recorded = Recorded({}, {})
+
+    def on_trial_add(self, controller: Any, trial: Any) -> None:  # noqa: ANN401
+        """Tune has a new trial."""
+        ended, self.recorded = self.recorded.ended, self.recorded._replace(ended={})
+        for identity, accuracies in ended.items():
+            stand_in = _Ended(identity)
+            super().on_trial_add(controller, stand_in)
+            self._replay(controller, stand_in, accuracies)
+        super().on_trial_add(controller, trial)
+        identity = trial_from_json(trial.config["trial"]).identity
+        self._replay(controller, trial, self.recorded.interrupted.pop(identity, ()))
+
+    def on_trial_result(self, controller: Any, trial: Any, result: Mapping[str, Any]) -> str:  # noqa: ANN401
+        """The decision on a report: no trial is paused, for its process would be gone."""
+        decision = str(super().on_trial_result(controller, trial, result))
+        return self.CONTINUE if decision == self.PAUSE else decision
+
+    def on_trial_complete(self, controller: Any, trial: Any, result: Mapping[str, Any]) -> None:  # noqa: ANN401
+        """A trial ended."""
+        if "epoch" in result:
+            super().on_trial_complete(controller, trial, result)
+
+    def _replay(self, controller: Any, trial: Any, accuracies: History) -> None:  # noqa: ANN401
+        for epoch, top1 in enumerate(accuracies, 1):
+            self.on_trial_result(controller, trial, {"epoch": epoch, "top1": top1})
+
+
+class _Asha(_Recalling, ASHAScheduler):
+    pass
+
+
+class _Median(_Recalling, MedianStoppingRule):
+    pass
+
+
+def stopping(config: StopConfig, epochs: int, recorded: Recorded) -> TrialScheduler:
+    """Ray Tune's scheduler that stops hopeless trials.
+
+    Args:
+        config: Which one, and its options.
+        epochs: Full budget of a trial.
+        recorded: The epochs that earlier drivers saw.
+    """
+    common = {"time_attr": "epoch", "metric": "top1", "mode": "max"}
+    scheduler: _Recalling
+    if config.scheduler == "median":
+        scheduler = _Median(grace_period=config.grace_epochs, **common)
+    else:
+        scheduler = _Asha(
+            max_t=epochs,
+            grace_period=min(config.grace_epochs, epochs),
+            reduction_factor=config.reduction_factor,
+            # A trial that reached its last epoch ends by itself, after the test.
+            stop_last_trials=False,
+            **common,
+        )
+    scheduler.recorded = recorded
+    return scheduler
