@@ -1,0 +1,117 @@
+"""The reference loop and the product compute the same, step by step, on the same views."""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from benchmarks.reference_loop import ReferenceLoop
+from pckd.data import TrainingPass, rotated_copies
+from pckd.method import TERMS
+from pckd.models import Network, create_model
+from pckd.training.building import Distillation, build, encode
+from pckd.training.config import RunConfig
+from pckd.training.group import LocalGroup
+from pckd.training.run import Run
+from pckd.training.run_data import RunData, prepare_data
+
+CPU = torch.device("cpu")
+
+
+def tiny_config(**loss: Any) -> RunConfig:  # noqa: ANN401
+    values = {
+        "data": {"name": "digits", "classes": [0, 1, 2], "images_per_class": 16},
+        "student": "resnet8",
+        "teacher": "resnet14",
+        "loss": {"alignment_width": 2, **loss},
+        "preview": {"growth_rate": 1.02},
+        "views": {"crop_padding": 1},
+        "optimization": {"epochs": 3, "batch_size": 16, "learning_rate": 0.02},
+        "seed": 3,
+    }
+    return RunConfig.model_validate(values)
+
+
+def views_of(config: RunConfig, data: RunData, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """The views that the product draws in an epoch."""
+    views = config.views
+    training = TrainingPass(
+        config.seed, epoch, config.optimization.batch_size, views.crop_padding, views.flip
+    )
+    for images, labels in data.train.training_batches(training):
+        yield rotated_copies(images, rotations=4, mean=data.mean, std=data.std), labels
+
+
+def terms_of_pair(student: str) -> set[str]:
+    """All terms of Eq. 8; centre alignment only where the student is as wide as resnet14."""
+    return set(TERMS) - (set() if student == "resnet8" else {"center_alignment"})
+
+
+def make_teacher(name: str = "resnet14") -> Network:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return create_model(name, num_classes=3).eval().requires_grad_(False)
+
+
+def reference_of(config: RunConfig, module: Distillation, teacher: Network) -> ReferenceLoop:
+    """The reference loop with the weights of the product's module."""
+    loop = ReferenceLoop(config, deepcopy(module.student), deepcopy(teacher), CPU)
+    loop.heads.to(next(module.parameters()).dtype)
+    alignment, contrast = module.objective.alignment, module.objective.contrast
+    assert alignment is not None
+    assert contrast is not None
+    loop.heads["alignment"].load_state_dict(alignment.state_dict())
+    loop.heads.load_state_dict(contrast.state_dict(), strict=False)
+    return loop
+
+
+@pytest.mark.parametrize("form", ["paper", "release"])
+@pytest.mark.parametrize("student", ["resnet8", "resnet8x4"])
+def test_all_terms_are_the_products_in_float64_and_so_are_the_weights_after_six_steps(
+    form: str, student: str
+) -> None:
+    config = tiny_config(contrast_form=form).model_copy(update={"student": student})
+    data = prepare_data(config.data, config.protocol)
+    teacher = make_teacher().double()
+    module = build(config, 3, teacher, LocalGroup()).module.double().train()
+    loop = reference_of(config, module, teacher)
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.02, momentum=0.9, weight_decay=5e-4)
+    for epoch in (1, 2):
+        for views, labels in views_of(config, data, epoch):
+            views = views.double()
+            expected = loop.step(views, labels, epoch)
+            actual = module(views, encode(teacher, views), labels, 1.02**epoch)
+            optimizer.zero_grad()
+            actual.total.backward()
+            optimizer.step()
+            found = {**actual.terms, "total": actual.total.detach()}
+            torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-11)
+    assert expected.keys() == {*terms_of_pair(student), "total"}
+    torch.testing.assert_close(
+        dict(module.student.state_dict()), dict(loop.student.state_dict()), rtol=1e-7, atol=1e-9
+    )
+
+
+def test_a_run_trains_as_the_reference_loop_does() -> None:
+    config = tiny_config()
+    data = prepare_data(config.data, config.protocol)
+    teacher = make_teacher()
+    run = Run(config, data, deepcopy(teacher), CPU)
+    loop = reference_of(config, run.plain_module, teacher)
+    for epoch in (1, 2, 3):
+        losses = loop.train_epoch(views_of(config, data, epoch), epoch)
+        record = run.train_epoch()
+        assert record.losses["total"] == pytest.approx(sum(losses) / len(losses), rel=1e-4)
+    for name, value in loop.student.state_dict().items():
+        torch.testing.assert_close(run.student.state_dict()[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_other_sample_weights_are_refused() -> None:
+    config = RunConfig.model_validate(
+        {**tiny_config().model_dump(), "preview": {"strategy": "focal"}}
+    )
+    with pytest.raises(ValueError, match="paper's preview strategy only"):
+        ReferenceLoop(config, make_teacher("resnet8"), make_teacher(), CPU)
