@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from pckd.analysis.pairs import beside_every_teacher, own_changes, pair_name
 from pckd.analysis.planned import (
     defaults,
     effective,
     fits_newest,
     is_planned,
-    own_changes,
     planned_trials,
     position,
 )
@@ -36,10 +36,11 @@ class StudyResults:
     spec: Mapping[str, Any]
     """The study file; empty where none was kept."""
     trials: pd.DataFrame
-    """Also `settings` (the configuration as a dict), `changed` (dict: what the case changes; of
-    vary_one only what differs from the default), `pair` (teacher and student where the study lists
-    pairs, else empty) and `position` (of the case among these, in the order of the plan, from 0).
-    Sorted by pair, position and seed."""
+    """One row a pair, case and seed: a student that learns without a teacher stands beside each
+    teacher of the pairs. Also `settings` (the configuration as a dict), `changed` (dict: what the
+    case changes; of vary_one only what differs from the default), `pair` (teacher and student where
+    the study lists pairs, else empty) and `position` (of the case among these, in the order of the
+    plan, from 0). Sorted by pair, position and seed."""
     epochs: pd.DataFrame
     """Of these trials; also `case`, `pair`, `position`, `seed` and `status`."""
     probes: pd.DataFrame
@@ -92,27 +93,24 @@ def load_study(storage: Storage, name: str) -> StudyResults:
         trials=trials,
         epochs=_epochs(store.read("epochs"), trials),
         probes=_probes(store.read("probes"), trials),
-        replaced_rows=len(planned) - len(newest),
-        unplanned_rows=len(rows) - len(planned),
+        replaced_rows=planned["trial"].nunique() - newest["trial"].nunique(),
+        unplanned_rows=rows["trial"].nunique() - planned["trial"].nunique(),
         planned_trials=planned_trials(spec, default) if spec else None,
     )
 
 
 def _parsed(rows: pd.DataFrame, spec: Mapping[str, Any]) -> pd.DataFrame:
+    settings = _objects([json.loads(text) for text in rows["config"]])
+    rows = beside_every_teacher(rows.assign(settings=settings), spec)
     changes = [json.loads(text) for text in rows["changes"]]
     return rows.assign(
-        settings=_objects([json.loads(text) for text in rows["config"]]),
         changed=_objects([own_changes(item, spec) for item in changes]),
-        pair=_objects([_pair(item) if spec.get("pairs") else "" for item in changes]),
+        pair=_objects([pair_name(item) if spec.get("pairs") else "" for item in changes]),
     )
 
 
 def _objects(values: list[Any]) -> "pd.Series[Any]":
     return pd.Series(values, dtype=object)
-
-
-def _pair(changes: Mapping[str, Any]) -> str:
-    return f"{changes.get('teacher.model')} \N{RIGHTWARDS ARROW} {changes.get('student')}"
 
 
 def _planned(rows: pd.DataFrame, spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -138,7 +136,7 @@ def _placed(
 ) -> pd.DataFrame:
     """The trials with their places in the plan, in its order."""
     named = _named(trials, spec, default)
-    pairs = [_pair({"teacher.model": pair["teacher"], **pair}) for pair in spec.get("pairs", ())]
+    pairs = [pair_name(pair) for pair in spec.get("pairs", ())]
     order = [pairs.index(pair) if pair in pairs else 0 for pair in named["pair"]]
     placed = named.assign(pair_order=pd.Series(order, dtype=int))
     placed = placed.sort_values(["pair_order", "position", "seed"], kind="stable")
@@ -177,10 +175,9 @@ def _distinct_names(trials: pd.DataFrame) -> "pd.Series[Any]":
 
 
 def _epochs(rows: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
-    columns = ["case", "pair", "position", "seed", "status"]
-    merged = _joined(rows, trials, columns, how="inner")
-    order = pd.Series(trials.index, index=trials["trial"])
-    ordered = merged.assign(order=merged["trial"].map(order)).sort_values(["order", "epoch"])
+    columns = ["case", "pair", "position", "seed", "status", "order"]
+    merged = _joined(rows, trials.assign(order=trials.index), columns, how="inner")
+    ordered = merged.sort_values(["order", "epoch"])
     return ordered.drop(columns="order").reset_index(drop=True)
 
 

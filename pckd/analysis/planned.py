@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from pckd.analysis.pairs import PAIR_KEYS, own_changes, pair_of
 from pckd.analysis.settings import (
     SHORTHANDS,
     Settings,
@@ -19,14 +20,6 @@ from pckd.analysis.settings import (
     same,
     setting,
 )
-
-PAIR_KEYS = ("teacher.model", "student")
-
-
-def own_changes(changes: Settings, spec: Settings) -> dict[str, Any]:
-    """What a trial's case changes, without the teacher-student pair that multiplies it."""
-    hidden = PAIR_KEYS if spec.get("pairs") else ()
-    return {key: value for key, value in changes.items() if key not in hidden}
 
 
 def planned_changes(spec: Settings) -> list[dict[str, Any]]:
@@ -54,7 +47,7 @@ def is_planned(changes: Settings, settings: Settings, spec: Settings) -> bool:
     """Whether a trial's changes, pair and seed are those of the plan, and its run the file's."""
     return (
         position(own_changes(changes, spec), spec) is not None
-        and _has_planned_pair(changes, spec)
+        and (not spec.get("pairs") or pair_of(changes, spec) is not None)
         and settings.get("seed") in spec["seeds"]
         and all(
             is_changed(key, changes) or same(setting(settings, key), value)
@@ -139,11 +132,6 @@ def planned_trials(spec: Settings, default: Settings) -> int:
         if not any(same(own, other) for other in distinct):
             distinct.append(own)
     return len(distinct) * multiplier
-
-
-def _has_planned_pair(changes: Settings, spec: Settings) -> bool:
-    pairs = [(pair["teacher"], pair["student"]) for pair in spec.get("pairs", ())]
-    return not pairs or tuple(changes.get(key) for key in PAIR_KEYS) in pairs
 
 
 def _within_search(changes: Settings, parameters: Settings) -> bool:

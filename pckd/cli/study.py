@@ -15,6 +15,7 @@ from pckd.study.dry_run import dry_run
 from pckd.study.outcome import DONE
 from pckd.study.results import ResultsStore, open_study
 from pckd.study.spec import find_study_file, read_study
+from pckd.training.config import Scale
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -34,12 +35,15 @@ def run(
     ] = None,
     only_show: Annotated[bool, typer.Option("--dry-run", help="Say what would run.")] = False,
     fresh: Annotated[bool, typer.Option(help="Set earlier results aside and start over.")] = False,
+    scale: Annotated[
+        Scale, typer.Option(help="smoke: minutes on 2 cores, as study NAME-smoke.")
+    ] = "full",
 ) -> None:
     """Run a study, or what is missing of it."""
     changes = parse_assignments(assignments or [])
     if bank_memory is not None:
         changes["resources.bank_memory"] = bank_memory
-    spec = read_study(find_study_file(file), changes)
+    spec = read_study(find_study_file(file), changes, scale)
     if only_show:
         for line in dry_run(spec, Storage(results), retry_failed=retry_failed):
             print(line)

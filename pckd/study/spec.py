@@ -1,5 +1,6 @@
 """`StudySpec`: a study file, validated."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,18 +9,31 @@ from pydantic import Field, field_validator, model_validator
 from pckd.errors import InputError
 from pckd.settings import Settings, near_misses, read_yaml, validate, with_changes
 from pckd.study.search_config import SearchConfig
-from pckd.training.config import ModelName, RunConfig, changed_run
+from pckd.training.config import ModelName, RunConfig, Scale, changed_run
 from pckd.transfer.protocols import ProbeStage
 
 RESERVED = ("teachers", "runs")
 """Names below a results root that no study may take: trained teachers, and single runs."""
 
+SMOKE = "-smoke"
+"""What the name of a study ends with at smoke scale, and at no other."""
+
 
 class Pair(Settings):
     """A teacher and a student."""
 
-    teacher: ModelName = Field(description="architecture of the teacher")
+    teacher: ModelName | None = Field(
+        None, description="architecture of the teacher; none where no case needs one"
+    )
     student: ModelName = Field(description="architecture of the student")
+    changes: dict[str, Any] = Field(
+        default_factory=dict, description="keys of the run that differ for this pair alone"
+    )
+
+    def run_changes(self) -> dict[str, Any]:
+        """What the pair changes in the run, by dotted key."""
+        teacher = {} if self.teacher is None else {"teacher.model": self.teacher}
+        return {**teacher, "student": self.student, **self.changes}
 
 
 class Resources(Settings):
@@ -59,6 +73,9 @@ class StudySpec(Settings):
         "last", description="the student that is kept: of the last or the best epoch, or none"
     )
     probe: ProbeStage | None = Field(None, description="starts when training is done")
+    smoke: dict[str, Any] = Field(
+        default_factory=dict, exclude=True, description="what --scale smoke changes, by dotted key"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -87,6 +104,11 @@ class StudySpec(Settings):
             raise ValueError("run.seed is not for studies: list seeds under the key seeds")
         if self.search and self.search.parameters.keys() & {"protocol", "seed"}:
             raise ValueError("protocol and seed cannot be searched")
+        if "scale" in self.planned_keys():
+            raise ValueError("scale is the same for all trials of a study: see --scale")
+        for pair in self.pairs:
+            for key in pair.run_changes().keys() & self.planned_keys():
+                raise ValueError(f"{key} is changed both by a pair and by the plan")
         if self.probe and self.keep == "none":
             raise ValueError("a probe needs the students: set keep to last or best")
         if self.search and len(self.pairs) > 1:
@@ -97,11 +119,28 @@ class StudySpec(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _scale_in_the_name(self) -> "StudySpec":
+        if self.study.endswith(SMOKE) and self.scale == "full":
+            raise ValueError(f"{self.study}: names that end with {SMOKE} are for --scale smoke")
+        if self.scale == "smoke" and not self.study.endswith(SMOKE):
+            raise ValueError("scale cannot be smoke by itself: use --scale smoke")
+        return self
+
+    @property
+    def scale(self) -> Scale:
+        """The scale of all trials."""
+        return "smoke" if self.run.get("scale") == "smoke" else "full"
+
+    def planned_keys(self) -> set[str]:
+        """The keys of the run that the plan sets, pairs apart."""
+        of_cases = {key for changes in (self.cases or {}).values() for key in changes}
+        searched = self.search.parameters if self.search else {}
+        return of_cases.union(self.grid or {}, self.vary_one or {}, searched)
+
     def pair_changes(self) -> list[dict[str, Any]]:
         """The changes that each teacher-student pair makes; no change where none are listed."""
-        if not self.pairs:
-            return [{}]
-        return [{"teacher.model": pair.teacher, "student": pair.student} for pair in self.pairs]
+        return [pair.run_changes() for pair in self.pairs] or [{}]
 
     def base_run(self, source: str) -> RunConfig:
         """The run that the plan starts from, with the first pair.
@@ -120,23 +159,51 @@ class StudySpec(Settings):
         return validate(RunConfig, changed_run(self.run, changes), source)
 
 
-def read_study(path: Path, changes: dict[str, Any]) -> StudySpec:
-    """Read a study file, with the changes of `--set` applied to it.
+def read_study(path: Path, changes: Mapping[str, Any], scale: Scale = "full") -> StudySpec:
+    """Read a study file, with the changes of its smoke block and of `--set` applied to it.
 
     A key that the study itself does not have, such as loss.kd, means the run's.
+
+    Args:
+        path: The study file.
+        changes: Of `--set`, by dotted key; they come last.
+        scale: smoke takes the file's smoke block, and gives the study a name of its own, so that
+            its results never lie among full ones.
 
     Raises:
         InputError: One sentence that names the file, the key, the value and what is allowed.
     """
     values = read_yaml(path)
+    source = str(path)
+    if scale == "smoke":
+        source = f"{path} at smoke scale"
+        values = _at_smoke_scale(values, path)
+    spec = validate(StudySpec, _changed_study(values, changes), source)
+    spec.base_run(f"{source}, run")
+    return spec
+
+
+def _at_smoke_scale(values: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    block = values.get("smoke")
+    if not isinstance(block, Mapping) or not block:
+        raise InputError(f"{path}: there is no smoke scale: the file has no block smoke")
+    for key in ("study", "scale", "smoke"):
+        if key in block:
+            raise InputError(f"{path}: smoke.{key} cannot be changed: --scale smoke sets it")
+    own = {"study": f"{values.get('study')}{SMOKE}", "scale": "smoke"}
+    try:
+        return _changed_study(values, {**block, **own})
+    except InputError as error:
+        raise InputError(f"{path}, smoke: {error}") from None
+
+
+def _changed_study(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     of_run = {key: value for key, value in changes.items() if _is_run_key(key)}
     of_study = {key: value for key, value in changes.items() if not _is_run_key(key)}
-    values = with_changes(values, of_study)
-    if isinstance(values.get("run"), dict):
-        values["run"] = changed_run(values["run"], of_run)
-    spec = validate(StudySpec, values, str(path))
-    spec.base_run(f"{path}, run")
-    return spec
+    changed = with_changes(values, of_study)
+    if isinstance(changed.get("run"), dict):
+        changed["run"] = changed_run(changed["run"], of_run)
+    return changed
 
 
 def _is_run_key(key: str) -> bool:

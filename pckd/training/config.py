@@ -41,6 +41,7 @@ def _known_data(name: str) -> str:
 ModelName = Annotated[str, AfterValidator(_known_model)]
 Precision = Literal["fp32", "bf16"]
 Compile = Literal["off", "default", "reduce-overhead"]
+Scale = Literal["full", "smoke"]
 
 
 class DataConfig(Settings):
@@ -271,6 +272,9 @@ class RunConfig(Settings):
         description="holdout: select on held-out training images, test once; "
         "paper: train on all, evaluate on the test images every epoch [C]",
     )
+    scale: Scale = Field(
+        "full", description="smoke: a small run that shows that all works, and nothing else"
+    )
     seed: int = Field(0, ge=0, description="of the student's weights and of the stream of views")
     bank: bool = Field(
         False,
@@ -317,6 +321,7 @@ class RunConfig(Settings):
             views=self.views,
             optimization=self.teacher.optimization,
             protocol=self.protocol,
+            scale=self.scale,
             seed=self.teacher.seed,
         )
 

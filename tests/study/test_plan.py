@@ -20,6 +20,8 @@ from pckd.study.trial import Trial, describe_changes, trial_from_json, trial_to_
 
 RUN = {"data": "digits", "student": "resnet8", "teacher": "resnet20"}
 
+TEACHER_TERMS = ("kd", "center_contrast", "feature_alignment", "center_alignment")
+
 MakePlan = Callable[..., Plan]
 
 
@@ -117,6 +119,29 @@ def test_pairs_and_seeds_multiply_the_cases() -> None:
     ]
     assert len({trial.identity for trial in trials}) == 8
     assert trials[2].config.optimization.learning_rate == 0.01
+
+
+def test_a_pair_may_change_more_than_the_models() -> None:
+    pairs = [
+        {"teacher": "resnet20", "student": "resnet8", "changes": {"preview.growth_rate": 1.015}},
+        {"teacher": "resnet20", "student": "resnet14"},
+    ]
+    trials = fixed_trials(study(cases={"a": {}, "b": {"loss.kd": 2.0}}, pairs=pairs))
+    assert [trial.config.preview.growth_rate for trial in trials] == [1.015, 1.005] * 2
+    assert trials[0].changes["preview.growth_rate"] == 1.015
+
+
+def test_a_pair_without_a_teacher_is_a_student_alone() -> None:
+    run = {"data": "digits", "loss": dict.fromkeys(TEACHER_TERMS, 0.0)}
+    trials = fixed_trials(study(run=run, pairs=[{"student": "resnet8"}, {"student": "vgg8"}]))
+    assert [trial.config.student for trial in trials] == ["resnet8", "vgg8"]
+    assert [trial.config.teacher for trial in trials] == [None, None]
+
+
+def test_a_student_without_a_teacher_is_trained_once_for_all_pairs(plan: MakePlan) -> None:
+    pairs = [{"teacher": name, "student": "resnet8"} for name in ("resnet14", "resnet20")]
+    alone = {f"loss.{term}": 0.0 for term in TEACHER_TERMS}
+    assert plan(study(cases={"Student": alone, "PCKD": {}}, pairs=pairs)).total == 3
 
 
 def test_a_case_that_is_no_valid_run_is_named() -> None:

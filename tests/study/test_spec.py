@@ -127,6 +127,13 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         },
         r"a search takes one teacher-student pair: .*",
     ),
+    "a key of a pair and of the plan": (
+        {
+            "cases": {"fast": {"preview.growth_rate": 1.02}},
+            "pairs": [{"student": "resnet8", "changes": {"preview.growth_rate": 1.015}}],
+        },
+        r"preview\.growth_rate is changed both by a pair and by the plan",
+    ),
     "bounds reversed": (
         searching(parameters={"loss.kd": {"low": 2.0, "high": 1.0}}),
         r"search\.parameters\.loss\.kd: low .* must be below high .*",

@@ -58,7 +58,7 @@ def _facts(study: StudyResults) -> dict[str, str]:
             PROTOCOLS.get(plain(item), plain(item)) for item in unique(study, "protocol")
         ),
         "trials": progress_words(study),
-        "training time": duration(float(trials["seconds"].sum())) + " in all",
+        "training time": duration(_seconds(trials)) + " in all",
         "machine": _joined(trials["device"] + " on " + trials["host"]),
         "workers, threads": _joined(
             trials["workers"].astype(str)
@@ -70,6 +70,11 @@ def _facts(study: StudyResults) -> dict[str, str]:
         "notices": "; ".join(trials["notices"].dropna().unique()),
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def _seconds(trials: pd.DataFrame) -> float:
+    """Of all trainings, each counted once."""
+    return float(trials.drop_duplicates("trial")["seconds"].sum())
 
 
 def _models(study: StudyResults) -> list[str]:
