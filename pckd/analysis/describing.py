@@ -1,7 +1,7 @@
 """What a study ran, in words: for its header and for every caption."""
 
 from pckd.analysis.loading import StudyResults
-from pckd.analysis.paper import PAPER_SCALES
+from pckd.analysis.paper import paper_scale
 from pckd.analysis.settings import setting
 from pckd.analysis.words import listing, number, numbers_range, plain
 
@@ -59,29 +59,37 @@ def scale_words(study: StudyResults) -> str:
     return f"trained on {data_words(study)}, for {epochs_words(study)}, with {seeds_words(study)}"
 
 
+def scale_label(study: StudyResults) -> str:
+    """`smoke scale`, which stands in every caption; empty at full scale."""
+    return "" if study.scale == "full" else f"{study.scale} scale"
+
+
 def basis(study: StudyResults, accuracy: str) -> str:
     """The sentence that ends a caption: what is shown, on which data, budget and seeds."""
     return f"Shown is the {accuracy}; {scale_words(study)}."
 
 
 def differences_from_paper(study: StudyResults) -> list[str]:
-    """What sets the study's scale apart from the paper's; empty if nothing does."""
+    """What sets the study apart from the experiment that its source names; empty if nothing."""
+    data, scale = paper_scale(study.source)
     names = [str(name) for name in unique(study, "data.name")]
-    scales = [PAPER_SCALES[name] for name in names if name in PAPER_SCALES]
-    if len(names) != 1 or not scales:
-        return [f"data: {listing(names)} instead of the paper's"]
-    scale = scales[0]
-    epochs, images = study.trials["epochs_planned"], study.trials["train_images"].dropna()
+    images = study.trials["train_images"].dropna()
     classes = study.trials["num_classes"].dropna()
-    found = []
-    if (classes != scale.classes).any():
-        found.append(f"classes: {numbers_range(classes)} of {scale.classes}")
-    if (images != scale.train_images).any():
-        whole = number(scale.train_images, 0)
-        found.append(f"training images: {numbers_range(images)} of {whole}")
-    if (epochs != scale.epochs).any():
-        found.append(f"epochs: {numbers_range(epochs)} instead of {scale.epochs}")
-    return found
+    a_class = numbers_range(images / classes)
+    whole = number(scale.train_images, 0)
+    paper_a_class = number(scale.train_images / scale.classes, 0)
+    facts = {
+        f"data: {listing(names)} instead of {data}": names != [data],
+        f"classes: {numbers_range(classes)} of {scale.classes:,}": (classes != scale.classes).any(),
+        f"training images: {numbers_range(images)} of {whole}, {a_class} a class instead of "
+        f"{paper_a_class}": (images != scale.train_images).any(),
+        f"epochs: {numbers_range(study.trials['epochs_planned'].dropna())} instead of "
+        f"{scale.epochs}": (study.trials["epochs_planned"] != scale.epochs).any(),
+        f"protocol: {listing([plain(name) for name in unique(study, 'protocol')])} instead of "
+        "paper": unique(study, "protocol") != ["paper"],
+        "scale: smoke": study.scale == "smoke",
+    }
+    return [words for words, differs in facts.items() if differs]
 
 
 def status_counts(study: StudyResults) -> dict[str, int]:

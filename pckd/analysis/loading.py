@@ -59,6 +59,11 @@ class StudyResults:
         return next((kind for kind in kinds if self.spec.get(kind)), "single")
 
     @property
+    def scale(self) -> str:
+        """The scale of its trials: full, or smoke for a small run that shows that all works."""
+        return str(self.spec.get("run", {}).get("scale", "full"))
+
+    @property
     def source(self) -> str:
         """The table or figure that the study reproduces; empty if none, or `none; ...`."""
         text = str(self.spec.get("source", ""))

@@ -4,8 +4,11 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Literal
 
 import pandas as pd
+
+Metric = Literal["top1", "top5"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +51,47 @@ def tables_of(source: str) -> list[str]:
     return [name for name in named if name in known]
 
 
-def paper_top1(source: str, case: str, teacher: str | None, student: str) -> float | None:
-    """The paper's top-1 accuracy for a case of a study, in percent.
+def paper_scale(source: str) -> tuple[str, PaperScale]:
+    """The data set and the scale that a study's source was measured at.
+
+    Args:
+        source: The study's source: CIFAR-100 unless it names a table of another set.
+    """
+    named = _tables()[_tables()["table"].isin(tables_of(source))]["dataset"]
+    trained = [str(dataset).partition("->")[0] for dataset in named]
+    name = trained[0] if trained else "cifar100"
+    return name, PAPER_SCALES[name]
+
+
+def paper_accuracy(
+    source: str, case: str, teacher: str | None, student: str, metric: Metric = "top1"
+) -> float | None:
+    """The paper's accuracy for a case of a study, in percent.
 
     Args:
         source: The study's source, which names the table.
         case: Its name is the method's, or the part of it in or before parentheses.
         teacher: Architecture; None matches any teacher if the paper's numbers agree.
         student: Architecture.
+        metric: top1 or top5.
 
     Returns:
         None where the tables have no such number, or more than one.
     """
     rows = _tables()
-    rows = rows[rows["table"].isin(tables_of(source)) & (rows["metric"] == "top1")]
-    rows = rows[(rows["student"] == student) & ~rows["dataset"].str.contains("->", regex=False)]
+    rows = rows[rows["table"].isin(tables_of(source)) & (rows["metric"] == metric)]
+    rows = rows[~rows["dataset"].str.contains("->", regex=False)]
+    rows = rows[rows["student"] == _plain(student)]
     if teacher is not None:
-        rows = rows[rows["teacher"].isin([teacher, "none"])]
+        rows = rows[rows["teacher"].isin([_plain(teacher), "none"])]
     matches = [_normalised(case) in _names(str(method)) for method in rows["method"]]
     values = set(rows.loc[matches, "value"])
     return float(values.pop()) if len(values) == 1 else None
+
+
+def _plain(model: str) -> str:
+    """The model's name without the library that it comes from: torchvision/resnet18."""
+    return model.rpartition("/")[2]
 
 
 def _names(method: str) -> set[str]:

@@ -2,17 +2,18 @@
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import pckd
+from pckd.analysis.describing import scale_label
 from pckd.analysis.figures.style import save
 from pckd.analysis.loading import StudyResults, load_study
 from pckd.analysis.markdown import escaped, table_text
-from pckd.analysis.parts import Part, Picture, Section, Table
+from pckd.analysis.parts import Paragraph, Part, Picture, Section, Table
 from pckd.analysis.sections import SECTIONS
 from pckd.errors import InputError
 from pckd.storage import Storage
@@ -27,6 +28,11 @@ class StudyReport:
     study: StudyResults
     sections: Sequence[Section]
     folder: Path
+
+    @property
+    def subtitle(self) -> str:
+        """What the study reproduces, and at which scale if not at full."""
+        return "; ".join(part for part in (self.study.source, scale_label(self.study)) if part)
 
 
 def write_report(storage: Storage, studies: Sequence[str], folder: Path) -> Path:
@@ -62,7 +68,18 @@ def write_report(storage: Storage, studies: Sequence[str], folder: Path) -> Path
 
 def _sections(study: StudyResults) -> list[Section]:
     made = [section(study) for section in SECTIONS]
-    return [section for section in made if section is not None]
+    return [_labelled(section, scale_label(study)) for section in made if section is not None]
+
+
+def _labelled(section: Section, label: str) -> Section:
+    """The section with a label in front of each caption, so that no part goes without it."""
+    if not label:
+        return section
+    parts = [
+        part if isinstance(part, Paragraph) else replace(part, caption=f"[{label}] {part.caption}")
+        for part in section.parts
+    ]
+    return Section(section.title, parts)
 
 
 def _write_part(part: Part, folder: Path) -> None:

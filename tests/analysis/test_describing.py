@@ -51,19 +51,32 @@ def test_a_caption_says_what_is_shown_and_on_what_scale(new_study: NewStudy) -> 
             {"num_classes": 10, "train_images": 2000},
             [
                 "classes: 10 of 100",
-                "training images: 2,000 of 50,000",
+                "training images: 2,000 of 50,000, 200 a class instead of 500",
                 "epochs: 12 instead of 240",
             ],
         ),
-        ({**CIFAR, "data": "digits"}, {}, ["data: digits instead of the paper's"]),
+        (
+            {**CIFAR, "data": "digits", "scale": "smoke"},
+            {"num_classes": 100, "train_images": 50_000},
+            ["data: digits instead of cifar100", "scale: smoke"],
+        ),
+        (
+            {**CIFAR, "protocol": "holdout"},
+            {"num_classes": 100, "train_images": 45_000},
+            [
+                "training images: 45,000 of 50,000, 450 a class instead of 500",
+                "protocol: holdout instead of paper",
+            ],
+        ),
     ],
 )
 def test_what_sets_a_study_apart_from_the_paper(
     new_study: NewStudy, run: dict[str, Any], columns: dict[str, Any], differences: list[str]
 ) -> None:
-    builder = new_study(run=run)
+    name = "demo-smoke" if "scale" in run else "demo"
+    builder = new_study(name, run=run)
     builder.trial("run", {}, 0, status="stopped", **columns)
-    assert differences_from_paper(load_study(builder.storage, "demo")) == differences
+    assert differences_from_paper(load_study(builder.storage, name)) == differences
 
 
 def test_progress_counts_every_status_and_what_is_missing(new_study: NewStudy) -> None:

@@ -293,6 +293,36 @@ def test_the_paper_s_scale_is_never_claimed(new_study: NewStudy, tmp_path: Path)
     assert (row["paper"], row["gap to paper"]) == ("74.92", "\N{MINUS SIGN}4.92")
 
 
+@pytest.mark.usefixtures("quick")
+def test_the_smoke_scale_stands_in_every_caption(new_study: NewStudy, tmp_path: Path) -> None:
+    run = {"data": "cifar100", "teacher": "wrn_40_2", "student": "wrn_16_2", "scale": "smoke"}
+    cases = {"KD": {}, "PCKD": {"loss.kd": 2.0}}
+    builder = new_study("demo-smoke", source="Table I", run=run, cases=cases)
+    for case, changes in cases.items():
+        builder.trial(case, changes, 0, 70.0, num_classes=100, train_images=50_000)
+    page = Page(write_report(builder.storage, ["demo-smoke"], tmp_path))
+    captions = re.findall(r"<b>(?:Table|Figure) \d+\.</b> (.*?)</figcaption>", page.source, re.S)
+    assert len(captions) > 4
+    assert [text for text in captions if not text.startswith("[smoke scale] ")] == []
+    for path in (tmp_path / "demo-smoke").glob("*.md"):
+        assert "[smoke scale]" in path.read_text().replace("\\", "")
+    assert '<p class="subtitle">Table I; smoke scale</p>' in page.source
+    (row, _) = page.table("gap of smoke scale to paper")
+    assert row["paper (full scale)"] == "74.92"
+
+
+@pytest.mark.usefixtures("quick")
+def test_other_images_have_no_gap(new_study: NewStudy, tmp_path: Path) -> None:
+    run = {"data": "digits", "teacher": "wrn_40_2", "student": "wrn_16_2"}
+    builder = new_study(source="Table I", run=run, cases={"KD": {}})
+    builder.trial("KD", {}, 0, 70.0, num_classes=10, train_images=1000)
+    page = report(builder, tmp_path)
+    (row,) = page.table("paper")
+    assert row["paper"] == "74.92"
+    assert not any(name.startswith("gap") for name in row)
+    assert "another task, so no gap is given: data: digits instead of cifar100; " in page.text
+
+
 def test_the_same_figures_come_out_of_the_same_rows(new_study: NewStudy, tmp_path: Path) -> None:
     builder = new_study(**PLANS["single"])
     fill(builder)

@@ -5,10 +5,12 @@ from math import nan
 import pandas as pd
 
 from pckd.analysis.loading import StudyResults
-from pckd.analysis.paper import PAPER_SCALES, paper_top1
+from pckd.analysis.paper import Metric, paper_accuracy, paper_scale
 from pckd.analysis.settings import Settings, setting
 from pckd.analysis.statistics import mean_interval, paired_difference
 from pckd.analysis.words import verdict
+
+METRICS: tuple[Metric, ...] = ("top1", "top5")
 
 
 def compare_cases(study: StudyResults) -> pd.DataFrame:
@@ -20,7 +22,8 @@ def compare_cases(study: StudyResults) -> pd.DataFrame:
         Columns pair, case, n; test_mean, test_low, test_high (last weights, 95% t-interval over
         seeds); selecting_last and selecting_best (means on the images that select); difference,
         difference_low, difference_high, difference_n (paired, to the pair's first case); verdict;
-        paper and gap (NaN where there is nothing to compare with).
+        paper and gap (NaN where there is nothing to compare with); test_top5, paper_top5 and
+        gap_top5, the same for top-5 accuracy.
     """
     rows = [
         {"pair": pair, "case": case, **_case_row(study, trials, first)}
@@ -44,13 +47,22 @@ def _case_row(
         "selecting_last": mean_interval(done["last_top1"]).mean,
         "selecting_best": mean_interval(done["best_top1"]).mean,
     }
-    paper = _paper(study, trials)
-    comparable = _same_task(trials)
+    return {**row, **_difference(trials, first), **_beside_paper(study, trials, done)}
+
+
+def _beside_paper(
+    study: StudyResults, trials: pd.DataFrame, done: pd.DataFrame
+) -> dict[str, float]:
+    """The paper's numbers, and how far ours lie from them where the task is the same."""
+    top1, top5 = (_paper(study, trials, metric) for metric in METRICS)
+    comparable = _same_task(study, trials)
+    our_top1, our_top5 = (mean_interval(done[f"test_{name}"]).mean for name in METRICS)
     return {
-        **row,
-        **_difference(trials, first),
-        "paper": nan if paper is None else paper,
-        "gap": test.mean - paper if paper is not None and comparable else nan,
+        "paper": top1,
+        "gap": our_top1 - top1 if comparable else nan,
+        "test_top5": our_top5,
+        "paper_top5": top5,
+        "gap_top5": our_top5 - top5 if comparable else nan,
     }
 
 
@@ -74,14 +86,16 @@ def _by_seed(trials: pd.DataFrame) -> "pd.Series[float]":
     return done.groupby("seed")["test_top1"].mean()
 
 
-def _paper(study: StudyResults, trials: pd.DataFrame) -> float | None:
+def _paper(study: StudyResults, trials: pd.DataFrame, metric: Metric) -> float:
     settings: Settings = trials["settings"].iloc[0]
     case = str(trials["case"].iloc[0])
     teacher = setting(settings, "teacher.model")
-    return paper_top1(study.source, case, teacher, str(settings["student"]))
+    found = paper_accuracy(study.source, case, teacher, str(settings["student"]), metric)
+    return nan if found is None else found
 
 
-def _same_task(trials: pd.DataFrame) -> bool:
+def _same_task(study: StudyResults, trials: pd.DataFrame) -> bool:
     """Whether the paper's data set was learnt with all its classes."""
-    scale = PAPER_SCALES.get(str(setting(trials["settings"].iloc[0], "data.name")))
-    return scale is not None and bool((trials["num_classes"] == scale.classes).all())
+    name, scale = paper_scale(study.source)
+    is_same_data = setting(trials["settings"].iloc[0], "data.name") == name
+    return is_same_data and bool((trials["num_classes"] == scale.classes).all())

@@ -51,14 +51,32 @@ def _table(study: StudyResults, table: pd.DataFrame) -> Table:
             "in words": table["verdict"],
             "paper": table["paper"].map(number),
             "gap to paper": table["gap"].map(signed),
+            "top-5": table["test_top5"].map(number),
+            "paper, top-5": table["paper_top5"].map(number),
+            "gap, top-5": table["gap_top5"].map(signed),
         }
     )
-    optional = ["pair", "paper", "gap to paper"]
+    if table["paper_top5"].isna().all():
+        shown = shown.drop(columns="top-5")
+    optional = ["pair", "paper", "gap to paper", "paper, top-5", "gap, top-5"]
     hidden = [name for name in optional if shown[name].isin([MISSING, ""]).all()]
     if shown[LAST].equals(shown["test, last"]):  # protocol paper: the same images
         hidden.append(LAST)
-    shown = shown.drop(columns=hidden).rename(columns={LAST: f"{LAST} ({images})"})
+    shown = shown.drop(columns=hidden).rename(columns=_headings(study, images))
     return Table("accuracy", _caption(study, images), table, shown)
+
+
+def _headings(study: StudyResults, images: str) -> dict[str, str]:
+    """The names of columns that depend on the study: no gap passes for one at full scale."""
+    headings = {LAST: f"{LAST} ({images})"}
+    if study.scale != "full":
+        headings |= {
+            "paper": "paper (full scale)",
+            "paper, top-5": "paper, top-5 (full scale)",
+            "gap to paper": f"gap of {study.scale} scale to paper",
+            "gap, top-5": f"gap of {study.scale} scale, top-5",
+        }
+    return headings
 
 
 def _caption(study: StudyResults, images: str) -> str:
@@ -106,13 +124,13 @@ def _paper_words(study: StudyResults, table: pd.DataFrame) -> list[str]:
     differences = differences_from_paper(study)
     if not differences:
         return [f"Gap: ours minus the paper's ({study.source}), at the paper's own scale."]
-    withheld = (
-        " No gap is given: other classes are another task." if table["gap"].isna().all() else ""
+    is_comparable = table["gap"].notna().any()
+    start = (
+        f"Gap: ours minus the paper's ({study.source}), at another scale than the paper's"
+        if is_comparable
+        else f"The paper's numbers ({study.source}) are for another task, so no gap is given"
     )
-    return [
-        f"Gap: ours minus the paper's ({study.source}), at another scale than the paper's: "
-        f"{'; '.join(differences)}.{withheld}"
-    ]
+    return [f"{start}: {'; '.join(differences)}."]
 
 
 def _picture(study: StudyResults) -> Picture:

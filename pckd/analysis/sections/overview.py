@@ -103,6 +103,11 @@ def _versions(trials: pd.DataFrame) -> str:
 def _warnings(study: StudyResults) -> list[str]:
     trials = study.trials
     found = []
+    if study.scale == "smoke":
+        found.append(
+            "Smoke scale: a small run that shows that all works. Its numbers say nothing of the "
+            "method and cannot be set against the paper's."
+        )
     if trials.empty:
         found.append("This study has no trials yet: there is nothing to show.")
     elif is_unfinished(study):
