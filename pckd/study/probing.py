@@ -191,5 +191,6 @@ def _row(task: ProbeTask, result: ProbeResult) -> Row:
         "test_images": result.test_images,
         "weight_decay": result.weight_decay,
         "seconds": result.seconds,
+        "features_file": result.features_file,
         "updated": datetime.now(UTC),
     }

@@ -102,6 +102,7 @@ PROBE_COLUMNS: list[Column] = [
     ("test_images", INTEGER, "of the target"),
     ("weight_decay", REAL, "of the linear classifier, as used"),
     ("seconds", REAL, "features and classifier"),
+    ("features_file", TEXT, "file of the cache, PCKD_CACHE, that keeps the features"),
     ("updated", TIME, "when this row was written"),
 ]
 

@@ -1,15 +1,14 @@
-"""Features of a frozen network: computed once, kept in memory, moved by nothing."""
+"""What a frozen network makes of images; nothing moves it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from pckd.data import ImageSet, normalise
+from pckd.data import normalise
 from pckd.models import Network
-from pckd.training.evaluation import BATCH
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,29 +30,26 @@ class LabelledFeatures:
 
 @torch.no_grad()
 def extract_features(
-    network: Network, images: ImageSet, mean: Sequence[float], std: Sequence[float]
+    network: Network, batches: Iterable[Tensor], mean: Sequence[float], std: Sequence[float]
 ) -> Tensor:
-    """The penultimate features of images as they are: no crop, flip or rotation.
+    """The penultimate features of images as they are given.
 
     BatchNorm normalises with its stored statistics: in training mode they would drift towards the
     target's images although the weights are frozen, as in some published probes.
 
     Args:
         network: On any device; comes back exactly as it was, module by module.
-        images: N images of the size that the network was trained on, on any device.
-        mean: Of pixels in 0..1 by channel, as the network was trained with.
+        batches: uint8 [B, 3, H, W], N images in all, on the network's device.
+        mean: Of pixels in 0..1 by channel.
         std: Likewise.
 
     Returns:
         float32 [N, d] on the CPU, in the order of the images.
     """
-    device = next(network.parameters()).device
     with _evaluating(network):
-        batches = [
-            network(normalise(batch.to(device), mean, std)).features.float().cpu()
-            for batch in images.images.split(BATCH)
-        ]
-    return torch.cat(batches)
+        return torch.cat(
+            [network(normalise(batch, mean, std)).features.float().cpu() for batch in batches]
+        )
 
 
 @contextmanager

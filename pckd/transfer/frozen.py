@@ -1,15 +1,29 @@
-"""A target seen through a frozen network: all that a protocol fits and is measured on."""
+"""A target seen through a frozen network: all that a protocol fits and is measured on.
 
+Features are computed once and kept in the cache of decoded images (`PCKD_CACHE`), in a file that
+`torch.load` reads: `train` (float32 [V, N, d] for V renderings of N images), `train_labels`, `test`
+(float32 [N, d]), `test_labels` and `seconds`.
+"""
+
+import hashlib
 import time
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
+from pckd.data import ImageData
+from pckd.data.cache_file import entry_path, load_entry, locked, store_entry
 from pckd.errors import InputError
 from pckd.training.config import DataConfig
+from pckd.training.evaluation import BATCH
+from pckd.training.identity import code_version
 from pckd.training.network_file import TrainedNetwork
 from pckd.transfer.features import LabelledFeatures, extract_features
+from pckd.transfer.showing import WHOLE, Showing
 from pckd.transfer.target import open_target
 
 
@@ -17,7 +31,8 @@ from pckd.transfer.target import open_target
 class FrozenTarget:
     """The features of a target's training and test images."""
 
-    train: LabelledFeatures
+    renderings: tuple[LabelledFeatures, ...]
+    """The training images: whole, or one draw of crops after the other."""
     test: LabelledFeatures
     num_classes: int
     """Of the target; each has a training and a test image."""
@@ -27,58 +42,117 @@ class FrozenTarget:
     """Where the features were computed, and where a protocol may compute."""
     seconds: float
     """That computing the features took."""
+    file: str
+    """Name of the cache's file that keeps them."""
+
+    @property
+    def train(self) -> LabelledFeatures:
+        """The training images, as they were shown first."""
+        return self.renderings[0]
 
 
 def frozen_target(
-    network: TrainedNetwork, target: DataConfig, device: torch.device
+    network: TrainedNetwork, target: DataConfig, device: torch.device, showing: Showing = WHOLE
 ) -> FrozenTarget:
-    """See a target through a network, once: the last two stay in memory for other seeds.
+    """See a target through a network, or take from the cache what was seen before.
 
     The target's images are resized to the size of the images that the network was trained on
-    (32x32 in the papers) and normalised with the mean and standard deviation that it was trained
-    with. Both belong to the frozen network: its convolutions and its stored BatchNorm statistics
-    know no other scale of objects and of numbers, whatever the target's own statistics are.
+    (32x32 in the papers), or to the target's `image_size`, and normalised with the mean and
+    standard deviation that it was trained with. Both belong to the frozen network: its convolutions
+    and its stored BatchNorm statistics know no other scale of objects and of numbers, whatever the
+    target's own statistics are. A showing may say otherwise.
 
     Raises:
         InputError: The network was not trained on square images, or the target cannot be opened.
     """
-    height, width = network.image_size
-    if height != width:
-        raise InputError(
-            f"{network.model} of run {network.trial} was trained on {height}x{width} images: "
-            "a probe needs a network of square images"
-        )
-    return _frozen_target(_ByContent(_content(network), network), target, device)
-
-
-@dataclass(frozen=True, slots=True)
-class _ByContent:
-    """A network that equals another if it computes the same features."""
-
-    content: tuple[str, ...]
-    network: TrainedNetwork = field(compare=False)
-
-
-def _content(network: TrainedNetwork) -> tuple[str, ...]:
-    seen_with = (network.mean, network.std, network.image_size)
-    return (network.content_hash(), *map(str, seen_with))
-
-
-@lru_cache(maxsize=2)
-def _frozen_target(key: _ByContent, target: DataConfig, device: torch.device) -> FrozenTarget:
-    trained = key.network
-    data = open_target(target, trained.image_size[0])
-    started = time.perf_counter()
-    network = trained.network(device)
-    train, test = (
-        LabelledFeatures(extract_features(network, split, trained.mean, trained.std), split.labels)
-        for split in (data.train, data.test)
-    )
+    size = shown_size(network, target)
+    data = open_target(target, showing.held_size(size))
+    look = _Look(network, data, showing, size, device)
+    stored = load_entry(look.entry) or look.compute_once()
+    train, train_labels = stored["train"], stored["train_labels"]
     return FrozenTarget(
-        train=train,
-        test=test,
+        renderings=tuple(LabelledFeatures(features, train_labels) for features in train),
+        test=LabelledFeatures(stored["test"], stored["test_labels"]),
         num_classes=len(data.class_names),
         data_fingerprint=data.fingerprint,
         device=device,
-        seconds=time.perf_counter() - started,
+        seconds=stored["seconds"],
+        file=look.entry.name,
     )
+
+
+def seen_content(network: TrainedNetwork) -> str:
+    """SHA-256 of a network's weights and of how it is shown images, in hexadecimal."""
+    seen_with = (network.mean, network.std, network.image_size)
+    return hashlib.sha256(f"{network.content_hash()} {seen_with}".encode()).hexdigest()
+
+
+def shown_size(network: TrainedNetwork, target: DataConfig) -> int:
+    """Height and width at which a network sees a target's images.
+
+    Raises:
+        InputError: It was not trained on square images, and the target names no size.
+    """
+    height, width = network.image_size
+    if target.image_size is None and height != width:
+        raise InputError(
+            f"{network.model} of run {network.trial} was trained on {height}x{width} images: "
+            "a probe needs a network of square images, or the target's image_size"
+        )
+    return target.image_size or height
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    """A network before a target."""
+
+    network: TrainedNetwork
+    data: ImageData
+    showing: Showing
+    size: int
+    device: torch.device
+
+    @property
+    def entry(self) -> Path:
+        """The file of the cache: named by all that the features depend on."""
+        network = (seen_content(self.network), code_version(), self.device.type)
+        shown = (self.size, self.showing.crops, self.normalisation)
+        return entry_path("features", [network, self.data.fingerprint, shown])
+
+    @property
+    def normalisation(self) -> tuple[list[float], list[float]]:
+        own = (self.network.mean, self.network.std)
+        mean, std = self.showing.normalisation.get(self.data.name, own)
+        return list(mean), list(std)
+
+    def compute_once(self) -> dict[str, Any]:
+        """Compute and keep the features; of several processes one does, while others wait."""
+        with locked(self.entry):
+            stored = load_entry(self.entry)
+            if stored is None:
+                stored = self._compute()
+                store_entry(self.entry, stored)
+        return stored
+
+    def _compute(self) -> dict[str, Any]:
+        started = time.perf_counter()
+        network, showing = self.network.network(self.device), self.showing
+        train, test = self.data.train, self.data.test
+
+        def features(batches: Iterator[Tensor]) -> Tensor:
+            return extract_features(network, batches, *self.normalisation)
+
+        looks = [
+            features(showing.training(self._batches(train.images), self.size, rendering))
+            for rendering in range(showing.renderings)
+        ]
+        return {
+            "train": torch.stack(looks),
+            "train_labels": train.labels,
+            "test": features(showing.test(self._batches(test.images), self.size)),
+            "test_labels": test.labels,
+            "seconds": time.perf_counter() - started,
+        }
+
+    def _batches(self, images: Tensor) -> Iterator[Tensor]:
+        return (batch.to(self.device) for batch in images.split(BATCH))

@@ -19,14 +19,25 @@ class LinearHead:
     weight_decay: float
     """lambda in: mean cross entropy + lambda / 2 * squared norm of the weights."""
 
+    def scores(self, images: LabelledFeatures) -> Tensor:
+        """The score of each class, float64 [N, M]."""
+        return images.features.double() @ self.weight.T + self.bias
+
     def top1(self, images: LabelledFeatures) -> float:
         """The share of images, in percent, whose highest score is that of the right class."""
-        hits = self._scores(images).argmax(1) == images.labels
+        hits = self.scores(images).argmax(1) == images.labels
         return 100 * hits.double().mean().item()
 
     def cross_entropy(self, images: LabelledFeatures) -> float:
         """The mean over the images, in nats."""
-        return F.cross_entropy(self._scores(images), images.labels).item()
+        return classification_loss(self.scores(images), images.labels).item()
 
-    def _scores(self, images: LabelledFeatures) -> Tensor:
-        return images.features.double() @ self.weight.T + self.bias
+
+def classification_loss(scores: Tensor, labels: Tensor) -> Tensor:
+    """The mean over images of the cross entropy, in nats.
+
+    Args:
+        scores: Floating [B, M].
+        labels: int64 [B].
+    """
+    return F.cross_entropy(scores, labels)

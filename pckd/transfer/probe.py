@@ -22,9 +22,11 @@ class ProbeResult:
     weight_decay: float
     """Of the linear classifier, as used."""
     seconds: float
-    """Of features and classifier; features that are still in memory count as when computed."""
+    """Of features and classifier; features that were kept count as when they were computed."""
     data_fingerprint: str
     """Of the target, as selected and resized."""
+    features_file: str
+    """Name of the cache's file that keeps the features."""
 
 
 def probe(
@@ -49,10 +51,10 @@ def probe(
         InputError: The protocol is not known, the target cannot be opened or does not suit it.
         RunError: The fit did not converge, or diverged.
     """
-    fit = find_protocol(protocol).fit
-    frozen = frozen_target(network, target, device)
+    known = find_protocol(protocol)
+    frozen = frozen_target(network, target, device, known.showing)
     started = time.perf_counter()
-    head = fit(frozen, seed)
+    head = known.fit(frozen, seed)
     return ProbeResult(
         top1=head.top1(frozen.test),
         train_images=len(frozen.train),
@@ -60,4 +62,5 @@ def probe(
         weight_decay=head.weight_decay,
         seconds=frozen.seconds + time.perf_counter() - started,
         data_fingerprint=frozen.data_fingerprint,
+        features_file=frozen.file,
     )

@@ -16,6 +16,9 @@ from pckd.transfer.crd import fit_crd
 from pckd.transfer.exact import fit_exact
 from pckd.transfer.frozen import FrozenTarget
 from pckd.transfer.head import LinearHead
+from pckd.transfer.hsakd import SHOWING as CROPPED
+from pckd.transfer.hsakd import fit_hsakd
+from pckd.transfer.showing import WHOLE, Showing
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class ProbeProtocol:
     about: str
     fit: Callable[[FrozenTarget, int], LinearHead]
     """From a target and the probe's seed; must not look at the target's test images."""
+    showing: Showing = WHOLE
+    """How the network is shown the target's images."""
 
     @property
     def label(self) -> str:
@@ -51,6 +56,14 @@ PROTOCOLS: dict[str, ProbeProtocol] = {
             "SGD with momentum 0.9 over 100 epochs in batches of 64, learning rate 0.1, a tenth "
             "of it after 30, 60 and 90 epochs, no weight decay, no augmentation",
             fit_crd,
+        ),
+        ProbeProtocol(
+            "hsakd",
+            1,
+            "as crd, but with Nesterov momentum and ten draws of random resized crops and flips "
+            "in turn; STL-10 and TinyImageNet normalised as in HSAKD's script",
+            fit_hsakd,
+            CROPPED,
         ),
     )
 }

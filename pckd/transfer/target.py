@@ -35,5 +35,7 @@ def open_target(config: DataConfig, image_size: int | None) -> ImageData:
 
 def target_content(config: DataConfig) -> dict[str, Any]:
     """What makes two targets the same, as JSON can write it, without opening them."""
-    selection = config.model_dump(mode="json", include={"name", "classes", "images_per_class"})
+    selection = config.model_dump(
+        mode="json", include={"name", "classes", "images_per_class", "image_size"}
+    )
     return {**selection, "root": config.root if config.name in GENERIC else None}

@@ -1,3 +1,4 @@
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -6,6 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from pckd.errors import InputError
 from pckd.settings import validate
@@ -237,3 +241,16 @@ def test_networks_that_are_gone_are_named(study: Finished, tasks: list[ProbeTask
             probe_tasks(study.storage, "small", STAGE)
     finally:
         card.write_bytes(content)
+
+
+def test_an_accuracy_can_be_recomputed_from_the_features_that_were_kept(
+    study: Finished, probed: list[ProbeTask]
+) -> None:
+    row = study.store.find("probes", probed[0].identity)
+    assert row is not None
+    kept = torch.load(Path(os.environ["PCKD_CACHE"]) / row["features_file"], weights_only=True)
+    (train,), test = kept["train"].double().numpy(), kept["test"].double().numpy()
+    regression = LogisticRegression(C=1 / (row["weight_decay"] * len(train)), max_iter=20_000)
+    fitted = make_pipeline(StandardScaler(), regression).fit(train, kept["train_labels"])
+    recomputed = 100 * fitted.score(test, kept["test_labels"])
+    assert row["top1"] == pytest.approx(recomputed, abs=1e-9)

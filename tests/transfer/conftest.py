@@ -1,6 +1,7 @@
 """Networks that were never trained, and features that no network made."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,11 +14,12 @@ from pckd.transfer.frozen import FrozenTarget
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A cache of decoded images that no other test sees."""
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of decoded images and features that no other test sees."""
+    folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PCKD_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+        patch.setenv("PCKD_CACHE", str(folder))
+        yield folder
 
 
 def random_network(seed: int = 0, size: int = 8) -> TrainedNetwork:
@@ -44,12 +46,13 @@ def random_network(seed: int = 0, size: int = 8) -> TrainedNetwork:
 def made_target(train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> FrozenTarget:
     """A target of given features and labels."""
     return FrozenTarget(
-        train=LabelledFeatures(*train),
+        renderings=(LabelledFeatures(*train),),
         test=LabelledFeatures(*test),
         num_classes=int(train[1].max()) + 1,
         data_fingerprint="made",
         device=torch.device("cpu"),
         seconds=0.0,
+        file="made.pt",
     )
 
 

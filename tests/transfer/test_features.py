@@ -2,8 +2,9 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor
 
-from pckd.data import ImageSet, normalise
+from pckd.data import normalise
 from pckd.models import create_model
 from pckd.training.network_file import TrainedNetwork
 from pckd.transfer.features import LabelledFeatures, extract_features
@@ -12,30 +13,29 @@ MEAN, STD = (0.3, 0.4, 0.5), (0.2, 0.3, 0.4)
 
 
 @pytest.fixture
-def images() -> ImageSet:
-    """More images than one forward pass takes."""
+def images() -> Tensor:
+    """Images of two batches."""
     generator = torch.Generator().manual_seed(1)
-    pixels = torch.randint(256, (700, 3, 8, 8), dtype=torch.uint8, generator=generator)
-    return ImageSet(pixels, torch.arange(700) % 4)
+    return torch.randint(256, (700, 3, 8, 8), dtype=torch.uint8, generator=generator)
 
 
 def test_features_are_those_of_a_direct_forward_pass_in_order(
-    make_network: Callable[..., TrainedNetwork], images: ImageSet
+    make_network: Callable[..., TrainedNetwork], images: Tensor
 ) -> None:
     network = make_network().network(torch.device("cpu"))
-    features = extract_features(network, images, MEAN, STD)
+    features = extract_features(network, images.split(500), MEAN, STD)
     with torch.no_grad():
-        direct = network(normalise(images.images, MEAN, STD)).features
+        direct = network(normalise(images, MEAN, STD)).features
     assert features.shape == (700, network.feature_width)
     assert features.dtype == torch.float32
     assert not features.requires_grad
     torch.testing.assert_close(features, direct)
-    assert torch.equal(features, extract_features(network, images, MEAN, STD))
+    assert torch.equal(features, extract_features(network, images.split(500), MEAN, STD))
 
 
 @pytest.mark.parametrize("model", ["resnet8", "mobilenetv2", "vgg8"])
 def test_neither_weights_nor_batchnorm_statistics_move_even_in_training_mode(
-    model: str, images: ImageSet
+    model: str, images: Tensor
 ) -> None:
     network = create_model(model, num_classes=4)
     network.train()
@@ -43,7 +43,7 @@ def test_neither_weights_nor_batchnorm_statistics_move_even_in_training_mode(
     modes = [module.training for module in network.modules()]
     before = {name: value.clone() for name, value in network.state_dict().items()}
     assert any("running_mean" in name for name in before)
-    extract_features(network, ImageSet(images.images[:20], images.labels[:20]), MEAN, STD)
+    extract_features(network, [images[:20]], MEAN, STD)
     after = network.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -52,11 +52,10 @@ def test_neither_weights_nor_batchnorm_statistics_move_even_in_training_mode(
     assert all(parameter.requires_grad for parameter in network.parameters())
 
 
-def test_the_mode_is_restored_after_an_error(images: ImageSet) -> None:
+def test_the_mode_is_restored_after_an_error(images: Tensor) -> None:
     network = create_model("resnet8", num_classes=4).train()
-    wrong = ImageSet(images.images[:, :2], images.labels)
     with pytest.raises(RuntimeError):
-        extract_features(network, wrong, MEAN, STD)
+        extract_features(network, [images[:, :2]], MEAN, STD)
     assert all(module.training for module in network.modules())
 
 

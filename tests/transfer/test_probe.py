@@ -63,4 +63,5 @@ def test_one_more_protocol_is_one_more_entry(
     network = make_network()
     mine = probe(network, NEW_DIGITS, "mine", 5, CPU)
     assert mine.top1 == probe(network, NEW_DIGITS, "crd", 5, CPU).top1
-    assert seen == [(frozen_target(network, NEW_DIGITS, CPU), 5)]
+    ((target, seed),) = seen
+    assert (target.file, seed) == (frozen_target(network, NEW_DIGITS, CPU).file, 5)

@@ -10,6 +10,7 @@ def test_protocols_are_versioned_by_name() -> None:
     assert {name: protocol.label for name, protocol in PROTOCOLS.items()} == {
         "exact": "exact v1",
         "crd": "crd v1",
+        "hsakd": "hsakd v1",
     }
 
 

@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,20 +9,28 @@ from torch import Tensor, nn
 
 from pckd.data.streams import Purpose, random_stream
 from pckd.errors import RunError
-from pckd.transfer import crd
-from pckd.transfer.crd import fit_crd
+from pckd.transfer import crd, hsakd
+from pckd.transfer.features import LabelledFeatures
 from pckd.transfer.frozen import FrozenTarget
+from pckd.transfer.sgd import SgdRecipe, fit_sgd
 
 Clusters = Callable[..., tuple[Tensor, Tensor]]
 MakeTarget = Callable[..., FrozenTarget]
+RECIPES = [crd.RECIPE, hsakd.RECIPE]
+
+pytestmark = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.protocol)
 
 
-def test_separable_classes_are_told_apart(make_target: MakeTarget, make_clusters: Clusters) -> None:
+def test_separable_classes_are_told_apart(
+    recipe: SgdRecipe, make_target: MakeTarget, make_clusters: Clusters
+) -> None:
     target = make_target(make_clusters(320, 5), make_clusters(500, 5, seed=1))
-    assert fit_crd(target, 0).top1(target.test) == 100
+    assert fit_sgd(recipe, target, 0).top1(target.test) == 100
 
 
-def test_random_labels_stay_at_chance(make_target: MakeTarget, make_clusters: Clusters) -> None:
+def test_random_labels_stay_at_chance(
+    recipe: SgdRecipe, make_target: MakeTarget, make_clusters: Clusters
+) -> None:
     generator = torch.Generator().manual_seed(2)
     features, _ = make_clusters(256, 4, distance=0.0)
     unseen, _ = make_clusters(4000, 4, distance=0.0, seed=1)
@@ -31,31 +40,37 @@ def test_random_labels_stay_at_chance(make_target: MakeTarget, make_clusters: Cl
     target = make_target((features, labels), (unseen, unseen_labels))
     # Hits are binomial with p = 1/4: one sigma is 0.68 points, and 5 are missed once in 2 million.
     sigma = 100 * math.sqrt(0.25 * 0.75 / 4000)
-    assert abs(fit_crd(target, 0).top1(target.test) - 25) < 5 * sigma
+    assert abs(fit_sgd(recipe, target, 0).top1(target.test) - 25) < 5 * sigma
 
 
+@pytest.mark.parametrize("renderings", [1, 3])
 def test_training_equals_a_slow_loop(
-    make_target: MakeTarget, make_clusters: Clusters, monkeypatch: pytest.MonkeyPatch
+    recipe: SgdRecipe, renderings: int, make_target: MakeTarget, make_clusters: Clusters
 ) -> None:
-    monkeypatch.setattr(crd, "EPOCHS", 4)
-    monkeypatch.setattr(crd, "DECAY_AFTER", (2, 3))
     features, labels = make_clusters(150, 3, distance=1.0)
-    head = fit_crd(make_target((features, labels), (features, labels)), seed=7)
-    weight, bias = slow_loop(features, labels, rates=[0.1, 0.1, 0.01, 0.001], seed=7)
+    looks = [features + number for number in range(renderings)]
+    target = replace(
+        make_target((features, labels), (features, labels)),
+        renderings=tuple(LabelledFeatures(look, labels) for look in looks),
+    )
+    short = replace(recipe, epochs=4, decay_after=(2, 3))
+    head = fit_sgd(short, target, seed=7)
+    weight, bias = slow_loop(looks, labels, [0.1, 0.1, 0.01, 0.001], 7, nesterov=recipe.nesterov)
     np.testing.assert_allclose(head.weight.numpy(), weight, atol=1e-5)
     np.testing.assert_allclose(head.bias.numpy(), bias, atol=1e-5)
     assert head.weight_decay == 0
 
 
 def slow_loop(
-    features: Tensor, labels: Tensor, rates: list[float], seed: int
+    looks: list[Tensor], labels: Tensor, rates: list[float], seed: int, *, nesterov: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sample by sample, in float64, with the gradient of the cross entropy written out."""
     torch.manual_seed(seed)
-    layer = nn.Linear(features.shape[1], 3)
+    layer = nn.Linear(looks[0].shape[1], 3)
     weight, bias = (value.detach().double().numpy() for value in (layer.weight, layer.bias))
     speed, bias_speed = np.zeros_like(weight), np.zeros_like(bias)
     for epoch, rate in enumerate(rates):
+        features = looks[epoch % len(looks)]
         order = random_stream(seed, Purpose.VISIT_ORDER, epoch).permutation(len(labels))
         for start in range(0, len(order), 64):
             batch = order[start : start + 64]
@@ -68,18 +83,19 @@ def slow_loop(
                 gradient += np.outer(error, image) / len(batch)
                 bias_gradient += error / len(batch)
             speed, bias_speed = 0.9 * speed + gradient, 0.9 * bias_speed + bias_gradient
-            weight, bias = weight - rate * speed, bias - rate * bias_speed
+            step = gradient + 0.9 * speed if nesterov else speed
+            bias_step = bias_gradient + 0.9 * bias_speed if nesterov else bias_speed
+            weight, bias = weight - rate * step, bias - rate * bias_step
     return weight, bias
 
 
 def test_seeds_repeat_and_leave_the_global_generator_alone(
-    make_target: MakeTarget, make_clusters: Clusters, monkeypatch: pytest.MonkeyPatch
+    recipe: SgdRecipe, make_target: MakeTarget, make_clusters: Clusters
 ) -> None:
-    monkeypatch.setattr(crd, "EPOCHS", 3)
     rows = make_clusters(130, 3, distance=1.0)
-    target = make_target(rows, rows)
+    target, short = make_target(rows, rows), replace(recipe, epochs=3)
     state = torch.get_rng_state()
-    first, again, other = (fit_crd(target, seed) for seed in (0, 0, 1))
+    first, again, other = (fit_sgd(short, target, seed) for seed in (0, 0, 1))
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(first.weight, again.weight)
     assert torch.equal(first.bias, again.bias)
@@ -87,10 +103,16 @@ def test_seeds_repeat_and_leave_the_global_generator_alone(
 
 
 def test_a_training_that_diverges_is_an_error(
-    make_target: MakeTarget, make_clusters: Clusters, monkeypatch: pytest.MonkeyPatch
+    recipe: SgdRecipe, make_target: MakeTarget, make_clusters: Clusters
 ) -> None:
-    monkeypatch.setattr(crd, "EPOCHS", 2)
     features, labels = make_clusters(130, 3)
     target = make_target((features * 1e30, labels), (features, labels))
-    with pytest.raises(RunError, match="protocol crd diverged"):
-        fit_crd(target, 0)
+    with pytest.raises(RunError, match=f"protocol {recipe.protocol} diverged"):
+        fit_sgd(replace(recipe, epochs=2), target, 0)
+
+
+def test_the_values_are_those_of_the_sources(recipe: SgdRecipe) -> None:
+    assert (recipe.epochs, recipe.batch_size, recipe.learning_rate) == (100, 64, 0.1)
+    assert (recipe.momentum, recipe.weight_decay) == (0.9, 0)
+    assert recipe.decay_after == (30, 60, 90)
+    assert recipe.nesterov == (recipe.protocol == "hsakd")
