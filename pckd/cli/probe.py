@@ -1,41 +1,91 @@
-"""`pckd probe`: linear probes of the students of a finished study."""
+"""`pckd probe`: linear probes of the networks of a study, or of one in a file."""
 
+import re
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pckd.cli.options import Address, Assignments, Results
+from pckd.cli.options import Address, Assignments, Download, Json, Results
+from pckd.cli.output import print_rows
+from pckd.errors import InputError
 from pckd.progress import Display
 from pckd.settings import parse_assignments, validate, with_changes
 from pckd.storage import Storage
-from pckd.study.results import open_study
-from pckd.study.spec import Resources
-from pckd.transfer.protocols import ProbeStage
+from pckd.study.given_networks import STUDY as NETWORKS
+from pckd.study.given_networks import keep_network
+from pckd.study.probe_task import ProbeTask, read_probed
+from pckd.study.probing import check_targets, probe_tasks, tasks_of
+from pckd.study.results import ResultsStore
+from pckd.study.spec import NAME, Resources
+from pckd.training.importing import read_network
+from pckd.training.network_file import TrainedNetwork
+from pckd.transfer.protocols import PROTOCOLS, ProbeStage
+
+COMMAND_LINE = "the command line"
+SHOWN = ("model", "role", "case", "student_seed", "data", "protocol", "seed", "top1")
 
 
 def probe(
-    study: Annotated[str, typer.Argument(help="Name of a study.")],
+    probed: Annotated[
+        str,
+        typer.Argument(metavar="STUDY|FILE", help="Name of a study, or a network's file (./NAME)."),
+    ],
     data: Annotated[list[str], typer.Option("--data", help="Target data set; may be repeated.")],
-    data_root: Annotated[str | None, typer.Option(help="Folder or URI of the target.")] = None,
-    protocol: Annotated[str, typer.Option(help="Name of the protocol.")] = "exact",
+    data_root: Annotated[str | None, typer.Option(help="Folder or URI of the targets.")] = None,
+    download: Download = False,
+    protocol: Annotated[str, typer.Option(help=f"One of {', '.join(PROTOCOLS)}.")] = "exact",
     seeds: Annotated[list[int] | None, typer.Option("--seed", help="May be repeated.")] = None,
+    architecture: Annotated[
+        str | None, typer.Option("--arch", help="Architecture, if FILE is a checkpoint of others.")
+    ] = None,
+    trained_on: Annotated[
+        str, typer.Option(help="Data set on which that was trained.")
+    ] = "cifar100",
     assignments: Assignments = None,
+    gpus: Annotated[float, typer.Option(min=0, help="Of one probe; a share packs several.")] = 0,
     results: Results = "results",
     address: Address = None,
+    as_json: Json = False,
 ) -> None:
-    """Fit a linear classifier on the frozen students, and the teacher, of a finished study."""
-    changes = parse_assignments(assignments or [])
-    targets = [
-        with_changes({"name": name} | ({"root": data_root} if data_root else {}), changes)
-        for name in data
-    ]
-    stage = validate(
-        ProbeStage,
-        {"data": targets, "protocol": protocol, "seeds": seeds or [0]},
-        "the command line",
-    )
-    storage = Storage(results)
-    open_study(storage, study)
-    from pckd.distributed.driver import probe_study
+    """Fit a linear classifier on frozen networks: a study's students and teachers, or a file.
 
-    probe_study(study, stage, Resources(), storage, Display(), address=address)
+    A file is a network that pckd wrote or, with --arch, a checkpoint of others. --set changes keys
+    of the targets: classes, images_per_class, image_size. Results go to the study, those of files
+    to the reserved study `networks`.
+    """
+    images = {"root": data_root, "download": download or None}
+    changes = {key: value for key, value in images.items() if value is not None}
+    changes |= parse_assignments(assignments or [])
+    targets = [with_changes({"name": name}, changes) for name in data]
+    values = {"data": targets, "protocol": protocol, "seeds": seeds or [0]}
+    stage, storage = validate(ProbeStage, values, COMMAND_LINE), Storage(results)
+    if not re.fullmatch(NAME, probed):
+        tasks = _tasks_of_file(read_network(Path(probed), architecture, trained_on), stage, storage)
+    elif architecture is None:
+        tasks = _tasks_of_study(probed, stage, storage)
+    else:
+        raise InputError(f"--arch is for a checkpoint: write ./{probed} if that is a file")
+    from pckd.distributed.driver import run_missing_probes
+
+    resources = Resources(gpus_per_worker=gpus)
+    run_missing_probes(tasks, resources, storage, Display(), address=address)
+    _print(tasks, storage, as_json=as_json)
+
+
+def _tasks_of_study(study: str, stage: ProbeStage, storage: Storage) -> list[ProbeTask]:
+    tasks = probe_tasks(storage, study, stage)
+    for task in tasks[:1]:
+        check_targets(stage, read_probed(task.network, storage).image_size)
+    return tasks
+
+
+def _tasks_of_file(network: TrainedNetwork, stage: ProbeStage, storage: Storage) -> list[ProbeTask]:
+    check_targets(stage, network.image_size)
+    return tasks_of(NETWORKS, [keep_network(network, storage)], stage)
+
+
+def _print(tasks: list[ProbeTask], storage: Storage, *, as_json: bool) -> None:
+    rows = [ResultsStore(storage, task.study).find("probes", task.identity) for task in tasks]
+    shown = [{name: row[name] for name in SHOWN} for row in rows if row is not None]
+    print_rows(shown, as_json=as_json)

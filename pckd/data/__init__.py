@@ -1,6 +1,6 @@
 """Images by data set: in memory or streamed from files, and seeded views rendered in batches."""
 
-from pckd.data.catalogue import is_streamed, list_data
+from pckd.data.catalogue import is_streamed, list_data, published_normalisation
 from pckd.data.images import DataSet, ImageData, derived_fingerprint
 from pckd.data.opening import open_data, open_streamed
 from pckd.data.resident import ImageSet
@@ -38,6 +38,7 @@ __all__ = [
     "number_views",
     "open_data",
     "open_streamed",
+    "published_normalisation",
     "rotated_copies",
     "select_classes",
 ]

@@ -2,7 +2,7 @@
 
 from difflib import get_close_matches
 
-from pckd.data.entries import Download, Embedded, Entry, Stored
+from pckd.data.entries import Download, Embedded, Entry, Normalisation, Stored
 from pckd.data.forms import class_folders, official, parquet, tiny_imagenet
 from pckd.data.forms.digits import read_digits
 from pckd.errors import InputError
@@ -57,6 +57,22 @@ def list_data() -> list[str]:
 def is_streamed(name: str) -> bool:
     """Whether a data set is streamed from its files while a network trains."""
     return name in STREAMED
+
+
+def published_normalisation(name: str) -> Normalisation:
+    """Return the mean and standard deviation by channel that networks of others were trained with.
+
+    Raises:
+        InputError: There is no data set of that name, or none is published for it.
+    """
+    normalisation = find_entry(name).normalisation
+    if normalisation is None:
+        known = ", ".join(name for name, entry in CATALOGUE.items() if entry.normalisation)
+        raise InputError(
+            f"no normalisation is published for data set '{name}', so there is no telling how a "
+            f"network of others was shown its images; there is one for {known}"
+        )
+    return normalisation
 
 
 def find_entry(name: str) -> Entry:

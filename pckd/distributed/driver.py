@@ -11,6 +11,7 @@ from pckd.distributed.session import check_resources, ray_session
 from pckd.distributed.stopping import stopping
 from pckd.distributed.tasks import run_probes, train_teachers
 from pckd.distributed.trials import run_plan
+from pckd.errors import RunError
 from pckd.progress import Display, TrialsProgress
 from pckd.storage import Storage
 from pckd.study.plan import Plan
@@ -22,13 +23,14 @@ from pckd.study.planning import (
     set_aside,
     write_spec,
 )
-from pckd.study.probing import check_targets, missing_tasks, probe_tasks
+from pckd.study.probe_task import ProbeTask, missing_tasks
+from pckd.study.probing import check_targets, probe_tasks
 from pckd.study.results import ResultsStore
 from pckd.study.search import SearchPlan
 from pckd.study.spec import Resources, StudySpec
 from pckd.study.teachers import missing_teachers
 from pckd.study.trial import Trial
-from pckd.transfer.protocols import ProbeStage
+from pckd.training.run_data import prepare_data
 
 
 def run_study(
@@ -55,8 +57,10 @@ def run_study(
         RunError: A teacher could not be trained, or the study was interrupted.
     """
     teachers = missing_teachers(spec, storage)
-    if spec.probe is not None:
-        check_targets(spec.probe)
+    stage = spec.probe_stage()
+    if stage is not None:
+        run = spec.base_run(f"study {spec.study}, run")
+        check_targets(stage, prepare_data(run.data, run.protocol).image_size)
     check_plan(spec)
     if fresh:
         set_aside(spec.study, storage, display.say)
@@ -72,38 +76,45 @@ def run_study(
             _train_teachers(teachers, spec.resources, storage, display)
             _run_trials(spec, plan, storage, display)
     write_spec(spec, storage)
-    if spec.probe is not None:
-        probe_study(spec.study, spec.probe, spec.resources, storage, display, address=address)
+    if stage is not None:
+        tasks = probe_tasks(storage, spec.study, stage)
+        run_missing_probes(tasks, spec.resources, storage, display, address=address)
 
 
-def probe_study(
-    study: str,
-    stage: ProbeStage,
+def run_missing_probes(
+    tasks: Sequence[ProbeTask],
     resources: Resources,
     storage: Storage,
     display: Display,
     *,
     address: str | None = None,
 ) -> None:
-    """Probe the students and teachers of a study that have not been probed yet.
+    """Run the probes that have no row yet; Ray starts only if there are some.
 
     Args:
-        study: Its name.
-        stage: Targets, protocol and seeds.
+        tasks: Linear probes.
         resources: What one probe takes.
         storage: The results root.
         display: Shows progress.
         address: Of a Ray cluster; None starts one on this machine.
+
+    Raises:
+        InputError: A network or a target is not there or does not suit.
+        RunError: Fits failed; the others are done, and the first that failed is named.
     """
-    tasks = probe_tasks(storage, study, stage)
     missing = missing_tasks(storage, tasks)
+    failures: list[str] = []
     if missing:
         with ray_session(address), display.bars() as bars:
             bar = bars.add_task("linear probes", total=len(missing), note="")
             one = resources.model_copy(update={"workers": 1})
             check_resources(one)
-            run_probes(missing, storage, one, lambda done: bars.update(bar, completed=done))
-    display.say(f"{study}: {len(tasks)} of {len(tasks)} linear probes are done")
+            failures = run_probes(
+                missing, storage, one, lambda done: bars.update(bar, completed=done)
+            )
+    display.say(f"{len(tasks) - len(failures)} of {len(tasks)} linear probes are done")
+    if failures:
+        raise RunError(f"{len(failures)} linear probes failed; {failures[0]}")
 
 
 def _train_teachers(

@@ -1,13 +1,15 @@
 """Single Ray tasks: training a teacher, probing a student."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import ray
 import torch
 
 from pckd.distributed.workers import train_on_workers
+from pckd.errors import RunError
 from pckd.storage import Storage
-from pckd.study.probing import ProbeTask, run_probe
+from pckd.study.probe_task import ProbeTask, run_probe
 from pckd.study.rows import Placement
 from pckd.study.spec import Resources
 from pckd.study.teachers import train_teacher
@@ -65,36 +67,45 @@ def run_probes(
     storage: Storage,
     resources: Resources,
     on_wait: Callable[[int], None],
-) -> None:
+) -> list[str]:
     """Run probes as Ray tasks, packed as resources allow; each writes its own row.
 
     Args:
-        tasks: Of `pckd.study.probing.probe_tasks`.
+        tasks: Of `pckd.study.probing`.
         storage: The results root.
         resources: What one process takes.
         on_wait: Called about once a second with the number of finished tasks.
+
+    Returns:
+        What is wrong with those whose fit failed; they do not keep the others from their end.
+
+    Raises:
+        InputError: A network or a target is not there or does not suit.
     """
     options = _options(resources)
     waiting = [
         _probe_task.options(**options).remote(task, storage.root, resources.cpus_per_worker)
         for task in tasks
     ]
-    _collect(waiting, on_wait)
+    return [failure for failure in _collect(waiting, on_wait) if failure]
 
 
 def _options(resources: Resources) -> dict[str, float]:
     return {"num_cpus": resources.cpus_per_worker, "num_gpus": resources.gpus_per_worker}
 
 
-def _collect(waiting: list["ray.ObjectRef[None]"], on_wait: Callable[[int], None]) -> None:
+def _collect(waiting: list["ray.ObjectRef[Any]"], on_wait: Callable[[int], None]) -> list[Any]:
+    """What the tasks return, in the order in which they end."""
     total = len(waiting)
+    results: list[Any] = []
     while waiting:
         done, waiting = ray.wait(waiting, timeout=1.0)
         on_wait(total - len(waiting))
         try:
-            ray.get(done)
+            results += ray.get(done)
         except ray.exceptions.RayTaskError as error:
             raise error.cause from None
+    return results
 
 
 @ray.remote
@@ -108,5 +119,10 @@ def _spread_task(trial: str, root: str, resources: Resources) -> None:
 
 
 @ray.remote
-def _probe_task(task: ProbeTask, root: str, threads: int) -> None:
-    run_probe(task, Storage(root), this_device(), threads)
+def _probe_task(task: ProbeTask, root: str, threads: int) -> str | None:
+    try:
+        run_probe(task, Storage(root), this_device(), threads)
+    except RunError as error:
+        network = task.network
+        return f"{network.role} {network.trial} ({network.model}) on {task.target.name}: {error}"
+    return None

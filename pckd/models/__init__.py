@@ -2,7 +2,7 @@
 
 # Each of these modules registers its networks.
 from pckd.models import mobilenet, resnet, shufflenet_v1, shufflenet_v2, vgg, wide_resnet  # noqa: F401
-from pckd.models.checkpoints import load_checkpoint, load_weights
+from pckd.models.checkpoints import class_count, load_checkpoint, load_weights
 from pckd.models.factory import canonical_name, create_model, list_models, register_model
 from pckd.models.info import ModelInfo, model_info
 from pckd.models.network import Network, Outputs
@@ -12,6 +12,7 @@ __all__ = [
     "Network",
     "Outputs",
     "canonical_name",
+    "class_count",
     "create_model",
     "list_models",
     "load_checkpoint",

@@ -45,6 +45,21 @@ def load_checkpoint(path: Path) -> dict[str, Tensor]:
     return _unwrapped(_state_dict(_unpickled(path), path))
 
 
+def class_count(state: Mapping[str, Tensor], classifier_name: str) -> int:
+    """How many classes a state dict tells apart: the rows of its classifier's weight.
+
+    Args:
+        state: tensors by entry name, as ``load_checkpoint`` gives them.
+        classifier_name: path of the classifier in the network.
+
+    Returns:
+        1 where there is no such matrix, which ``load_weights`` then says.
+    """
+    outer = classifier_name.removesuffix(".0")
+    weight = state.get(f"{classifier_name}.weight", state.get(f"{outer}.weight"))
+    return len(weight) if weight is not None and weight.ndim == 2 else 1
+
+
 def load_weights(network: Network, state: Mapping[str, Tensor], *, source: str) -> None:
     """Fill a network from a state dict that has exactly its entries, or leave it as it was.
 

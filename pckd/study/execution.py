@@ -140,7 +140,7 @@ class TrialRecord:
         row = self.store.find("trials", self.trial.identity)
         if row is None:
             return None
-        self.columns["started"] = row["started"]
+        self.columns |= {"started": row["started"], "network": row["network"]}
         return row["status"] if row["status"] in DONE else None
 
     def start(self, run: Run, data: RunData, teacher: TeacherCard | None) -> None:
@@ -190,6 +190,7 @@ class TrialRecord:
     def _keep_student(self, run: Run, top1: float) -> None:
         student = run.trained_network(self.trial.identity, top1)
         self.storage.write(network_path(self.trial), student.to_bytes())
+        self.columns["network"] = student.content_hash()
 
     def _write_trial(self, status: str) -> None:
         if not self.writes:

@@ -39,6 +39,7 @@ TRIAL_COLUMNS: list[Column] = [
     ("best_epoch", INTEGER, "the first epoch that reached it"),
     ("test_top1", REAL, "percent, of the trained student on the test images, measured once"),
     ("test_top5", REAL, "percent, likewise"),
+    ("network", TEXT, "content hash of the student that was kept, 64 hexadecimal digits"),
     ("teacher", TEXT, "content hash of the teacher, 64 hexadecimal digits"),
     ("teacher_test_top1", REAL, "percent"),
     (
@@ -86,12 +87,13 @@ PROBE_COLUMNS: list[Column] = [
     (
         "trial",
         TEXT,
-        "identity of the run that trained the network; the file's name of an imported teacher",
+        "identity of the run that trained the network; the file's name of a foreign one",
     ),
-    ("role", TEXT, "student or teacher"),
+    ("role", TEXT, "student or teacher of the study; network: it was given as a file"),
     ("model", TEXT, "architecture of the network"),
     ("case", TEXT, "of the student's trial"),
     ("student_seed", INTEGER, "seed of the student's trial; null for a teacher"),
+    ("network", TEXT, "content hash of the network"),
     ("data", TEXT, "name of the target data set"),
     ("classes", TEXT, "JSON: the target's classes, null if all"),
     ("data_fingerprint", TEXT, "of the target"),

@@ -12,8 +12,11 @@ from pckd.study.search_config import SearchConfig
 from pckd.training.config import ModelName, RunConfig, Scale, changed_run
 from pckd.transfer.protocols import ProbeStage
 
-RESERVED = ("teachers", "runs")
-"""Names below a results root that no study may take: trained teachers, and single runs."""
+NAME = r"^[a-z0-9][a-z0-9_-]*$"
+"""What the name of a study looks like."""
+
+RESERVED = ("teachers", "runs", "networks")
+"""Names below a results root that no study may take: teachers, single runs, and given networks."""
 
 SMOKE = "-smoke"
 """What the name of a study ends with at smoke scale, and at no other."""
@@ -57,7 +60,7 @@ class Resources(Settings):
 class StudySpec(Settings):
     """A question with a plan of trials. Give one of cases, grid, vary_one and search, or none."""
 
-    study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="name")]
+    study: Annotated[str, Field(pattern=NAME, description="name")]
     source: str = Field("", description="the table or figure that this reproduces")
     run: dict[str, Any] = Field(description="the RunConfig that the plan starts from")
     cases: dict[str, dict[str, Any]] | None = Field(None, description="named changes")
@@ -141,6 +144,21 @@ class StudySpec(Settings):
     def pair_changes(self) -> list[dict[str, Any]]:
         """The changes that each teacher-student pair makes; no change where none are listed."""
         return [pair.run_changes() for pair in self.pairs] or [{}]
+
+    def probe_stage(self) -> ProbeStage | None:
+        """The transfer stage; a target without a root lies where the run's images do.
+
+        Raises:
+            InputError: The run that the plan starts from is no valid one.
+        """
+        if self.probe is None:
+            return None
+        root = self.base_run(f"study {self.study}, run").data.root
+        rooted = [
+            target if target.root else target.model_copy(update={"root": root})
+            for target in self.probe.data
+        ]
+        return self.probe.model_copy(update={"data": tuple(rooted)})
 
     def base_run(self, source: str) -> RunConfig:
         """The run that the plan starts from, with the first pair.

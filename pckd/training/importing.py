@@ -1,12 +1,22 @@
-"""A foreign checkpoint becomes a teacher of the store."""
+"""Networks from files: to be used once, or to become a teacher of the store."""
 
 from collections.abc import Callable
+from math import nan
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
-from pckd.models import canonical_name, create_model, load_checkpoint, load_weights
+from pckd.data import published_normalisation
+from pckd.errors import InputError
+from pckd.models import (
+    canonical_name,
+    class_count,
+    create_model,
+    load_checkpoint,
+    load_weights,
+    model_info,
+)
 from pckd.training.config import DataConfig
 from pckd.training.evaluation import Accuracy, evaluate
 from pckd.training.network_file import TrainedNetwork
@@ -21,6 +31,53 @@ class ImportedTeacher(NamedTuple):
     accuracy: Accuracy
     """On the test images."""
     test_images: int
+
+
+def read_network(file: Path, architecture: str | None, trained_on: str) -> TrainedNetwork:
+    """Read a network from a file of pckd's, or from a checkpoint of the peers.
+
+    A checkpoint says neither how the network was shown images nor how large they were: the first
+    is what is published of the data set, the second what the architecture is made for. It knows
+    its classes by number.
+
+    Args:
+        file: It is read without running what may be in it.
+        architecture: Of a checkpoint: any spelling of the network's name; None for pckd's own file.
+        trained_on: Of a checkpoint: the data set that it was trained on.
+
+    Raises:
+        InputError: The file is not there, is neither, or does not fit the architecture; a name is
+            not known; or no normalisation of the data set is published.
+    """
+    if not file.is_file():
+        raise InputError(f"{file}: there is no such file")
+    if architecture is None:
+        return _own_network(file)
+    model, (mean, std) = canonical_name(architecture), published_normalisation(trained_on)
+    state = load_checkpoint(file)
+    classifier = create_model(model, num_classes=1).classifier_name
+    num_classes = class_count(state, classifier)
+    network = create_model(model, num_classes=num_classes)
+    load_weights(network, state, source=str(file))
+    return TrainedNetwork(
+        model=model,
+        state=network.state_dict(),
+        class_names=[str(label) for label in range(num_classes)],
+        mean=list(mean),
+        std=list(std),
+        image_size=[model_info(model).image_size] * 2,
+        data=trained_on,
+        data_fingerprint="",
+        trial=file.name,
+        test_top1=nan,
+    )
+
+
+def _own_network(file: Path) -> TrainedNetwork:
+    try:
+        return TrainedNetwork.from_bytes(file.read_bytes(), str(file))
+    except InputError as error:
+        raise InputError(f"{error}; name the architecture of a checkpoint with --arch") from None
 
 
 def import_teacher(

@@ -7,7 +7,7 @@ Features are computed once and kept in the cache of decoded images (`PCKD_CACHE`
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ def frozen_target(
     Raises:
         InputError: The network was not trained on square images, or the target cannot be opened.
     """
-    size = shown_size(network, target)
+    size = shown_size(network.image_size, target)
     data = open_target(target, showing.held_size(size))
     look = _Look(network, data, showing, size, device)
     stored = load_entry(look.entry) or look.compute_once()
@@ -87,17 +87,21 @@ def seen_content(network: TrainedNetwork) -> str:
     return hashlib.sha256(f"{network.content_hash()} {seen_with}".encode()).hexdigest()
 
 
-def shown_size(network: TrainedNetwork, target: DataConfig) -> int:
+def shown_size(image_size: Sequence[int], target: DataConfig) -> int:
     """Height and width at which a network sees a target's images.
 
+    Args:
+        image_size: Height and width of the images that it was trained on.
+        target: Its `image_size` comes first.
+
     Raises:
-        InputError: It was not trained on square images, and the target names no size.
+        InputError: The network was not trained on square images, and the target names no size.
     """
-    height, width = network.image_size
+    height, width = image_size
     if target.image_size is None and height != width:
         raise InputError(
-            f"{network.model} of run {network.trial} was trained on {height}x{width} images: "
-            "a probe needs a network of square images, or the target's image_size"
+            f"a network of {height}x{width} images cannot be probed as it is: set the target's "
+            "image_size"
         )
     return target.image_size or height
 

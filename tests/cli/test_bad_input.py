@@ -112,6 +112,14 @@ BAD: dict[tuple[str, ...], str] = {
     ("report", "example"): r".*results holds no study 'example'; .*",
     ("probe", "example", "--data", "digits"): r".*results holds no study 'example'; .*",
     ("probe", "example", "--data", "digts"): r"the command line: data\.0\.name: .*digits.*",
+    ("probe", "good", "--data", "digits", "--arch", "resnet8"): r"--arch .* write \./good .*",
+    ("probe", "./nothing.pt", "--data", "digits"): r"nothing\.pt: there is no such file",
+    ("probe", "./file", "--data", "digits"): r"file: cannot be read as a .*; name .* with --arch",
+    ("probe", "./file", "--data", "digits", "--arch", "resnt8"): r"model 'resnt8' .*resnet8.*",
+    ("probe", "./file", "--data", "digits", "--arch", "resnet8"): r"checkpoint file is damaged .*",
+    ("probe", "./file", "--data", "digits", "--arch", "resnet8", "--trained-on", "digits"): (
+        r"no normalisation is published for data set 'digits', .*"
+    ),
     ("evaluate", "nothing.pt", "--data", "digits"): r"nothing\.pt: there is no such file",
     ("evaluate", "file", "--data", "digits"): r"file: cannot be read as a checkpoint.*",
 }

@@ -14,9 +14,10 @@ from sklearn.preprocessing import StandardScaler
 from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
-from pckd.study.execution import run_trial
+from pckd.study.execution import network_path, run_trial
 from pckd.study.plan import fixed_trials
-from pckd.study.probing import ProbeTask, missing_tasks, probe_tasks, run_probe
+from pckd.study.probe_task import ProbeTask, missing_tasks, run_probe
+from pckd.study.probing import check_targets, probe_tasks
 from pckd.study.results import ResultsStore
 from pckd.study.rows import Placement
 from pckd.study.spec import StudySpec
@@ -86,7 +87,8 @@ def test_each_student_and_each_teacher_is_probed_once_a_target_and_seed(
     study: Finished, tasks: list[ProbeTask]
 ) -> None:
     networks = {
-        (task.trial, task.role, task.case, task.student_seed, task.network_path) for task in tasks
+        (network.trial, network.role, network.case, network.student_seed, network.path)
+        for network in (task.network for task in tasks)
     }
     assert networks == {
         *(
@@ -103,13 +105,13 @@ def test_each_student_and_each_teacher_is_probed_once_a_target_and_seed(
     }
     assert len(tasks) == 5 * 2 * 2
     assert len({task.identity for task in tasks}) == len(tasks)
-    assert all(study.storage.exists(task.network_path) for task in tasks)
-    assert {task.model for task in tasks} == {"resnet8"}
+    assert all(study.storage.exists(task.network.path) for task in tasks)
+    assert {task.network.model for task in tasks} == {"resnet8"}
     assert probe_tasks(study.storage, "small", STAGE) == tasks
 
 
 def test_probes_of_one_network_stand_together(tasks: list[ProbeTask]) -> None:
-    paths = [task.network_path for task in tasks]
+    paths = [task.network.path for task in tasks]
     assert paths == sorted(paths, key=paths.index)
     assert [task.target for task in tasks[:4]] == [STAGE.data[0]] * 2 + [STAGE.data[1]] * 2
 
@@ -137,7 +139,7 @@ def test_only_completed_trials_are_probed_by_their_newest_row(
         as_before = probe_tasks(study.storage, "small", STAGE)
     finally:
         Path(path).unlink()
-    assert fewer == [task for task in tasks if task.trial != trial]
+    assert fewer == [task for task in tasks if task.network.trial != trial]
     assert {task.identity for task in as_before} == {task.identity for task in tasks}
 
 
@@ -193,7 +195,7 @@ def test_rows_can_be_read_with_plain_pandas(study: Finished, probed: list[ProbeT
 
 def test_a_row_is_what_the_probe_alone_finds(study: Finished, probed: list[ProbeTask]) -> None:
     task = probed[-1]
-    network = TrainedNetwork.from_bytes(study.storage.read(task.network_path), "here")
+    network = TrainedNetwork.from_bytes(study.storage.read(task.network.path), "here")
     alone = probe(network, task.target, task.protocol, task.seed, CPU)
     row = study.store.find("probes", task.identity)
     assert row is not None
@@ -211,11 +213,48 @@ def test_an_identity_follows_all_that_decides_the_number(
         replace(task, target=NEW_DIGITS.model_copy(update={"images_per_class": 9})),
         replace(task, protocol="crd"),
         replace(task, seed=7),
-        replace(task, network_path=tasks[-1].network_path),
+        replace(task, network=tasks[-1].network),
     ]
     identities = {task.identity, *(other.identity for other in others)}
     monkeypatch.setitem(PROTOCOLS, "exact", replace(PROTOCOLS["exact"], version=2))
     assert len({*identities, task.identity}) == len(others) + 2
+
+
+def test_a_student_that_was_trained_again_is_probed_again(study: Finished) -> None:
+    trial = study.trials[0]
+    row, file = study.store.find("trials", trial.identity), network_path(trial)
+    assert row is not None
+    kept = TrainedNetwork.from_bytes(study.storage.read(file), file)
+    assert row["network"] == kept.content_hash()
+    first = probe_tasks(study.storage, "small", STAGE)
+    try:
+        study.store.write("trials", trial.identity, [{**row, "network": "0" * 64}])
+        again = probe_tasks(study.storage, "small", STAGE)
+    finally:
+        study.store.write("trials", trial.identity, [row])
+    changed = {task.identity for task in again} ^ {task.identity for task in first}
+    assert len(changed) == 2 * 2 * 2  # before and after, of two targets and two seeds
+    assert all(task.identity in changed for task in again if task.network.trial == trial.identity)
+
+
+def test_rows_that_do_not_name_the_students_content_are_probed_too(study: Finished) -> None:
+    trial = study.trials[0].identity
+    row = study.store.find("trials", trial)
+    assert row is not None
+    try:
+        study.store.write("trials", trial, [{**row, "network": None}])
+        tasks = probe_tasks(study.storage, "small", STAGE)
+    finally:
+        study.store.write("trials", trial, [row])
+    assert {task.network.content for task in tasks if task.network.trial == trial} == {trial}
+
+
+def test_targets_are_checked_as_the_networks_will_see_them() -> None:
+    good = ProbeStage(data=(NEW_DIGITS,), protocol="hsakd")
+    check_targets(good, [8, 8])
+    bad = ProbeStage(data=(DataConfig(name="digits", classes=(12,)),))
+    with pytest.raises(InputError, match="class 12 is out of range"):
+        check_targets(bad, [8, 8])
 
 
 def test_an_identity_does_not_follow_what_decides_nothing(tasks: list[ProbeTask]) -> None:
@@ -229,10 +268,9 @@ def test_an_unknown_protocol_has_no_identity(tasks: list[ProbeTask]) -> None:
 
 
 def test_networks_that_are_gone_are_named(study: Finished, tasks: list[ProbeTask]) -> None:
-    gone = replace(tasks[0], network_path="small/networks/gone.pt")
+    gone = replace(tasks[0], network=replace(tasks[0].network, path="small/networks/gone.pt"))
     with pytest.raises(InputError, match=r"no longer holds small/networks/gone\.pt, the student"):
         run_probe(gone, study.storage, CPU, threads=1)
-    assert missing_tasks(study.storage, [gone]) == [gone]
     card = Path(study.storage.full_path(f"{TEACHERS}/{study.teacher.hash}.json"))
     content = card.read_bytes()
     try:

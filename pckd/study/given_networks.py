@@ -1,0 +1,23 @@
+"""Networks that are probed without a study: files, kept in the reserved study `networks`."""
+
+from pckd.storage import Storage
+from pckd.study.probe_task import Probed
+from pckd.training.network_file import TrainedNetwork
+from pckd.transfer.frozen import seen_content
+
+STUDY = "networks"
+"""The reserved study in which the probes of networks that came as files land."""
+
+
+def keep_network(network: TrainedNetwork, storage: Storage) -> Probed:
+    """Keep a network below the results root, where every process finds it, named by its content.
+
+    Args:
+        network: Trained here or elsewhere.
+        storage: The results root.
+    """
+    content = seen_content(network)
+    path = f"{STUDY}/networks/{content}.pt"
+    if not storage.exists(path):
+        storage.write(path, network.to_bytes())
+    return Probed(network.trial, "network", path, content, network.model)

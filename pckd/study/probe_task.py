@@ -1,0 +1,144 @@
+"""One linear probe of a network in the results root, to one row."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+import torch
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from pckd.errors import InputError
+from pckd.storage import Storage
+from pckd.study.results import ResultsStore, Row
+from pckd.training.config import DataConfig
+from pckd.training.identity import DIGITS
+from pckd.training.network_file import TrainedNetwork
+from pckd.transfer.probe import ProbeResult, probe
+from pckd.transfer.protocols import find_protocol
+from pckd.transfer.target import target_content
+
+Role = Literal["student", "teacher", "network"]
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """A network that is probed."""
+
+    trial: str
+    """Identity of the run that trained it; the file's name of a foreign one."""
+    role: Role
+    """Of a study its student or teacher; a network that was given as a file is neither."""
+    path: str
+    """Below the results root."""
+    content: str
+    """Hash of what it computes; a student trained again under its old identity has another."""
+    model: str
+    case: str = ""
+    """Of the student's trial; a teacher is shared by many cases."""
+    student_seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeTask:
+    """One linear probe."""
+
+    study: str
+    """Whose table takes the row."""
+    network: Probed
+    target: DataConfig
+    protocol: str
+    """Name, without its version."""
+    seed: int
+    """Of the probe."""
+
+    @property
+    def identity(self) -> str:
+        """12 hexadecimal digits, the name of the row's file.
+
+        From the network (whose trial and role tell it from another that came out the same), the
+        target, the protocol with its version, and the seed.
+
+        Raises:
+            InputError: The protocol is not known.
+        """
+        content = {
+            "network": [self.network.trial, self.network.role, self.network.content],
+            "target": target_content(self.target),
+            "protocol": find_protocol(self.protocol).label,
+            "seed": self.seed,
+        }
+        text = json.dumps(content, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+
+
+def missing_tasks(storage: Storage, tasks: Iterable[ProbeTask]) -> list[ProbeTask]:
+    """The tasks without a readable row in the results."""
+    return [
+        task
+        for task in tasks
+        if ResultsStore(storage, task.study).find("probes", task.identity) is None
+    ]
+
+
+def run_probe(task: ProbeTask, storage: Storage, device: torch.device, threads: int) -> None:
+    """Probe a network and write the row; nothing is written unless the probe ends well.
+
+    Args:
+        task: What to probe.
+        storage: The results root.
+        device: Where features are computed.
+        threads: CPU threads to use, by torch and by scikit-learn.
+
+    Raises:
+        InputError: The network's file is gone or damaged, or the target does not suit.
+        RunError: The fit did not converge, or diverged.
+    """
+    torch.set_num_threads(threads)
+    network = read_probed(task.network, storage)
+    with threadpool_limits(threads):
+        result = probe(network, task.target, task.protocol, task.seed, device)
+    ResultsStore(storage, task.study).write("probes", task.identity, [_row(task, result)])
+
+
+def read_probed(network: Probed, storage: Storage) -> TrainedNetwork:
+    """A network with its weights.
+
+    Raises:
+        InputError: Its file is gone or damaged.
+    """
+    try:
+        content = storage.read(network.path)
+    except FileNotFoundError:
+        raise InputError(
+            f"{storage.root} no longer holds {network.path}, the {network.role} to be probed"
+        ) from None
+    return TrainedNetwork.from_bytes(content, network.path)
+
+
+def _row(task: ProbeTask, result: ProbeResult) -> Row:
+    classes = task.target.classes
+    return {
+        "study": task.study,
+        "probe": task.identity,
+        "trial": task.network.trial,
+        "role": task.network.role,
+        "model": task.network.model,
+        "case": task.network.case,
+        "student_seed": task.network.student_seed,
+        "network": task.network.content,
+        "data": task.target.name,
+        "classes": None if classes is None else json.dumps(classes),
+        "data_fingerprint": result.data_fingerprint,
+        "protocol": find_protocol(task.protocol).label,
+        "seed": task.seed,
+        "top1": result.top1,
+        "train_images": result.train_images,
+        "test_images": result.test_images,
+        "weight_decay": result.weight_decay,
+        "seconds": result.seconds,
+        "features_file": result.features_file,
+        "updated": datetime.now(UTC),
+    }
