@@ -6,6 +6,7 @@ from pathlib import Path
 from ray import tune
 
 from pckd.distributed.events import EventsCallback
+from pckd.distributed.packing import measured_resources
 from pckd.distributed.progress import ProgressCallback
 from pckd.distributed.session import check_resources, ray_session
 from pckd.distributed.stopping import stopping
@@ -74,7 +75,8 @@ def run_study(
             check_resources(spec.resources)
             write_spec(spec, storage)
             _train_teachers(teachers, spec.resources, storage, display)
-            _run_trials(spec, plan, storage, display)
+            measured = measured_resources(spec, display.say)
+            _run_trials(spec, plan, measured, storage, display)
     write_spec(spec, storage)
     if stage is not None:
         tasks = probe_tasks(storage, spec.study, stage)
@@ -142,7 +144,9 @@ def _train_teachers(
         display.say(f"teacher {trial.case}: {row['test_top1']:.2f} % on the test images")
 
 
-def _run_trials(spec: StudySpec, plan: Plan, storage: Storage, display: Display) -> None:
+def _run_trials(
+    spec: StudySpec, plan: Plan, resources: Resources, storage: Storage, display: Display
+) -> None:
     epochs = spec.base_run(f"study {spec.study}").optimization.epochs
     scheduler = None
     if isinstance(plan, SearchPlan) and plan.search.stop:
@@ -152,4 +156,4 @@ def _run_trials(spec: StudySpec, plan: Plan, storage: Storage, display: Display)
         callbacks: list[tune.Callback] = [ProgressCallback(progress, storage)]
         if storage.is_local:
             callbacks.append(EventsCallback(Path(storage.full_path(spec.study)) / "tensorboard"))
-        run_plan(plan, storage, spec.resources, callbacks, scheduler, spec.keep)
+        run_plan(plan, storage, resources, callbacks, scheduler, spec.keep)

@@ -17,6 +17,10 @@ A driver that held a CPU would starve the very workers that it waits for."""
 
 TRIAL_SLOTS = 10_000
 
+GROWS_TO = "grows_to_"
+"""Prefix of resources that the head of an autoscaling cluster declares, such as `grows_to_GPU`: how
+many there can be once all its nodes were added. Ray tells that to its autoscaler alone."""
+
 QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_TRAIN_METRICS_ENABLED": "0",
@@ -63,28 +67,46 @@ def ray_session(address: str | None) -> Iterator[None]:
         ray.shutdown()
 
 
+def cluster_size() -> dict[str, float]:
+    """The CPUs and GPUs that the cluster has, or can come to have if it adds nodes when asked."""
+    there = ray.cluster_resources()
+    return {
+        kind: max(there.get(kind, 0.0), there.get(f"{GROWS_TO}{kind}", 0.0))
+        for kind in ("CPU", "GPU")
+    }
+
+
 def check_resources(resources: Resources) -> None:
     """Refuse a trial that no cluster of this size can ever run.
 
     Raises:
-        InputError: The trial asks for more CPUs or GPUs than the cluster has.
+        InputError: The trial asks for more CPUs or GPUs than the cluster has or can grow to.
     """
-    there = ray.cluster_resources()
-    for kind, each in (("CPU", resources.cpus_per_worker), ("GPU", resources.gpus_per_worker)):
+    there = cluster_size()
+    for kind, key, each in (
+        ("CPU", "cpus_per_worker", resources.cpus_per_worker),
+        ("GPU", "gpus_per_worker", resources.gpus),
+    ):
         needed = each * resources.workers
-        if needed > there.get(kind, 0.0):
+        if needed > there[kind]:
             raise InputError(
-                f"resources ask for {needed:g} {kind} a trial "
-                f"({resources.workers} workers of {each:g}), but the cluster has "
-                f"{there.get(kind, 0.0):g}"
+                f"a trial asks for {needed:g} {kind} (resources.workers {resources.workers}, "
+                f"resources.{key} {getattr(resources, key)}), but the cluster has "
+                f"{there[kind]:g}: {_way_out(kind, there[kind])}"
             )
+
+
+def _way_out(kind: str, there: float) -> str:
+    if kind == "GPU" and not there:
+        return "give --set resources.gpus_per_worker=0 to train on CPUs"
+    return f"lower one of the two, or use a cluster with more {kind}s"
 
 
 def trials_at_once(resources: Resources) -> int:
     """How many trials the cluster can train side by side, at least 1."""
-    there = ray.cluster_resources()
-    by_cpu = there.get("CPU", 0.0) / (resources.cpus_per_worker * resources.workers)
-    if not resources.gpus_per_worker:
+    there = cluster_size()
+    by_cpu = there["CPU"] / (resources.cpus_per_worker * resources.workers)
+    if not resources.gpus:
         return max(1, int(by_cpu))
-    by_gpu = there.get("GPU", 0.0) / (resources.gpus_per_worker * resources.workers)
+    by_gpu = int(1 / resources.gpus) * there["GPU"] / resources.workers
     return max(1, int(min(by_cpu, by_gpu)))

@@ -91,7 +91,7 @@ def run_probes(
 
 
 def _options(resources: Resources) -> dict[str, float]:
-    return {"num_cpus": resources.cpus_per_worker, "num_gpus": resources.gpus_per_worker}
+    return {"num_cpus": resources.cpus_per_worker, "num_gpus": resources.gpus}
 
 
 def _collect(waiting: list["ray.ObjectRef[Any]"], on_wait: Callable[[int], None]) -> list[Any]:

@@ -53,7 +53,7 @@ def run_plan(
     searcher = PlanSearcher(plan, storage)
     settings = {"root": storage.root, "resources": resources.model_dump(), "keep": keep}
     if resources.workers == 1:
-        bundle = {"CPU": float(resources.cpus_per_worker), "GPU": resources.gpus_per_worker}
+        bundle = {"CPU": float(resources.cpus_per_worker), "GPU": resources.gpus}
         trainable = tune.with_parameters(_train_here, settings=settings)
     else:
         bundle = {TRIAL_SLOT: 1.0}

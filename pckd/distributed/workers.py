@@ -37,7 +37,7 @@ def train_on_workers(
     # A name of its own: Ray continues the old run when a name is used again.
     name = f"{trial.identity}-{uuid.uuid4().hex[:8]}"
     folder = f"{trial.study}/ray"
-    each = {"CPU": float(resources.cpus_per_worker), "GPU": resources.gpus_per_worker}
+    each = {"CPU": float(resources.cpus_per_worker), "GPU": resources.gpus}
     trainer = TorchTrainer(
         _worker,
         train_loop_config={
@@ -47,10 +47,10 @@ def train_on_workers(
             "bank_bytes": resources.bank_bytes,
             "keep": keep,
         },
-        torch_config=TorchConfig(backend=None if resources.gpus_per_worker >= 1 else "gloo"),
+        torch_config=TorchConfig(backend=None if resources.gpus >= 1 else "gloo"),
         scaling_config=ray.train.ScalingConfig(
             num_workers=resources.workers,
-            use_gpu=resources.gpus_per_worker > 0,
+            use_gpu=resources.gpus > 0,
             resources_per_worker={kind: amount for kind, amount in each.items() if amount},
         ),
         run_config=ray.train.RunConfig(

@@ -41,7 +41,7 @@ def estimate(trial: Trial, placement: Placement) -> Estimate:
             "bank": False,
         }
     )
-    run = _untrained_run(short, placement)
+    run = untrained_run(short, placement)
     record = run.train_epoch()
     timed = len(run.data.train) / record.images_per_second
     epoch = images / record.images_per_second + (record.seconds - timed)
@@ -49,7 +49,12 @@ def estimate(trial: Trial, placement: Placement) -> Estimate:
     return Estimate(epoch * config.optimization.epochs, sum(value.nbytes for value in state))
 
 
-def _untrained_run(config: RunConfig, placement: Placement) -> Run:
+def untrained_run(config: RunConfig, placement: Placement) -> Run:
+    """A run that costs what the real one does: its teacher has random weights.
+
+    Raises:
+        InputError: The data set cannot be opened.
+    """
     data = prepare_data(config.data, config.protocol)
     teacher = None
     if config.teacher is not None and config.loss.needs_teacher:

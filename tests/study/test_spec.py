@@ -134,6 +134,18 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         },
         r"preview\.growth_rate is changed both by a pair and by the plan",
     ),
+    "more than a GPU": (
+        {"resources": {"gpus_per_worker": 2}},
+        r"resources\.gpus_per_worker: 2 is neither a share of a GPU from 0 to 1 nor auto",
+    ),
+    "no share of a GPU": (
+        {"resources": {"gpus_per_worker": float("nan")}},
+        r"resources\.gpus_per_worker: nan is neither .*",
+    ),
+    "several workers measured": (
+        {"resources": {"gpus_per_worker": "auto", "workers": 2}},
+        r"resources: gpus_per_worker auto is for one worker: several take a GPU each",
+    ),
     "bounds reversed": (
         searching(parameters={"loss.kd": {"low": 2.0, "high": 1.0}}),
         r"search\.parameters\.loss\.kd: low .* must be below high .*",
