@@ -13,7 +13,7 @@ def noise(count: int) -> RunData:
     stream = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (count, 3, 8, 8), dtype=torch.uint8, generator=stream)
     images = ImageSet(pixels, torch.arange(count))
-    return RunData(images, images, images, ("a",), MEAN, STD, "noise")
+    return RunData(images, images, images, ("a",), MEAN, STD, "noise", "noise")
 
 
 def test_each_view_is_one_of_the_products() -> None:

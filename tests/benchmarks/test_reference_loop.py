@@ -41,7 +41,7 @@ def views_of(config: RunConfig, data: RunData, epoch: int) -> Iterator[tuple[Ten
     training = TrainingPass(
         config.seed, epoch, config.optimization.batch_size, views.crop_padding, views.flip
     )
-    for images, labels in data.train.training_batches(training):
+    for images, labels, _ in data.train.training_batches(training):
         yield rotated_copies(images, rotations=4, mean=data.mean, std=data.std), labels
 
 
