@@ -39,8 +39,8 @@ def ray_session(address: str | None) -> Iterator[None]:
     """Ray, for as long as the block runs; a session that runs already is used and left running.
 
     Args:
-        address: Of a running cluster, or "auto"; None starts one on this machine, unless the
-            environment variable RAY_ADDRESS names one.
+        address: Of a running cluster, or "auto"; None starts one on this machine, also beside one
+            that runs already, unless the environment variable RAY_ADDRESS names one.
 
     Raises:
         RunError: The cluster cannot be reached.
@@ -50,8 +50,8 @@ def ray_session(address: str | None) -> Iterator[None]:
         return
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    address = address or os.environ.get("RAY_ADDRESS")
-    start = {} if address else {"resources": {TRIAL_SLOT: TRIAL_SLOTS}}
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    start = {"resources": {TRIAL_SLOT: TRIAL_SLOTS}} if address == "local" else {}
     try:
         ray.init(
             address=address,

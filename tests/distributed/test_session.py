@@ -1,0 +1,39 @@
+"""Which Ray a command uses."""
+
+import pytest
+import ray
+
+from pckd.distributed.session import TRIAL_SLOT, ray_session
+
+
+@pytest.fixture(name="started")
+def _started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
+    """The arguments of each start of Ray, none of which takes place."""
+    calls: list[dict[str, object]] = []
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", lambda **arguments: calls.append(arguments))
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    return calls
+
+
+def test_without_an_address_ray_starts_here_whatever_else_runs(
+    started: list[dict[str, object]],
+) -> None:
+    """Left to itself Ray joins a cluster that runs on the machine, and then refuses resources."""
+    with ray_session(None):
+        pass
+    assert started[0]["address"] == "local"
+    assert TRIAL_SLOT in started[0]["resources"]  # type: ignore[operator]
+
+
+def test_an_address_is_joined(
+    started: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ray_session("auto"):
+        pass
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    with ray_session(None):
+        pass
+    assert [call["address"] for call in started] == ["auto", "10.0.0.1:6379"]
+    assert not any("resources" in call for call in started)
