@@ -31,6 +31,7 @@ from pckd.training.evaluation import Accuracy
 from pckd.training.identity import run_identity
 from pckd.training.named_teacher import named_teacher
 from pckd.training.network_file import load_tensors
+from pckd.training.numerics import keep_freed_memory
 from pckd.training.record import EpochRecord
 from pckd.training.run import Run
 from pckd.training.run_data import RunData, prepare_data
@@ -67,6 +68,7 @@ def run_trial(
         InputError: The teacher has not been trained yet, or the data set is not there.
     """
     torch.set_num_threads(placement.threads)
+    keep_freed_memory()
     record = TrialRecord(trial, storage, placement, keep)
     earlier = record.earlier_status()
     if earlier is not None:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pckd.errors import RunError
 from pckd.method import Encoded
 from pckd.training.frozen_teacher import FrozenTeacher
 
@@ -70,6 +71,7 @@ class BankedTeacher:
         self.teacher = teacher
         self.bank = bank
         self.chunk = chunk
+        self.overflowed = False
 
     def encode(self, views: Tensor, view_numbers: Tensor | None) -> Encoded:
         """See `Teacher`. Nothing waits for the device unless something is missing.
@@ -83,11 +85,26 @@ class BankedTeacher:
         missing = (~known).nonzero().flatten()
         if len(missing):
             computed = self._compute(views[missing.to(views.device)]).cpu()
-            self.bank.write(view_numbers[missing], computed)
+            fits = computed.isfinite().flatten(1).all(1)
+            self.overflowed |= not fits.all()
+            self.bank.write(view_numbers[missing][fits], computed[fits])
             features[missing] = computed
         if views.is_cuda:
             features = features.pin_memory().to(views.device, non_blocking=True)
         return self.teacher.judge(features)
+
+    def check(self) -> None:
+        """See `Teacher`.
+
+        Raises:
+            RunError: Some feature was beyond half precision. Said after the epoch: an error in the
+                middle would leave the other ranks waiting for this one.
+        """
+        if self.overflowed:
+            raise RunError(
+                "the teacher's features are not finite in half precision, which holds up to 65504: "
+                "set bank to false, or look at the teacher"
+            )
 
     def _compute(self, views: Tensor) -> Tensor:
         """Features of views [N, K, 3, H, W], float16 [N, K, d]; the last chunk is filled up."""

@@ -24,6 +24,13 @@ class Teacher(Protocol):
             view_numbers: Which views these are, int64 [B] on the CPU, or None.
         """
 
+    def check(self) -> None:
+        """Look back on an epoch.
+
+        Raises:
+            RunError: Something that the teacher said cannot be relied on.
+        """
+
 
 class FrozenTeacher:
     """A teacher that looks at every view anew.
@@ -51,6 +58,9 @@ class FrozenTeacher:
     def encode(self, views: Tensor, view_numbers: Tensor | None) -> Encoded:
         """See `Teacher`; the numbers of the views do not matter here."""
         return self.judge(self.features(views))
+
+    def check(self) -> None:
+        """See `Teacher`; nothing can be wrong here."""
 
     def features(self, views: Tensor) -> Tensor:
         """Penultimate features [B, K, d] of views [B, K, 3, H, W], in the forward's precision."""

@@ -1,5 +1,6 @@
 """How numbers are computed: precision of the forward passes, and compilation."""
 
+import ctypes
 import os
 from contextlib import AbstractContextManager, nullcontext
 from shutil import which
@@ -11,6 +12,9 @@ from torch import nn
 from pckd.errors import RunError
 from pckd.training.config import Compile, Precision
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Of glibc's malloc.h: bytes above which memory goes back, or is not taken from the heap."""
+
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
@@ -21,6 +25,18 @@ def mixed_precision(device: torch.device, precision: Precision) -> AbstractConte
     does the objective. It needs no scaling of the loss, since bfloat16 has the range of float32.
     """
     return nullcontext() if precision == "fp32" else torch.autocast(device.type, torch.bfloat16)
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep the memory that a step frees, since the next step needs it again.
+
+    Otherwise glibc returns it to the kernel and faults it in anew, page by page: measured on a CPU
+    a fifth of a step. Where there is no glibc, nothing changes.
+    """
+    tune = getattr(ctypes.CDLL(None), "mallopt", None)
+    if tune is not None:
+        for parameter in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
+            tune(parameter, 2**31 - 1)
 
 
 def compiled(module: AnyModule, mode: Compile) -> AnyModule:

@@ -92,6 +92,7 @@ class Run:
 
         Raises:
             DivergedError: A loss term became NaN or infinite.
+            RunError: The teacher's features do not fit its bank.
             RunError: A streamed image cannot be decoded.
         """
         started = time.perf_counter()
@@ -162,6 +163,8 @@ class Run:
                 self.optimizer.zero_grad(set_to_none=True)
                 recorder.add(self._backward(batch, easy_threshold))
                 self.optimizer.step()
+            if self.teacher is not None:
+                self.teacher.check()
         return recorder
 
     def _backward(

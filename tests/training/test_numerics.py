@@ -1,5 +1,7 @@
 """Ways to compute the same: from the bank, in parts, in half precision, compiled."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from pckd.training.run_data import RunData, prepare_data
 from tests.training.conftest import tiny_config
 
 CPU = torch.device("cpu")
+OUTPUT: dict[str, Any] = {"check": True, "capture_output": True, "text": True}
 
 
 @pytest.fixture(autouse=True)
@@ -172,6 +175,43 @@ def test_without_a_compiler_the_run_says_what_is_missing(
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(RunError, match=r"optimization\.compile is default, which needs a C\+\+"):
         Run(tiny_config(**recipe(compile="default")), data, teacher, CPU)
+
+
+def test_features_beyond_half_precision_end_the_run_and_are_not_kept(
+    teacher: Network, tmp_path: Path
+) -> None:
+    with torch.no_grad():
+        for layer in teacher.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.weight.fill_(1e3)
+    data = prepare_data(tiny_config().data, "paper")
+    run = Run(tiny_config(bank=True), data, teacher, CPU)
+    with pytest.raises(RunError, match="half precision, which holds up to 65504: set bank to"):
+        run.train_epoch()
+    assert isinstance(run.teacher, BankedTeacher)
+    bank = run.teacher.bank
+    assert bank.features[bank.marks.bool()].isfinite().all()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="counts faults on Linux only")
+def test_memory_that_a_step_frees_is_not_faulted_in_again() -> None:
+    program = """
+import resource, sys, torch
+from pckd.training.numerics import keep_freed_memory
+if sys.argv[1] == "kept":
+    keep_freed_memory()
+def step():
+    parts = [torch.ones(1 << 22) for _ in range(8)]
+step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+step()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    faults = {
+        how: int(subprocess.run([sys.executable, "-c", program, how], **OUTPUT).stdout)
+        for how in ("returned", "kept")
+    }
+    assert faults["kept"] < faults["returned"] / 4
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
