@@ -27,7 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "training": FOUNDATION | {"method", "models", "data"},
     "transfer": FOUNDATION | COMPUTING,
     "study": FOUNDATION | COMPUTING | {"transfer", ""},
-    "analysis": {"errors", "storage", "study.results", "study.schema", ""},
+    "analysis": {"errors", "storage", "study.results", "study.schema", "study.pictures.file", ""},
     "progress": FOUNDATION | {"study"},
     "distributed": FOUNDATION | COMPUTING | {"transfer", "study", "progress"},
     "cli": FOUNDATION

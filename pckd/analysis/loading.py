@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from pckd.analysis.pairs import beside_every_teacher, own_changes, pair_name
+from pckd.analysis.pictures import StudyPictures, load_pictures
 from pckd.analysis.planned import (
     defaults,
     effective,
@@ -45,6 +46,8 @@ class StudyResults:
     """Of these trials; also `case`, `pair`, `position`, `seed` and `status`."""
     probes: pd.DataFrame
     """Of these trials, and of teachers; also `pair` and `position`."""
+    pictures: StudyPictures
+    """What was kept of some students."""
     replaced_rows: int
     """Older rows of the same configuration and seed, left out."""
     unplanned_rows: int
@@ -98,6 +101,7 @@ def load_study(storage: Storage, name: str) -> StudyResults:
         trials=trials,
         epochs=_epochs(store.read("epochs"), trials),
         probes=_probes(store.read("probes"), trials),
+        pictures=load_pictures(storage, name, spec, trials),
         replaced_rows=planned["trial"].nunique() - newest["trial"].nunique(),
         unplanned_rows=rows["trial"].nunique() - planned["trial"].nunique(),
         planned_trials=planned_trials(spec, default) if spec else None,

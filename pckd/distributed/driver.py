@@ -1,4 +1,4 @@
-"""A whole study: its teachers, its trials, its probes, on one Ray cluster."""
+"""A whole study: its teachers, its trials, its probes and pictures, on one Ray cluster."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +10,12 @@ from pckd.distributed.packing import measured_resources
 from pckd.distributed.progress import ProgressCallback
 from pckd.distributed.session import check_resources, ray_session
 from pckd.distributed.stopping import stopping
-from pckd.distributed.tasks import run_probes, train_teachers
+from pckd.distributed.tasks import run_pictures, run_probes, train_teachers
 from pckd.distributed.trials import run_plan
 from pckd.errors import RunError
 from pckd.progress import Display, TrialsProgress
 from pckd.storage import Storage
+from pckd.study.pictures.stage import check_pictures, missing_pictures, picture_tasks
 from pckd.study.plan import Plan
 from pckd.study.planning import (
     changes_since,
@@ -63,8 +64,10 @@ def run_study(
         run = spec.base_run(f"study {spec.study}, run")
         check_targets(stage, prepare_data(run.data, run.protocol).image_size)
     check_plan(spec)
+    check_pictures(spec)
     if fresh:
         set_aside(spec.study, storage, display.say)
+    picture_tasks(spec, storage)  # students that were not kept are missed before any training
     for change in changes_since(spec, storage):
         display.say(f"{spec.study}: the study file changed: {change}")
     journal = optuna_journal(spec, storage)
@@ -78,6 +81,8 @@ def run_study(
             measured = measured_resources(spec, display.say)
             _run_trials(spec, plan, measured, storage, display)
     write_spec(spec, storage)
+    if spec.pictures is not None:
+        _keep_pictures(spec, storage, display, address)
     if stage is not None:
         tasks = probe_tasks(storage, spec.study, stage)
         run_missing_probes(tasks, spec.resources, storage, display, address=address)
@@ -117,6 +122,20 @@ def run_missing_probes(
     display.say(f"{len(tasks) - len(failures)} of {len(tasks)} linear probes are done")
     if failures:
         raise RunError(f"{len(failures)} linear probes failed; {failures[0]}")
+
+
+def _keep_pictures(
+    spec: StudySpec, storage: Storage, display: Display, address: str | None
+) -> None:
+    tasks = picture_tasks(spec, storage)
+    missing = missing_pictures(storage, tasks)
+    if missing:
+        with ray_session(address), display.bars() as bars:
+            bar = bars.add_task("pictures", total=len(missing), note="")
+            one = spec.resources.model_copy(update={"workers": 1})
+            check_resources(one)
+            run_pictures(missing, storage, one, lambda done: bars.update(bar, completed=done))
+    display.say(f"{spec.study}: pictures of {len(tasks)} of {len(tasks)} students are kept")
 
 
 def _train_teachers(

@@ -1,4 +1,4 @@
-"""Single Ray tasks: training a teacher, probing a student."""
+"""Single Ray tasks: training a teacher, probing a student, keeping pictures of one."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,6 +9,8 @@ import torch
 from pckd.distributed.workers import train_on_workers
 from pckd.errors import RunError
 from pckd.storage import Storage
+from pckd.study.pictures.content import make_pictures
+from pckd.study.pictures.stage import PictureTask
 from pckd.study.probe_task import ProbeTask, run_probe
 from pckd.study.rows import Placement
 from pckd.study.spec import Resources
@@ -90,6 +92,28 @@ def run_probes(
     return [failure for failure in _collect(waiting, on_wait) if failure]
 
 
+def run_pictures(
+    tasks: Sequence[PictureTask],
+    storage: Storage,
+    resources: Resources,
+    on_wait: Callable[[int], None],
+) -> None:
+    """Keep pictures of students as Ray tasks, packed as resources allow; each writes its file.
+
+    Args:
+        tasks: Of `pckd.study.pictures.stage.picture_tasks`.
+        storage: The results root.
+        resources: What one process takes.
+        on_wait: Called about once a second with the number of finished tasks.
+    """
+    options = _options(resources)
+    waiting = [
+        _picture_task.options(**options).remote(task, storage.root, resources.cpus_per_worker)
+        for task in tasks
+    ]
+    _collect(waiting, on_wait)
+
+
 def _options(resources: Resources) -> dict[str, float]:
     return {"num_cpus": resources.cpus_per_worker, "num_gpus": resources.gpus}
 
@@ -126,3 +150,8 @@ def _probe_task(task: ProbeTask, root: str, threads: int) -> str | None:
         network = task.network
         return f"{network.role} {network.trial} ({network.model}) on {task.target.name}: {error}"
     return None
+
+
+@ray.remote
+def _picture_task(task: PictureTask, root: str, threads: int) -> None:
+    make_pictures(task.trial, task.teacher, task.stage, Storage(root), this_device(), threads)

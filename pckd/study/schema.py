@@ -11,6 +11,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from pckd.method import TERMS
+from pckd.study.pictures.file import ARRAYS
 from pckd.training.config import RunConfig
 
 VERSION = 1
@@ -179,7 +180,22 @@ def describe() -> str:
             f"| `{entry.name}` | {entry.type} | {entry.metadata[b'about'].decode()} |"
             for entry in schema
         ]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *_describe_pictures()]) + "\n"
+
+
+def _describe_pictures() -> list[str]:
+    return [
+        "## Pictures",
+        "",
+        "A study file with the key `pictures` keeps what the paper's Figures 1, 7 and 8 are drawn",
+        "from: `ROOT/STUDY/pictures/TRIAL.npz`, one file a student. Read it with",
+        "`numpy.load(file, allow_pickle=False)`. M classes, d and d' features, N test images,",
+        "K training images, E examples, H and W pixels.",
+        "",
+        "| array | type | meaning |",
+        "| --- | --- | --- |",
+        *(f"| `{name}` | {kind} | {about} |" for name, (kind, about) in ARRAYS.items()),
+    ]
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from pckd.errors import InputError
 from pckd.settings import Settings, near_misses, read_yaml, validate, with_changes
+from pckd.study.pictures.config import PictureStage
 from pckd.study.search_config import SearchConfig
 from pckd.training.config import ModelName, RunConfig, Scale, changed_run
 from pckd.transfer.protocols import ProbeStage
@@ -97,6 +98,7 @@ class StudySpec(Settings):
         "last", description="the student that is kept: of the last or the best epoch, or none"
     )
     probe: ProbeStage | None = Field(None, description="starts when training is done")
+    pictures: PictureStage | None = Field(None, description="likewise: Figures 1, 7 and 8")
     smoke: dict[str, Any] = Field(
         default_factory=dict, exclude=True, description="what --scale smoke changes, by dotted key"
     )
@@ -135,6 +137,8 @@ class StudySpec(Settings):
                 raise ValueError(f"{key} is changed both by a pair and by the plan")
         if self.probe and self.keep == "none":
             raise ValueError("a probe needs the students: set keep to last or best")
+        if self.pictures and self.keep == "none":
+            raise ValueError("pictures need the students: set keep to last or best")
         if self.search and len(self.pairs) > 1:
             raise ValueError("a search takes one teacher-student pair: write a study for each")
         if self.search and self.run.get("protocol") != "holdout":

@@ -66,6 +66,12 @@ def test_a_study_fills_its_tables_and_runs_only_what_is_missing(
 
     monkeypatch.setattr(driver, "run_plan", lambda *_: pytest.fail("something ran again"))
     run_study(spec, storage, display)
+    with_pictures = make_study(cases=cases, probe=probe, pictures={"examples": 2})
+    run_study(with_pictures, storage, display)
+    files = {path.stem for path in Path(storage.base, "tiny", "pictures").iterdir()}
+    assert files == {trials["PCKD"]["trial"], trials["plain"]["trial"]}
+    monkeypatch.setattr(driver, "run_pictures", lambda *_: pytest.fail("something ran again"))
+    run_study(with_pictures, storage, display)
     with pytest.raises(pytest.fail.Exception, match="something ran again"):
         run_study(spec, storage, display, retry_failed=True)
 

@@ -131,6 +131,11 @@ def legend_below(figure: Figure, handles: Sequence[Line2D]) -> None:
     )
 
 
+def broken(title: str, inches: float) -> str:
+    """A panel's title in lines that are as long as the panel is wide."""
+    return fill(title, max(8, int(0.9 * inches * LETTERS_PER_INCH)))
+
+
 def colour(index: int) -> str:
     """The colour of the case at this position, the same in every figure."""
     return COLOURS[index % len(COLOURS)]

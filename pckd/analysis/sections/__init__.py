@@ -4,7 +4,10 @@ from collections.abc import Callable
 
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.parts import Section
+from pckd.analysis.sections.centers import centers
 from pckd.analysis.sections.comparison import comparison
+from pckd.analysis.sections.examples import examples
+from pckd.analysis.sections.features import features
 from pckd.analysis.sections.importance import importance
 from pckd.analysis.sections.overview import overview
 from pckd.analysis.sections.search import search
@@ -22,6 +25,9 @@ SECTIONS: tuple[Callable[[StudyResults], Section | None], ...] = (
     training,
     weights,
     transfer,
+    centers,
+    examples,
+    features,
 )
 """In the order of the report."""
 

@@ -1,0 +1,143 @@
+"""The stage of the pictures: at which students it looks, and which of them it has looked at."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import mean
+from typing import Any
+
+from pckd.errors import InputError
+from pckd.settings import near_misses
+from pckd.storage import Storage
+from pckd.study.execution import network_path
+from pckd.study.pictures.config import PictureStage
+from pckd.study.pictures.content import picture_labels
+from pckd.study.pictures.file import picture_path, read_pictures
+from pckd.study.plan import cases
+from pckd.study.results import ResultsStore
+from pckd.study.search_config import SearchConfig
+from pckd.study.spec import StudySpec
+from pckd.study.trial import Trial, make_trial
+from pckd.training.run_data import prepare_data
+
+Rows = Mapping[str, Mapping[str, Any]]
+"""Rows of completed trials, by identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureTask:
+    """One student that is looked at."""
+
+    trial: Trial
+    teacher: str | None
+    """Content hash; None of a student that had no teacher."""
+    stage: PictureStage
+
+    @property
+    def path(self) -> str:
+        """Of the file that the task writes, below the results root."""
+        return picture_path(self.trial.study, self.trial.identity)
+
+
+def check_pictures(spec: StudySpec) -> None:
+    """Find what is wrong with the stage before any training.
+
+    Raises:
+        InputError: The study file names a case, a seed or a class that is not there.
+    """
+    stage = spec.pictures
+    if stage is None:
+        return
+    _check_names(spec, stage)
+    trials = [] if spec.search else _planned(spec, stage)
+    configs = [trial.config for trial in trials] or [spec.base_run(f"study {spec.study}")]
+    for config in configs:
+        picture_labels(stage, prepare_data(config.data, config.protocol))
+
+
+def picture_tasks(spec: StudySpec, storage: Storage) -> list[PictureTask]:
+    """The students to look at, as far as their trials are completed.
+
+    Raises:
+        InputError: As `check_pictures`, or a student was not kept.
+    """
+    stage = spec.pictures
+    if stage is None:
+        return []
+    _check_names(spec, stage)
+    read = ResultsStore(storage, spec.study).read_table("trials").to_pylist()
+    rows = {row["trial"]: row for row in read if row["status"] == "completed"}
+    if spec.search:
+        trials = _best_of_search(spec, spec.search, stage, rows)
+    else:
+        trials = [trial for trial in _planned(spec, stage) if trial.identity in rows]
+    for trial in trials:
+        if not storage.exists(network_path(trial)):
+            raise InputError(
+                f"pictures need the students, but {storage.root} holds no {network_path(trial)}: "
+                "set keep to last or best and run the study with --fresh"
+            )
+    return [PictureTask(trial, rows[trial.identity]["teacher"], stage) for trial in trials]
+
+
+def missing_pictures(storage: Storage, tasks: Iterable[PictureTask]) -> list[PictureTask]:
+    """The tasks without a readable file that was made with the same settings."""
+    return [task for task in tasks if not _is_made(task, storage)]
+
+
+def _is_made(task: PictureTask, storage: Storage) -> bool:
+    try:
+        arrays = read_pictures(storage, task.path)
+    except (FileNotFoundError, InputError):
+        return False
+    return bool(json.loads(str(arrays["settings"])) == task.stage.content())
+
+
+def _check_names(spec: StudySpec, stage: PictureStage) -> None:
+    if stage.seed is not None and stage.seed not in spec.seeds:
+        seeds = ", ".join(map(str, spec.seeds))
+        raise InputError(f"pictures.seed: {stage.seed} is no seed of the study; seeds: {seeds}")
+    if stage.cases and spec.search:
+        raise InputError("pictures.cases: a search has no named cases: its best is looked at")
+    known = [name for name, _ in cases(spec)]
+    for name in stage.cases or ():
+        if name not in known:
+            raise InputError(
+                f"pictures.cases: {name!r} is no case{near_misses(name, known)}; "
+                f"cases: {', '.join(known)}"
+            )
+
+
+def _planned(spec: StudySpec, stage: PictureStage) -> list[Trial]:
+    """The trials of a plan without a search that the stage looks at."""
+    known = dict(cases(spec))
+    names = stage.cases or (known if spec.cases else list(known)[:1])
+    pair, seed = spec.pair_changes()[0], _seed(spec, stage)
+    return [make_trial(spec, name, {**known[name], **pair}, seed) for name in names]
+
+
+def _best_of_search(
+    spec: StudySpec, search: SearchConfig, stage: PictureStage, rows: Rows
+) -> list[Trial]:
+    """The best of the configurations that completed under all seeds, as the searcher saw them."""
+    found: list[tuple[float, Trial]] = []
+    for changes, case in {row["changes"]: row["case"] for row in rows.values()}.items():
+        trials = _searched(spec, search, json.loads(changes), case)
+        if trials and all(trial.identity in rows for trial in trials.values()):
+            score = mean(rows[trial.identity]["last_top1"] for trial in trials.values())
+            found.append((score, trials[_seed(spec, stage)]))
+    return [max(found, key=lambda scored: scored[0])[1]] if found else []
+
+
+def _searched(
+    spec: StudySpec, search: SearchConfig, changes: dict[str, Any], case: str
+) -> dict[int, Trial]:
+    """The trials of a configuration by seed; none if the search does not allow it any more."""
+    point = {key: value for key, value in changes.items() if key in search.parameters}
+    if {**point, **spec.pair_changes()[0]} != changes or not search.allows(point):
+        return {}
+    return {seed: make_trial(spec, case, changes, seed) for seed in spec.seeds}
+
+
+def _seed(spec: StudySpec, stage: PictureStage) -> int:
+    return spec.seeds[0] if stage.seed is None else stage.seed
