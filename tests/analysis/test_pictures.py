@@ -231,6 +231,28 @@ def test_students_are_those_that_the_file_asks_for(new_study: NewStudy) -> None:
     assert shown() == [("kd=2", 4)], "classes of another order cannot be compared"
 
 
+def test_only_the_first_pair_is_shown_and_a_shared_student_once(new_study: NewStudy) -> None:
+    alone = {f"loss.{term}": 0 for term in ("kd", "center_contrast", "feature_alignment")}
+    alone["loss.center_alignment"] = 0
+    pairs = [{"teacher": name, "student": "resnet8"} for name in ("resnet20", "resnet14")]
+    builder = new_study(cases={"alone": alone, "PCKD": {}}, pairs=pairs, pictures={})
+    keep(builder, builder.trial("alone", {**alone, **changes(pairs[0])}, 0), "none")
+    for pair in pairs:
+        keep(builder, builder.trial("PCKD", changes(pair), 0))
+    study = load_study(builder.storage, "demo")
+    assert [(item.case, item.teacher) for item in study.pictures.students] == [
+        ("alone", "resnet20"),
+        ("PCKD", "resnet20"),
+        ("PCKD", "resnet14"),
+    ]
+    assert [item.case for item in shown_students(study)] == ["alone", "PCKD"]
+    assert {item.teacher for item in shown_students(study)} == {"resnet20"}
+
+
+def changes(pair: dict[str, str]) -> dict[str, str]:
+    return {"teacher.model": pair["teacher"], "student": pair["student"]}
+
+
 def test_of_a_search_the_best_is_shown(new_study: NewStudy) -> None:
     builder = new_study(search=SEARCH, pictures={})
     for kd, top1 in ((0.5, 60.0), (1.0, 90.0), (2.0, 70.0)):

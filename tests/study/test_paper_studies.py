@@ -58,7 +58,7 @@ def test_the_full_plan_has_the_trials_of_the_paper(name: str) -> None:
     assert spec.seeds == (0, 1, 2)
 
 
-@pytest.mark.parametrize("name", [*COUNTS, "search"])
+@pytest.mark.parametrize("name", [*COUNTS, "search", "figures"])
 def test_the_smoke_scale_is_small_and_otherwise_the_same_study(name: str) -> None:
     full, smoke = spec_of(name, "full"), spec_of(name, "smoke")
     assert smoke.study == f"{name}-smoke"
