@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 from sklearn.metrics import silhouette_samples
 
 from pckd.analysis import write_report
+from pckd.analysis.figures.examples import ExampleRow, examples_plot
+from pckd.analysis.figures.style import BLUE, VERMILLION
 from pckd.analysis.loading import load_study
 from pckd.analysis.numbers.centers import center_numbers, class_order, cosines
 from pckd.analysis.numbers.features import embedding, feature_numbers, perplexity
@@ -151,6 +154,19 @@ def test_the_plane_is_the_same_each_time_and_keeps_classes_apart() -> None:
     assert np.isfinite(embedding(item.features[:2])).all()
     one_each = replace(item, features=item.features[::8], labels=item.labels[::8])
     assert isnan(value(feature_numbers([one_each]), "student", "silhouette"))
+
+
+def test_frames_and_words_of_examples_follow_threshold_and_weight() -> None:
+    images = np.zeros((3, 8, 8, 3), dtype=np.uint8)
+    row = ExampleRow("hardest", images, [-0.0, 1.5, 3.0], [1.0, 1.0, 0.0001], 1.5)
+    panels = examples_plot([row]).axes
+    assert [axes.get_xlabel().replace("\n", ", ") for axes in panels] == [
+        "v = 1.00, \N{GREEK SMALL LETTER GAMMA} = 0.00",
+        "v = 1.00, \N{GREEK SMALL LETTER GAMMA} = 1.50",
+        "v < 0.01, \N{GREEK SMALL LETTER GAMMA} = 3.00",
+    ]
+    frames = [to_hex(axes.spines["left"].get_edgecolor()).upper() for axes in panels]
+    assert frames == [BLUE, BLUE, VERMILLION]
 
 
 def test_a_report_has_the_three_figures(new_study: NewStudy, tmp_path: Path) -> None:

@@ -50,7 +50,8 @@ def examples_plot(rows: Sequence[ExampleRow]) -> Figure:
 
 
 def _draw(axes: Axes, row: ExampleRow, place: int) -> None:
-    weight, difficulty = row.weights[place], row.difficulties[place]
+    weight = row.weights[place]
+    difficulty = abs(row.difficulties[place])  # an image without any loss has -0.0
     axes.imshow(row.images[place], interpolation="nearest")
     axes.set(xticks=[], yticks=[])
     colour = BLUE if difficulty <= row.threshold else VERMILLION
