@@ -5,6 +5,7 @@ errors, and nothing changes after validation.
 """
 
 import difflib
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -59,10 +60,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
+    except RecursionError:
+        raise InputError(f"{path}: is nested too deeply") from None
     except (yaml.YAMLError, ValueError) as error:
         place = getattr(error, "problem_mark", None)
         line = f" (line {place.line + 1})" if place is not None else ""
-        reason = getattr(error, "problem", None) or str(error)
+        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise InputError(f"{path}: is not YAML{line}: {reason}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no mapping of keys to values")
@@ -90,7 +93,8 @@ def with_changes(
             continue
         inner = {} if result.get(first) is None else result[first]
         if not isinstance(inner, Mapping):
-            raise InputError(f"{above}{key}: {above}{first} is {inner!r}, with no keys below it")
+            value = reprlib.repr(inner)
+            raise InputError(f"{above}{key}: {above}{first} is {value}, with no keys below it")
         result[first] = with_changes(inner, {rest: value}, f"{above}{first}.")
     return result
 
@@ -142,11 +146,11 @@ def _sentence(kind: type[BaseModel], problem: ErrorDetails) -> str:
     if problem["type"] == "missing":
         return f"{key} is missing"
     if problem["type"] in ("model_type", "dict_type"):
-        return f"{key} is {problem['input']!r}: it holds keys and values".lstrip()
+        return f"{key} is {reprlib.repr(problem['input'])}: it holds keys and values".lstrip()
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] in ("value_error", "assertion_error"):
         return f"{key}: {message}" if key else message
-    return f"{key} is {problem['input']!r}: {message[0].lower()}{message[1:]}"
+    return f"{key} is {reprlib.repr(problem['input'])}: {message[0].lower()}{message[1:]}"
 
 
 def _known_keys(kind: type[BaseModel], path: list[str]) -> list[str]:

@@ -2,11 +2,12 @@
 
 A write is atomic: a reader sees the old file, the new file or none, never half of one. On a local
 disk that is a temporary file, flushed, then renamed; object stores show an object only once its
-upload is complete.
+upload is complete. A request to S3 that fails is tried again, for about a minute at most.
 """
 
 import fcntl
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,10 @@ from pyarrow import fs
 
 from pckd.errors import InputError
 
+ATTEMPTS = 5
+"""Of a request to S3: 13 seconds where nobody listens, up to 60 where nobody answers. Without this,
+pyarrow waits 100 seconds for each."""
+
 
 class Storage:
     """A results root.
@@ -24,13 +29,15 @@ class Storage:
         root: A folder, made when first written to, or a pyarrow filesystem URI.
 
     Raises:
-        InputError: The URI is not one that pyarrow can open, or the path is a file.
+        InputError: The URI is not one that pyarrow can open, or holds a secret; the bucket is not
+            there or cannot be reached; or the path is a file.
     """
 
     def __init__(self, root: str | Path) -> None:
         self.root = str(root) if "://" in str(root) else str(Path(root).expanduser().absolute())
+        _refuse_secrets(self.root)
         try:
-            self.filesystem, self.base = fs.FileSystem.from_uri(self.root)
+            self.filesystem, self.base = _open(self.root)
         except (OSError, ValueError) as error:
             raise InputError(f"results root {root!s} cannot be opened: {error}") from error
         above = [self.base, *map(str, PurePosixPath(self.base).parents)] if self.is_local else []
@@ -139,6 +146,30 @@ class Storage:
         selector = fs.FileSelector(self.full_path(folder), allow_not_found=True)
         infos = self.filesystem.get_file_info(selector)
         return sorted(info.base_name for info in infos if info.type == fs.FileType.Directory)
+
+
+def _refuse_secrets(root: str) -> None:
+    if re.match("s3://[^/]*@", root):
+        raise InputError(
+            "a results root s3://KEY:SECRET@... would show the secret in logs; give it by the "
+            "environment, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
+
+
+def _open(root: str) -> tuple[fs.FileSystem, str]:
+    filesystem, base = fs.FileSystem.from_uri(root)
+    if not isinstance(filesystem, fs.S3FileSystem):
+        return filesystem, base
+    # What a URI cannot say: a few retries, and small files in one request instead of three.
+    _, (options,) = filesystem.__reduce__()
+    patience = fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS)
+    changes = {"retry_strategy": patience, "allow_delayed_open": True}
+    filesystem = fs.S3FileSystem(**{**options, **changes})
+    bucket = PurePosixPath(base).parts[0]
+    missing = filesystem.get_file_info(bucket).type == fs.FileType.NotFound
+    if missing and not options["allow_bucket_creation"]:
+        raise FileNotFoundError(f"there is no bucket {bucket}")
+    return filesystem, base
 
 
 def _replace_file(target: Path, content: bytes) -> None:

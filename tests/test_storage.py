@@ -154,6 +154,12 @@ def test_a_root_that_can_hold_nothing_is_refused(root: str, tmp_path: Path) -> N
     assert "\n" not in str(caught.value)
 
 
+def test_a_secret_in_the_root_is_refused_and_not_repeated() -> None:
+    with pytest.raises(InputError, match="would show the secret in logs") as caught:
+        Storage("s3://AKIA:hidden@bucket/results")
+    assert "hidden" not in str(caught.value)
+
+
 def test_another_filesystem_than_the_local_one_serves_as_well() -> None:
     storage = Storage("mock:///results")
     storage.filesystem.create_dir(storage.full_path("study/trials"), recursive=True)

@@ -55,7 +55,8 @@ def train_on_workers(
         ),
         run_config=ray.train.RunConfig(
             name=name,
-            storage_path=f"{storage.root}/{folder}",
+            storage_path=storage.full_path(folder),
+            storage_filesystem=storage.filesystem,
             failure_config=ray.train.FailureConfig(
                 max_failures=RESTARTS, controller_failure_limit=3
             ),

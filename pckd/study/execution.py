@@ -150,10 +150,7 @@ class TrialRecord:
         self.columns |= data_columns(data, teacher, run.notices)
         self.columns.setdefault("started", datetime.now(UTC))
         if self.storage.exists(self.checkpoint_path):
-            content = self.storage.read(self.checkpoint_path)
-            saved: dict[str, Any] = load_tensors(content, self.checkpoint_path)
-            run.load_state(saved["run"])
-            self.records = [EpochRecord(**values) for values in saved["records"]]
+            self._load_checkpoint(run)
         self._write_trial("running")
 
     def add_epoch(self, run: Run, record: EpochRecord) -> None:
@@ -188,6 +185,21 @@ class TrialRecord:
         self.columns["reason"] = reason
         self._write_trial("failed")
         return "failed"
+
+    def _load_checkpoint(self, run: Run) -> None:
+        path = self.checkpoint_path
+        content = self.storage.read(path)
+        try:
+            saved: dict[str, Any] = load_tensors(content, path)
+            records = [EpochRecord(**values) for values in saved["records"]]
+            run.load_state(saved["run"])
+        except InputError as error:
+            raise RunError(f"{error}; delete it to train from the start") from None
+        except Exception:  # the values of a hostile file can be anything
+            raise RunError(
+                f"{path}: is no checkpoint of this trial; delete it to train from the start"
+            ) from None
+        self.records = records
 
     def _keep_student(self, run: Run, top1: float) -> None:
         student = run.trained_network(self.trial.identity, top1)

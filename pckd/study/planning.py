@@ -8,6 +8,7 @@ from typing import Any
 import optuna
 from optuna.storages.journal import JournalFileBackend
 
+from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.study.outcome import finished, histories_of, outcomes_of
 from pckd.study.plan import FixedPlan, Plan, fixed_trials
@@ -80,10 +81,17 @@ def write_spec(spec: StudySpec, storage: Storage) -> None:
 
 
 def changes_since(spec: StudySpec, storage: Storage) -> list[str]:
-    """What the study file says differently from when the study last ran, a line each."""
+    """What the study file says differently from when the study last ran, a line each.
+
+    Raises:
+        InputError: The copy of the study file beside the results is damaged.
+    """
     document = ResultsStore(storage, spec.study).read_document(DOCUMENT)
     if document is None:
         return []
+    if not isinstance(document, Mapping) or not isinstance(document.get("spec"), Mapping):
+        path = f"{spec.study}/{DOCUMENT}"
+        raise InputError(f"{path} holds no study and is left alone: move it away to go on")
     before = dict(_leaves(document["spec"]))
     now = dict(_leaves(spec.model_dump(mode="json")))
     return [

@@ -123,9 +123,18 @@ class ResultsStore:
         self.storage.write(f"{self.study}/{name}", text.encode())
 
     def read_document(self, name: str) -> Any:  # noqa: ANN401
-        """Read a JSON file of the study; None where there is none."""
+        """Read a JSON file of the study; None where there is none.
+
+        Raises:
+            InputError: It is damaged.
+        """
         path = f"{self.study}/{name}"
-        return json.loads(self.storage.read(path)) if self.storage.exists(path) else None
+        if not self.storage.exists(path):
+            return None
+        try:
+            return json.loads(self.storage.read(path))
+        except (ValueError, RecursionError):
+            raise InputError(f"{path} is damaged and left alone: move it away to go on") from None
 
     def _rows_of(self, table: str, identity: str) -> pa.Table:
         try:
@@ -177,11 +186,11 @@ def open_study(storage: Storage, study: str) -> ResultsStore:
     Raises:
         InputError: There is none of that name below the root; those that are there are named.
     """
-    store = ResultsStore(storage, study)
-    if not store.exists():
-        known = ", ".join(storage.folders()) or "none"
+    folders = storage.folders()
+    if study not in folders:
+        known = ", ".join(folders) or "none"
         raise InputError(f"{storage.root} holds no study {study!r}; it holds: {known}")
-    return store
+    return ResultsStore(storage, study)
 
 
 def _fitted(content: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -187,7 +187,7 @@ class SearchPlan:
         """The configurations in the table that belong to this plan, oldest first."""
         points: dict[str, Point] = {}
         for row in rows.sort_values("started").to_dict("records"):
-            changes = json.loads(row["changes"])
+            changes = _changes_of(row)
             point = {key: value for key, value in changes.items() if key in self.search.parameters}
             if self.search.allows(point) and self._is_ours(row, {**point, **self.pair}):
                 points.setdefault(json.dumps(point, sort_keys=True), point)
@@ -195,8 +195,19 @@ class SearchPlan:
 
     def _is_ours(self, row: Mapping[Any, Any], changes: dict[str, Any]) -> bool:
         """Whether a row stems from the run as it is configured and coded now."""
+        if row["seed"] not in self.spec.seeds:
+            return False
         trial = make_trial(self.spec, "earlier trial", changes, int(row["seed"]))
-        return trial.identity == row["trial"] and trial.config.seed in self.spec.seeds
+        return bool(trial.identity == row["trial"])
+
+
+def _changes_of(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """The keys that a row's trial set; none where the row is damaged."""
+    try:
+        changes = json.loads(row["changes"])
+    except (ValueError, TypeError, RecursionError):
+        return {}
+    return changes if isinstance(changes, dict) else {}
 
 
 def _is_part(point: Point, others: list[Point]) -> bool:

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import pickle
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pckd.errors import InputError
-from pckd.models import Network, create_model
+from pckd.models import Network, create_model, load_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +34,13 @@ class TrainedNetwork:
     """Percent."""
 
     def network(self, device: torch.device) -> Network:
-        """The network itself, in eval mode, without gradients."""
+        """The network itself, in eval mode, without gradients.
+
+        Raises:
+            InputError: The architecture is not known, or the weights do not fit it.
+        """
         network = create_model(self.model, num_classes=len(self.class_names))
-        network.load_state_dict(self.state)
+        load_weights(network, self.state, source=f"the network of run {self.trial}")
         return network.to(device).eval().requires_grad_(False)
 
     def content_hash(self) -> str:
@@ -63,22 +66,30 @@ class TrainedNetwork:
             InputError: The file is damaged, or not one of pckd's networks.
         """
         values = load_tensors(content, source)
-        if values.pop("pckd_network", None) != 1:
+        known = values.pop("pckd_network", None) == 1
+        if not known or values.keys() != {entry.name for entry in fields(cls)}:
             raise InputError(f"{source}: is no network that this version of pckd saved")
-        return cls(**values)
+        network = cls(**values)
+        if not isinstance(network.state, dict) or not isinstance(network.class_names, list):
+            raise InputError(f"{source}: holds no weights, or no names of classes")
+        return network
 
 
 def load_tensors(content: bytes, source: str) -> dict[str, Any]:
     """A mapping that torch.save wrote, holding tensors and plain values only.
+
+    Nothing that the file might carry is executed.
 
     Raises:
         InputError: The file is damaged or holds anything else.
     """
     try:
         values = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{source}: cannot be read as a checkpoint: {reason}") from None
+    except Exception:  # damaged or hostile bytes fail in any way
+        raise InputError(
+            f"{source}: cannot be read as a checkpoint: it is damaged or holds more than tensors "
+            f"and plain values"
+        ) from None
     if not isinstance(values, dict):
         raise InputError(f"{source}: holds a {type(values).__name__}, not a checkpoint")
     return values

@@ -1,6 +1,7 @@
 """The store of trained teachers, below ROOT/teachers: one file and one card each, by content."""
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
@@ -8,6 +9,8 @@ from difflib import get_close_matches
 from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.training.network_file import TrainedNetwork
+
+log = logging.getLogger(__name__)
 
 FOLDER = "teachers/store"
 TRAINED = "trained"
@@ -47,8 +50,9 @@ class TeacherStore:
         self.storage = storage
 
     def cards(self) -> list[TeacherCard]:
-        """All teachers, sorted by hash."""
-        return [self._card(name) for name in self.storage.names(FOLDER, ".json")]
+        """All teachers, sorted by hash; a damaged card is named in a warning and left out."""
+        cards = (self._card(name) for name in self.storage.names(FOLDER, ".json"))
+        return [card for card in cards if card is not None]
 
     def find(self, recipe: str) -> TeacherCard | None:
         """The teacher that a run trained, by the run's identity; None if it has not yet."""
@@ -114,8 +118,16 @@ class TeacherStore:
             raise InputError(f"{path}: its weights are not those that its name promises")
         return network
 
-    def _card(self, name: str) -> TeacherCard:
-        return TeacherCard(**json.loads(self.storage.read(f"{FOLDER}/{name}")))
+    def _card(self, name: str) -> TeacherCard | None:
+        content = self.storage.read(f"{FOLDER}/{name}")
+        try:
+            card = TeacherCard(**json.loads(content))
+        except (ValueError, TypeError, RecursionError):
+            card = None
+        if card is None or f"{card.hash}.json" != name:
+            log.warning("%s/%s is damaged and left out", FOLDER, name)
+            return None
+        return card
 
 
 def _listed(cards: Sequence[TeacherCard]) -> str:
