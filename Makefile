@@ -4,9 +4,9 @@ VENV ?= .venv
 INSTALLED = $(VENV)/.installed
 BIN = $(VENV)/bin
 
-.PHONY: help demo test lint
+.PHONY: help demo test test-cluster lint
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -19,6 +19,9 @@ demo: $(INSTALLED)  ## search the loss weights on handwritten digits, probe the 
 
 test: $(INSTALLED)  ## the test suite
 	$(BIN)/pytest
+
+test-cluster: $(INSTALLED)  ## the tests on Ray clusters of many nodes; minutes
+	$(BIN)/pytest -m cluster tests/cluster
 
 lint: $(INSTALLED)  ## ruff and mypy
 	$(BIN)/ruff check .
