@@ -34,7 +34,7 @@ SEARCH: dict[str, Any] = {
     }
 }
 PARTS = {
-    "cases": {"accuracy", "learning", "losses", "weights", "probes"},
+    "cases": {"accuracy", "components", "learning", "losses", "weights", "probes"},
     "grid": {"accuracy", "learning", "losses", "weights", "probes"},
     "vary_one": {"sensitivity", "learning", "losses", "weights", "probes"},
     "single": {"accuracy", "learning", "losses", "weights", "probes"},

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite, nan
 from textwrap import fill
 from typing import Any
 
@@ -10,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from pckd.analysis.figures.style import (
+    BLACK,
     GREY,
     PAGE,
     grid_of,
@@ -22,6 +24,8 @@ from pckd.analysis.statistics import Interval
 
 ROW_HEIGHT = 0.27
 LABEL_WIDTH = 34
+PAPER: dict[str, Any] = {"marker": "x", "lw": 0, "ms": 5, "color": BLACK, "mew": 1.2, "zorder": 4}
+"""The mark of the paper's number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class DotRow:
     """One a seed."""
     interval: Interval
     colour: str
+    paper: float = nan
+    """The paper's number; NaN where there is none that can be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +51,48 @@ class DotPanel:
 
 @styled
 def dot_plot(groups: Sequence[DotPanel], xlabel: str) -> Figure:
-    """A panel below the other, each with its own horizontal axis.
+    """Accuracies: a panel below the other, each with its own horizontal axis.
 
     Args:
         groups: One panel each, with a row or more.
         xlabel: What the dots measure (percent), with its unit.
     """
+    figure, panels = _panels(groups, xlabel)
+    for axes in panels:
+        percent_limits(axes, "x")
+    return figure
+
+
+@styled
+def effects_plot(groups: Sequence[DotPanel], xlabel: str) -> Figure:
+    """Differences, in the same way but on one axis, with a line at zero.
+
+    Args:
+        groups: One panel each, with a row or more.
+        xlabel: What the dots measure (points), with its unit.
+    """
+    figure, panels = _panels(groups, xlabel, sharex=True)
+    for axes in panels:
+        axes.axvline(0, color=GREY, lw=0.8, zorder=0)
+    reach = min(100.0, max(abs(limit) for limit in panels[0].get_xlim()))
+    panels[0].set_xlim(-reach, reach)
+    return figure
+
+
+def _panels(
+    groups: Sequence[DotPanel], xlabel: str, *, sharex: bool = False
+) -> tuple[Figure, list[Axes]]:
     heights = [ROW_HEIGHT * sum(map(_lines, group.rows)) + 0.45 for group in groups]
     figure, panels = grid_of(
-        0.75 * PAGE, sum(heights) + 0.55, rows=len(groups), height_ratios=heights
+        0.75 * PAGE, sum(heights) + 0.55, rows=len(groups), height_ratios=heights, sharex=sharex
     )
     for axes, group in zip(panels, groups, strict=True):
         _draw_panel(axes, group)
     panels[-1].set_xlabel(xlabel)
-    legend_below(figure, _legend())
-    return figure
+    legend_below(
+        figure, _legend(any(isfinite(row.paper) for group in groups for row in group.rows))
+    )
+    return figure, panels
 
 
 def _lines(row: DotRow) -> int:
@@ -75,12 +108,13 @@ def _draw_panel(axes: Axes, group: DotPanel) -> None:
     axes.grid(axis="x")
     axes.tick_params(axis="y", length=0)
     axes.margins(x=0.06)
-    percent_limits(axes, "x")
     axes.spines["left"].set_visible(False)
 
 
 def _draw_row(axes: Axes, height: int, row: DotRow) -> None:
     """The seeds just below the line of the interval, so that neither hides the other."""
+    if isfinite(row.paper):
+        axes.plot(row.paper, height, **PAPER)
     if row.interval.count == 0:
         place = axes.get_yaxis_transform()
         axes.text(0.01, height, "no result yet", color=GREY, va="center", transform=place)
@@ -99,9 +133,11 @@ def _draw_row(axes: Axes, height: int, row: DotRow) -> None:
     axes.plot(row.interval.mean, height, "D", ms=5, color=row.colour, mec="white", mew=0.6)
 
 
-def _legend() -> list[Line2D]:
+def _legend(has_paper: bool) -> list[Line2D]:
     mean, seed = "mean, 95% interval", "one seed"
+    paper = [Line2D([], [], label="the paper's", **PAPER)] if has_paper else []
     return [
         Line2D([], [], marker="D", ms=5, color="black", mec="white", lw=1.6, label=mean),
         Line2D([], [], marker="o", ms=3, mfc="none", mec=GREY, lw=0, label=seed),
+        *paper,
     ]

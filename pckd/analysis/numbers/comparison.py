@@ -54,8 +54,8 @@ def _beside_paper(
     study: StudyResults, trials: pd.DataFrame, done: pd.DataFrame
 ) -> dict[str, float]:
     """The paper's numbers, and how far ours lie from them where the task is the same."""
-    top1, top5 = (_paper(study, trials, metric) for metric in METRICS)
-    comparable = _same_task(study, trials)
+    top1, top5 = (case_paper(study, trials, metric) for metric in METRICS)
+    comparable = same_task(study, trials)
     our_top1, our_top5 = (mean_interval(done[f"test_{name}"]).mean for name in METRICS)
     return {
         "paper": top1,
@@ -71,7 +71,7 @@ def _difference(trials: pd.DataFrame, first: pd.DataFrame) -> dict[str, float | 
     if str(trials["case"].iloc[0]) == reference:
         nothing = dict.fromkeys(("difference", "difference_low", "difference_high"), nan)
         return {**nothing, "difference_n": 0, "verdict": "reference"}
-    difference = paired_difference(_by_seed(trials), _by_seed(first))
+    difference = paired_difference(completed_by_seed(trials), completed_by_seed(first))
     return {
         "difference": difference.mean,
         "difference_low": difference.low,
@@ -81,12 +81,14 @@ def _difference(trials: pd.DataFrame, first: pd.DataFrame) -> dict[str, float | 
     }
 
 
-def _by_seed(trials: pd.DataFrame) -> "pd.Series[float]":
+def completed_by_seed(trials: pd.DataFrame) -> "pd.Series[float]":
+    """Test top-1 accuracy in percent of the completed trials, by seed."""
     done = trials[trials["status"] == "completed"]
     return done.groupby("seed")["test_top1"].mean()
 
 
-def _paper(study: StudyResults, trials: pd.DataFrame, metric: Metric) -> float:
+def case_paper(study: StudyResults, trials: pd.DataFrame, metric: Metric = "top1") -> float:
+    """The paper's accuracy for the case of some trials, in percent; NaN where it has none."""
     settings: Settings = trials["settings"].iloc[0]
     case = str(trials["case"].iloc[0])
     teacher = setting(settings, "teacher.model")
@@ -94,7 +96,7 @@ def _paper(study: StudyResults, trials: pd.DataFrame, metric: Metric) -> float:
     return nan if found is None else found
 
 
-def _same_task(study: StudyResults, trials: pd.DataFrame) -> bool:
+def same_task(study: StudyResults, trials: pd.DataFrame) -> bool:
     """Whether the paper's data set was learnt with all its classes."""
     name, scale = paper_scale(study.source)
     is_same_data = setting(trials["settings"].iloc[0], "data.name") == name

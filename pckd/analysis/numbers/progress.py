@@ -64,7 +64,7 @@ def weighted_examples(study: StudyResults) -> list[Example]:
     if study.kind == "search":
         found = example(study)
         return [found] if found is not None and _is_weighted(study, found) else []
-    strategies = study.trials["settings"].map(_strategy)
+    strategies = study.trials["settings"].map(strategy_of)
     examples = [_fullest(study, study.trials[strategies == name]) for name in STRATEGIES]
     return [item for item in examples if item is not None]
 
@@ -94,10 +94,10 @@ def _active_terms(settings: Settings) -> int:
 
 def _is_weighted(study: StudyResults, found: Example) -> bool:
     settings = study.trials.loc[study.trials["trial"].isin(found.trials), "settings"]
-    return any(_strategy(item) for item in settings)
+    return any(strategy_of(item) for item in settings)
 
 
-def _strategy(settings: Settings) -> str | None:
+def strategy_of(settings: Settings) -> str | None:
     """The strategy of a run, if it weights some term that is on."""
     name = setting(settings, "preview.strategy")
     terms = setting(settings, "preview.applies_to") or ()

@@ -6,6 +6,7 @@ from pckd.analysis.loading import StudyResults
 from pckd.analysis.parts import Section
 from pckd.analysis.sections.centers import centers
 from pckd.analysis.sections.comparison import comparison
+from pckd.analysis.sections.components import components
 from pckd.analysis.sections.examples import examples
 from pckd.analysis.sections.features import features
 from pckd.analysis.sections.importance import importance
@@ -19,6 +20,7 @@ from pckd.analysis.sections.weights import weights
 SECTIONS: tuple[Callable[[StudyResults], Section | None], ...] = (
     overview,
     comparison,
+    components,
     sensitivity,
     search,
     importance,

@@ -31,7 +31,7 @@ def comparison(study: StudyResults) -> Section | None:
         return Section("Accuracy", [Paragraph(nothing)])
     sentences = [*_in_words(table), *_paper_words(study, table)]
     parts: list[Part] = [_table(study, table), *map(Paragraph, sentences)]
-    return Section("Accuracy", [*parts, _picture(study)])
+    return Section("Accuracy", [*parts, _picture(study, table)])
 
 
 def _table(study: StudyResults, table: pd.DataFrame) -> Table:
@@ -133,9 +133,16 @@ def _paper_words(study: StudyResults, table: pd.DataFrame) -> list[str]:
     return [f"{start}: {'; '.join(differences)}."]
 
 
-def _picture(study: StudyResults) -> Picture:
+def _picture(study: StudyResults, table: pd.DataFrame) -> Picture:
+    gaps = table.set_index(["pair", "case"])["gap"]
     groups = [
-        DotPanel(str(pair), [_row(trials) for _, trials in of_pair.groupby("case", sort=False)])
+        DotPanel(
+            str(pair),
+            [
+                _row(trials, gaps[pair, case])
+                for case, trials in of_pair.groupby("case", sort=False)
+            ],
+        )
         for pair, of_pair in study.trials.groupby("pair", sort=False)
     ]
     caption = (
@@ -145,7 +152,10 @@ def _picture(study: StudyResults) -> Picture:
     return Picture("accuracy", caption, dot_plot(groups, "test top-1 accuracy, last weights (%)"))
 
 
-def _row(trials: pd.DataFrame) -> DotRow:
+def _row(trials: pd.DataFrame, gap: float) -> DotRow:
+    """A case; the paper's number where a gap to it is known."""
     top1 = trials.loc[trials["status"] == "completed", "test_top1"].dropna()
     first = trials.iloc[0]
-    return DotRow(str(first["case"]), top1.tolist(), mean_interval(top1), colour(first["position"]))
+    ours = mean_interval(top1)
+    place = colour(first["position"])
+    return DotRow(str(first["case"]), top1.tolist(), ours, place, ours.mean - gap)
