@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from pckd.analysis.loading import load_study
-from pckd.analysis.numbers.comparison import compare_cases
+from pckd.analysis.numbers.comparison import compare_cases, compare_teachers
 
 if TYPE_CHECKING:
     from tests.analysis.conftest import StudyBuilder
@@ -97,3 +97,31 @@ def test_fewer_classes_are_another_task_without_a_gap(new_study: NewStudy) -> No
     table = compare_cases(load_study(builder.storage, "demo"))
     assert table["paper"].tolist() == pytest.approx([74.92])
     assert table["gap"].isna().all()
+
+
+@pytest.mark.parametrize(("classes", "gap"), [(100, 75.0 - 75.61), (20, np.nan)])
+def test_the_teachers_stand_beside_the_paper_s(
+    classes: int, gap: float, new_study: NewStudy
+) -> None:
+    pairs = [{"teacher": "wrn_40_2", "student": name} for name in ("wrn_16_2", "wrn_40_1")]
+    run = {"data": {"name": "cifar100"}, "optimization": {"epochs": 3}}
+    builder = new_study(source="Table I", run=run, cases={"KD": {}}, pairs=pairs)
+    for pair in pairs:
+        models = {"teacher.model": pair["teacher"], "student": pair["student"]}
+        builder.trial("KD", models, 0, 70.0, num_classes=classes, teacher_test_top1=75.0)
+    (row,) = compare_teachers(load_study(builder.storage, "demo")).to_dict("records")
+    assert (row["teacher"], row["test"], row["paper"]) == ("wrn_40_2", 75.0, 75.61)
+    assert row["gap"] == pytest.approx(gap, nan_ok=True)
+
+
+def test_the_top_5_accuracy_stands_beside_the_paper_s_where_it_has_one(
+    new_study: NewStudy,
+) -> None:
+    models = {"teacher": "torchvision/resnet34", "student": "torchvision/resnet18"}
+    builder = new_study(
+        source="Table III", run={"data": "imagenet", **models}, cases={"PCKD": {}, "mine": {}}
+    )
+    builder.trial("PCKD", {}, 0, 71.0, num_classes=1000, test_top5=90.0)
+    row = compare_cases(load_study(builder.storage, "demo")).iloc[0]
+    assert (row["paper"], row["paper_top5"], row["test_top5"]) == (72.01, 90.69, 90.0)
+    assert (row["gap"], row["gap_top5"]) == pytest.approx((71.0 - 72.01, 90.0 - 90.69))

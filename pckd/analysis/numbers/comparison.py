@@ -1,6 +1,8 @@
 """Cases side by side: means over seeds, paired differences, the paper's numbers."""
 
+from collections.abc import Hashable
 from math import nan
+from typing import Any
 
 import pandas as pd
 
@@ -32,6 +34,32 @@ def compare_cases(study: StudyResults) -> pd.DataFrame:
         for case, trials in of_pair.groupby("case", sort=False)
     ]
     return pd.DataFrame(rows)
+
+
+def compare_teachers(study: StudyResults) -> pd.DataFrame:
+    """One row a teacher that was trained or imported, in the order of the pairs.
+
+    Returns:
+        Columns teacher, test, paper and gap (percent; NaN where there is nothing to compare with).
+    """
+    known = study.trials.dropna(subset="teacher_test_top1")
+    models = known["settings"].map(lambda settings: str(setting(settings, "teacher.model")))
+    rows = [
+        _teacher_row(study, teacher, trials)
+        for teacher, trials in known.groupby(models, sort=False)
+    ]
+    return pd.DataFrame(rows, columns=["teacher", "test", "paper", "gap"])
+
+
+def _teacher_row(
+    study: StudyResults, teacher: Hashable, trials: pd.DataFrame
+) -> dict[Hashable, Any]:
+    newest = trials.sort_values("updated").iloc[-1]
+    student = str(newest["settings"]["student"])
+    found = paper_accuracy(study.source, "Teacher", str(teacher), student)
+    test, paper = float(newest["teacher_test_top1"]), nan if found is None else found
+    gap = test - paper if same_task(study, trials) else nan
+    return {"teacher": teacher, "test": test, "paper": paper, "gap": gap}
 
 
 def _case_row(

@@ -5,13 +5,14 @@ import pandas as pd
 from pckd.analysis.describing import (
     TEST_ACCURACY,
     basis,
+    data_words,
     differences_from_paper,
     selecting_images,
 )
 from pckd.analysis.figures.dots import DotPanel, DotRow, dot_plot
 from pckd.analysis.figures.style import colour
 from pckd.analysis.loading import StudyResults
-from pckd.analysis.numbers.comparison import compare_cases
+from pckd.analysis.numbers.comparison import compare_cases, compare_teachers
 from pckd.analysis.paper import tables_of
 from pckd.analysis.parts import Paragraph, Part, Picture, Section, Table
 from pckd.analysis.statistics import mean_interval
@@ -31,7 +32,7 @@ def comparison(study: StudyResults) -> Section | None:
         return Section("Accuracy", [Paragraph(nothing)])
     sentences = [*_in_words(table), *_paper_words(study, table)]
     parts: list[Part] = [_table(study, table), *map(Paragraph, sentences)]
-    return Section("Accuracy", [*parts, _picture(study, table)])
+    return Section("Accuracy", [*parts, *_teachers(study), _picture(study, table)])
 
 
 def _table(study: StudyResults, table: pd.DataFrame) -> Table:
@@ -87,6 +88,28 @@ def _caption(study: StudyResults, images: str) -> str:
         "the number of cases. Last: with the last weights; best epoch: the highest accuracy "
         f"of all epochs on the {images} images, which flatters. {basis(study, TEST_ACCURACY)}"
     )
+
+
+def _teachers(study: StudyResults) -> list[Table]:
+    """The teachers beside the paper's, where its table has them."""
+    table = compare_teachers(study)
+    if table["paper"].isna().all():
+        return []
+    shown = pd.DataFrame(
+        {
+            "teacher": table["teacher"],
+            "test": table["test"].map(number),
+            "paper": table["paper"].map(number),
+            "gap to paper": table["gap"].map(signed),
+        }
+    )
+    if table["gap"].isna().all():
+        shown = shown.drop(columns="gap to paper")
+    caption = (
+        "Top-1 accuracy of the teachers on the test images in percent, one training of each, on "
+        f"{data_words(study)}."
+    )
+    return [Table("teachers", caption, table, shown.rename(columns=_headings(study, "")))]
 
 
 def _in_words(table: pd.DataFrame) -> list[str]:
