@@ -4,7 +4,7 @@ VENV ?= .venv
 INSTALLED = $(VENV)/.installed
 BIN = $(VENV)/bin
 
-.PHONY: help demo test test-cluster lint
+.PHONY: help demo test test-cluster lint bench
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -27,3 +27,6 @@ lint: $(INSTALLED)  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: $(INSTALLED)  ## speed against the peers' training loop, in about 10 minutes
+	$(BIN)/python -m benchmarks

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.machine import describe_machine
 from pckd.distributed.driver import run_study
 from pckd.distributed.session import ray_session, trials_at_once
 from pckd.progress import Display
@@ -52,6 +53,7 @@ def overhead(trials: int, storage: Storage) -> tuple[float, float]:
 
 def main() -> None:
     """Print the figures for each number of trials."""
+    print(describe_machine())
     sizes = [int(size) for size in sys.argv[1:]] or list(SIZES)
     with tempfile.TemporaryDirectory() as folder, ray_session(None):
         overhead(4, Storage(Path(folder) / "warm-up"))
