@@ -8,7 +8,7 @@ from ray import tune
 from pckd.distributed.events import EventsCallback
 from pckd.distributed.packing import measured_resources
 from pckd.distributed.progress import ProgressCallback
-from pckd.distributed.session import check_resources, ray_session
+from pckd.distributed.session import check_resources, check_shared, ray_session
 from pckd.distributed.stopping import stopping
 from pckd.distributed.tasks import run_pictures, run_probes, train_teachers
 from pckd.distributed.trials import run_plan
@@ -55,7 +55,7 @@ def run_study(
         fresh: Whether to set earlier results aside and start over.
 
     Raises:
-        InputError: The study cannot run as it is written.
+        InputError: The study cannot run as it is written, or not on this cluster.
         RunError: A teacher could not be trained, or the study was interrupted.
     """
     teachers = missing_teachers(spec, storage)
@@ -76,6 +76,7 @@ def run_study(
     if plan.done < plan.total:
         with ray_session(address):
             check_resources(spec.resources)
+            check_shared(storage)
             write_spec(spec, storage)
             _train_teachers(teachers, spec.resources, storage, display)
             measured = measured_resources(spec, display.say)
@@ -116,6 +117,7 @@ def run_missing_probes(
             bar = bars.add_task("linear probes", total=len(missing), note="")
             one = resources.model_copy(update={"workers": 1})
             check_resources(one)
+            check_shared(storage)
             failures = run_probes(
                 missing, storage, one, lambda done: bars.update(bar, completed=done)
             )

@@ -2,12 +2,16 @@
 
 import logging
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pckd.errors import InputError, RunError
+from pckd.storage import Storage
 from pckd.study.spec import Resources
 
 TRIAL_SLOT = "trial_slot"
@@ -100,6 +104,42 @@ def _way_out(kind: str, there: float) -> str:
     if kind == "GPU" and not there:
         return "give --set resources.gpus_per_worker=0 to train on CPUs"
     return f"lower one of the two, or use a cluster with more {kind}s"
+
+
+def check_shared(storage: Storage) -> None:
+    """Refuse a results root that is a folder, if some node of the cluster does not see it.
+
+    Nodes that come later are not asked.
+
+    Raises:
+        InputError: One or more do not; they are named.
+    """
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    if not storage.is_local or len(nodes) < 2:
+        return
+    mark = f".seen-{uuid.uuid4().hex}"
+    storage.write(mark, b"")
+    try:
+        asked = [
+            _sees.options(
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            ).remote(storage.full_path(mark))
+            for node in nodes
+        ]
+        seen = ray.get(asked)
+    finally:
+        storage.delete(mark)
+    blind = [node["NodeManagerAddress"] for node, sees in zip(nodes, seen, strict=True) if not sees]
+    if blind:
+        raise InputError(
+            f"results root {storage.root} is not the same folder on {', '.join(blind)}: give "
+            "--results a filesystem URI such as s3://BUCKET/results, or a folder that all share"
+        )
+
+
+@ray.remote(num_cpus=0)
+def _sees(path: str) -> bool:
+    return Path(path).exists()
 
 
 def trials_at_once(resources: Resources) -> int:
