@@ -2,6 +2,7 @@
 
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from pckd.cli.output import print_rows
 from pckd.errors import InputError, RunError
 from pckd.settings import parse_assignments
 from pckd.study.spec import find_study_file, read_study
+from pckd.training.config import Scale
 
 if TYPE_CHECKING:
     from pckd.distributed.jobs import Job, Jobs
@@ -36,14 +38,17 @@ def submit(
     address: Dashboard = LOCAL,
     retry_failed: Annotated[bool, typer.Option(help="Run failed trials again.")] = False,
     fresh: Annotated[bool, typer.Option(help="Set earlier results aside and start over.")] = False,
+    scale: Annotated[
+        Scale, typer.Option(help="smoke: minutes on 2 cores, as study NAME-smoke.")
+    ] = "full",
     follow: Annotated[bool, typer.Option(help="Show the log until the study ends.")] = True,
 ) -> None:
     """Run a study on a cluster, in a copy of the working tree."""
     path = find_study_file(file)
-    read_study(path, parse_assignments(assignments or []))
+    read_study(path, parse_assignments(assignments or []), scale)
     arguments = ["study", "run", _in_working_tree(path), "--results", _shared(results)]
     arguments += [f"--set={assignment}" for assignment in assignments or []]
-    arguments += ["--retry-failed"] * retry_failed + ["--fresh"] * fresh
+    arguments += ["--retry-failed"] * retry_failed + ["--fresh"] * fresh + ["--scale", scale]
     jobs = _jobs(address)
     identity = jobs.submit(arguments, Path.cwd(), _passed_on())
     print(identity, flush=True)
@@ -62,7 +67,9 @@ def status(
     found = [jobs.find(identity)] if identity else jobs.all()
     rows = [job._asdict() for job in found]
     if not as_json:
-        rows = [row | {"started": f"{row['started'] or '-':%Y-%m-%d %H:%M}"} for row in rows]
+        rows = [
+            row | {"started": _clock(job.started)} for row, job in zip(rows, found, strict=True)
+        ]
     print_rows(rows, as_json=as_json)
 
 
@@ -104,6 +111,10 @@ def _follow(jobs: "Jobs", identity: str) -> None:
         )
         return
     _check(job)
+
+
+def _clock(moment: datetime | None) -> str | None:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}" if moment else None
 
 
 def _check(job: "Job") -> None:

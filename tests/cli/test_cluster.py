@@ -1,6 +1,8 @@
 """`pckd cluster` where no cluster is needed: what is refused, and what is sent."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from ray._private.runtime_env import packaging
 
 from pckd.cli import main
 from pckd.distributed import jobs
-from pckd.distributed.jobs import Jobs
+from pckd.distributed.jobs import Job, Jobs
 from pckd.errors import InputError
 
 STUDY = "study: tiny\nrun: {data: digits, student: resnet8, teacher: resnet14}\n"
@@ -19,7 +21,7 @@ Pckd = Callable[..., tuple[int, str]]
 def _pckd(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Pckd:
-    """Run a command in a tree with a study; its exit code and what it says of errors."""
+    """Run a command in a tree with a study; its exit code, and its errors or else its output."""
     (tmp_path / "tiny.yaml").write_text(STUDY)
     monkeypatch.chdir(tmp_path)
     for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "PCKD_RESULTS"):
@@ -30,7 +32,8 @@ def _pckd(
         monkeypatch.setattr("sys.argv", ["pckd", "cluster", *arguments])
         with pytest.raises(SystemExit) as end:
             main()
-        return int(end.value.code or 0), capsys.readouterr().err
+        output, errors = capsys.readouterr()
+        return int(end.value.code or 0), errors or output
 
     return run
 
@@ -44,6 +47,14 @@ class _Client:
     def submit(self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> str:
         sent.append((self.address, list(arguments), folder, dict(environment)))
         return "raysubmit_1"
+
+    def all(self) -> list[Job]:
+        command = "study run a-study-of-a-long-name.yaml --results s3://bucket/results"
+        started = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+        return [
+            Job("raysubmit_2", "PENDING", None, 0.0, command, "Job has not started yet."),
+            Job("raysubmit_1", "SUCCEEDED", started, 1.5, command, "Job finished successfully."),
+        ]
 
 
 sent: list[tuple[str, list[str], Path, dict[str, str]]] = []
@@ -60,9 +71,23 @@ def test_a_study_is_sent_with_its_options_and_the_variables_of_pckd(
     code, _ = pckd("submit", "tiny.yaml", "--set=loss.kd=2", "--retry-failed", "--no-follow")
     assert code == 0
     arguments = ["study", "run", "tiny.yaml", "--results", "s3://bucket/results"]
-    arguments += ["--set=loss.kd=2", "--retry-failed"]
+    arguments += ["--set=loss.kd=2", "--retry-failed", "--scale", "full"]
     address = "http://127.0.0.1:8265"
     assert sent == [(address, arguments, tmp_path, {"PCKD_CACHE": "/scratch"})]
+
+
+def test_jobs_are_listed_also_those_that_have_not_started(
+    pckd: Pckd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "Jobs", _Client)
+    monkeypatch.setenv("COLUMNS", "120")
+    code, text = pckd("status")
+    assert code == 0
+    waiting, done = (line.split() for line in text.splitlines() if line.startswith("raysubmit"))
+    assert waiting[:4] == ["raysubmit_2", "PENDING", "-", "0.00"]
+    assert done[:2] == ["raysubmit_1", "SUCCEEDED"]
+    assert re.fullmatch(r"2026-01-0\d \d\d:04", " ".join(done[2:4]))
+    assert done[4] == "1.50"
 
 
 @pytest.mark.parametrize(
