@@ -1,6 +1,6 @@
 """Images by data set: in memory or streamed from files, and seeded views rendered in batches."""
 
-from pckd.data.catalogue import is_streamed, list_data, published_normalisation
+from pckd.data.catalogue import is_multi_label, is_streamed, list_data, published_normalisation
 from pckd.data.images import DataSet, ImageData, derived_fingerprint
 from pckd.data.opening import open_data, open_streamed
 from pckd.data.resident import ImageSet
@@ -31,6 +31,7 @@ __all__ = [
     "derived_fingerprint",
     "draw_views",
     "hold_out",
+    "is_multi_label",
     "is_streamed",
     "limit_images",
     "list_data",

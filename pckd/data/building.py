@@ -23,7 +23,7 @@ class Labelled(Protocol):
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """Class indices, int64 [N]."""
+        """As a `RawSplit` has them."""
 
 
 MOST_NAMES = 5
@@ -70,8 +70,7 @@ def label_problems(split_name: str, split: Labelled, class_names: Sequence[str])
     """
     if not len(split.labels):
         return [f"there are no {split_name} images"]
-    wrong = (split.labels < 0) | (split.labels >= len(class_names))
-    counts = np.bincount(split.labels[~wrong], minlength=len(class_names))
+    wrong, counts = _counted(split.labels, len(class_names))
     problems = []
     if wrong.any():
         problems.append(
@@ -84,6 +83,16 @@ def label_problems(split_name: str, split: Labelled, class_names: Sequence[str])
             + listed([class_names[label] for label in np.flatnonzero(counts == 0).tolist()])
         )
     return problems
+
+
+def _counted(
+    labels: NDArray[np.int64], num_classes: int
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Which images have a wrong label, bool [N], and how many show each class, int64 [M]."""
+    if labels.ndim == 2:
+        return np.zeros(len(labels), dtype=np.bool_), (labels == 1).sum(0)
+    wrong = (labels < 0) | (labels >= num_classes)
+    return wrong, np.bincount(labels[~wrong], minlength=num_classes)
 
 
 def _decoded(

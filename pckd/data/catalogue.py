@@ -3,7 +3,7 @@
 from difflib import get_close_matches
 
 from pckd.data.entries import Download, Embedded, Entry, Normalisation, Stored
-from pckd.data.forms import class_folders, official, parquet, tiny_imagenet
+from pckd.data.forms import class_folders, official, parquet, tiny_imagenet, voc
 from pckd.data.forms.digits import read_digits
 from pckd.errors import InputError
 
@@ -43,10 +43,19 @@ CATALOGUE: dict[str, Entry] = {
         normalisation=((0.4802, 0.4481, 0.3975), (0.2770, 0.2691, 0.2821)),
         download=Download(tiny_imagenet.URL, tiny_imagenet.download),
     ),
+    "voc2007": Stored(
+        forms=(voc.FORM,),
+        folders=("VOC2007", "VOCdevkit/VOC2007", "data/VOCdevkit/VOC2007"),
+        download=Download(voc.URL, voc.download),
+    ),
 }
 """Normalisation: CIFAR-100 from the method's first release; STL-10 and TinyImageNet as published
 with re-implementations of the transfer protocol; ImageNet from its networks; the others are
 computed."""
+
+
+MULTI_LABEL = ("voc2007",)
+"""The data sets whose images show several classes each: a probe's targets, and nothing else."""
 
 
 def list_data() -> list[str]:
@@ -57,6 +66,11 @@ def list_data() -> list[str]:
 def is_streamed(name: str) -> bool:
     """Whether a data set is streamed from its files while a network trains."""
     return name in STREAMED
+
+
+def is_multi_label(name: str) -> bool:
+    """Whether the images of a data set show several classes each."""
+    return name in MULTI_LABEL
 
 
 def published_normalisation(name: str) -> Normalisation:

@@ -16,7 +16,8 @@ class ImageSet:
 
     Attributes:
         images: Pixels, uint8 [N, 3, H, W].
-        labels: Class indices, int64 [N].
+        labels: Class indices, int64 [N]; of a multi-label data set int64 [N, M], 1 where a class
+            is there, 0 where it is not, -1 where it is not counted.
     """
 
     images: Tensor

@@ -135,6 +135,7 @@ def _row(task: ProbeTask, result: ProbeResult) -> Row:
         "protocol": find_protocol(task.protocol).label,
         "seed": task.seed,
         "top1": result.top1,
+        "mean_average_precision": result.mean_average_precision,
         "train_images": result.train_images,
         "test_images": result.test_images,
         "weight_decay": result.weight_decay,

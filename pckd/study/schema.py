@@ -100,7 +100,12 @@ PROBE_COLUMNS: list[Column] = [
     ("data_fingerprint", TEXT, "of the target"),
     ("protocol", TEXT, "name of the protocol and its version"),
     ("seed", INTEGER, "of the probe"),
-    ("top1", REAL, "percent, on the target's test images"),
+    ("top1", REAL, "percent, on the target's test images; null for a multi-label target"),
+    (
+        "mean_average_precision",
+        REAL,
+        "percent, over the classes of a multi-label target, without interpolation; null for others",
+    ),
     ("train_images", INTEGER, "of the target"),
     ("test_images", INTEGER, "of the target"),
     ("weight_decay", REAL, "of the linear classifier, as used"),

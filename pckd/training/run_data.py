@@ -12,6 +12,7 @@ from pckd.data import (
     ImageSplit,
     derived_fingerprint,
     hold_out,
+    is_multi_label,
     is_streamed,
     limit_images,
     open_data,
@@ -114,6 +115,11 @@ def check_classes(class_names: Sequence[str], data: RunData, network: str) -> No
 
 
 def _open(config: DataConfig) -> DataSet[ImageSplit]:
+    if is_multi_label(config.name):
+        raise InputError(
+            f"images of {config.name} show several classes each: it can be a probe's target, but "
+            "no network of pckd is trained or evaluated on it"
+        )
     if is_streamed(config.name) and config.image_size is None:
         return open_streamed(
             config.name,

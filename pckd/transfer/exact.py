@@ -35,30 +35,38 @@ ITERATIONS = (1_000, 4_000, 15_000)
 def fit_exact(target: FrozenTarget, seed: int) -> LinearHead:
     """Choose the weight decay on a stratified held-out tenth, then fit all training images.
 
+    Of a multi-label target each class is a logistic regression of its own, class against rest, on
+    the images that are counted for it; all have the same weight decay.
+
     Raises:
         InputError: A class has too few training images to hold one out.
         RunError: A fit does not converge.
     """
-    weight_decay = choose_weight_decay(*_split(target, seed))
-    return next(fit_path(target.train, (weight_decay,)))
+    problems = list(_problems(target.train))
+    weight_decay = choose_weight_decay([_split(problem, seed) for problem in problems])
+    heads = [next(fit_path(problem, (weight_decay,))) for problem in problems]
+    return heads[0] if target.train.labels.ndim == 1 else _class_against_rest(heads)
 
 
-def choose_weight_decay(kept: LabelledFeatures, held: LabelledFeatures) -> float:
+def choose_weight_decay(splits: Sequence[tuple[LabelledFeatures, LabelledFeatures]]) -> float:
     """The weight decay with the lowest cross entropy on the held-out images.
 
     Not with the highest accuracy: a tenth of a small target is some dozens of images, among which
     many weight decays are equally accurate. The grid is walked from the strongest decay until the
     cross entropy rises: what follows overfits more, and takes longest.
 
+    Args:
+        splits: Kept and held-out images of each problem; cross entropies are added.
+
     Raises:
         RunError: A fit does not converge.
     """
     chosen, lowest = WEIGHT_DECAYS[0], math.inf
-    for head in fit_path(kept, WEIGHT_DECAYS):
-        loss = head.cross_entropy(held)
+    for heads in zip(*(fit_path(kept, WEIGHT_DECAYS) for kept, _ in splits), strict=True):
+        loss = sum(head.cross_entropy(held) for head, (_, held) in zip(heads, splits, strict=True))
         if loss > lowest:
             break
-        chosen, lowest = head.weight_decay, loss
+        chosen, lowest = heads[0].weight_decay, loss
     return chosen
 
 
@@ -93,13 +101,32 @@ def fit_path(train: LabelledFeatures, weight_decays: Sequence[float]) -> Iterato
         )
 
 
-def _split(target: FrozenTarget, seed: int) -> tuple[LabelledFeatures, LabelledFeatures]:
+def _problems(train: LabelledFeatures) -> Iterator[LabelledFeatures]:
+    """The images themselves; of a multi-label target, one problem of two classes for each class."""
+    if train.labels.ndim == 1:
+        yield train
+        return
+    for labels in train.labels.unbind(1):
+        counted = labels >= 0
+        yield LabelledFeatures(train.features[counted], labels[counted])
+
+
+def _class_against_rest(heads: Sequence[LinearHead]) -> LinearHead:
+    """One head of heads of two classes each: how much each class is there rather than not."""
+    return LinearHead(
+        torch.stack([head.weight[1] - head.weight[0] for head in heads]),
+        torch.stack([head.bias[1] - head.bias[0] for head in heads]),
+        heads[0].weight_decay,
+    )
+
+
+def _split(train: LabelledFeatures, seed: int) -> tuple[LabelledFeatures, LabelledFeatures]:
     stream = random_stream(seed, Purpose.HOLD_OUT)
     kept, held = (
-        target.train.at(torch.from_numpy(positions))
-        for positions in stratified_split(target.train.labels.numpy(), HELD_OUT, stream)
+        train.at(torch.from_numpy(positions))
+        for positions in stratified_split(train.labels.numpy(), HELD_OUT, stream)
     )
-    if len(held.labels.unique()) < target.num_classes:
+    if len(held.labels.unique()) < len(train.labels.unique()):
         raise InputError(
             "protocol exact holds out a tenth of the target's training images, so each class needs "
             "5 or more: raise images_per_class, or take another protocol"

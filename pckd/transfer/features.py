@@ -18,7 +18,7 @@ class LabelledFeatures:
     features: Tensor
     """float32 [N, d]."""
     labels: Tensor
-    """int64 [N]."""
+    """int64 [N]; of a multi-label target int64 [N, M], see `pckd.data.ImageSet`."""
 
     def __len__(self) -> int:
         return len(self.labels)

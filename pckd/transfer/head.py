@@ -23,21 +23,23 @@ class LinearHead:
         """The score of each class, float64 [N, M]."""
         return images.features.double() @ self.weight.T + self.bias
 
-    def top1(self, images: LabelledFeatures) -> float:
-        """The share of images, in percent, whose highest score is that of the right class."""
-        hits = self.scores(images).argmax(1) == images.labels
-        return 100 * hits.double().mean().item()
-
     def cross_entropy(self, images: LabelledFeatures) -> float:
-        """The mean over the images, in nats."""
+        """The mean over the images, in nats: see `classification_loss`."""
         return classification_loss(self.scores(images), images.labels).item()
 
 
 def classification_loss(scores: Tensor, labels: Tensor) -> Tensor:
     """The mean over images of the cross entropy, in nats.
 
+    Of a multi-label target each class is a question of its own, to be answered with yes or no: the
+    sum over classes of the binary cross entropy, without images that are not counted for a class.
+
     Args:
         scores: Floating [B, M].
-        labels: int64 [B].
+        labels: int64 [B], or int64 [B, M] with values 1, 0 and -1 (not counted).
     """
-    return F.cross_entropy(scores, labels)
+    if labels.ndim == 1:
+        return F.cross_entropy(scores, labels)
+    answers = (labels == 1).to(scores.dtype)
+    losses = F.binary_cross_entropy_with_logits(scores, answers, reduction="none")
+    return (losses * (labels >= 0)).sum(1).mean()

@@ -8,6 +8,7 @@ import torch
 from pckd.training.config import DataConfig
 from pckd.training.network_file import TrainedNetwork
 from pckd.transfer.frozen import frozen_target
+from pckd.transfer.measures import mean_average_precision, top1
 from pckd.transfer.protocols import find_protocol
 
 
@@ -15,8 +16,10 @@ from pckd.transfer.protocols import find_protocol
 class ProbeResult:
     """What one probe found."""
 
-    top1: float
-    """Percent of the target's test images."""
+    top1: float | None
+    """Percent of the target's test images; None for a multi-label target."""
+    mean_average_precision: float | None
+    """Percent, on the test images of a multi-label target; None for others."""
     train_images: int
     test_images: int
     weight_decay: float
@@ -55,8 +58,11 @@ def probe(
     frozen = frozen_target(network, target, device, known.showing)
     started = time.perf_counter()
     head = known.fit(frozen, seed)
+    scores, labels = head.scores(frozen.test), frozen.test.labels
+    several = labels.ndim == 2
     return ProbeResult(
-        top1=head.top1(frozen.test),
+        top1=None if several else top1(scores, labels),
+        mean_average_precision=mean_average_precision(scores, labels) if several else None,
         train_images=len(frozen.train),
         test_images=len(frozen.test),
         weight_decay=head.weight_decay,

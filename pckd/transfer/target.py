@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
-from pckd.data import ImageData, limit_images, open_data, select_classes
+from pckd.data import ImageData, is_multi_label, limit_images, open_data, select_classes
 from pckd.errors import InputError
 from pckd.training.config import DataConfig
 
@@ -23,6 +23,11 @@ def open_target(config: DataConfig, image_size: int | None) -> ImageData:
         InputError: The data set is not there, is damaged, or cannot be selected from as asked; or
             fewer than two classes are left.
     """
+    if is_multi_label(config.name) and (config.classes or config.images_per_class):
+        raise InputError(
+            f"images of {config.name} show several classes each, so neither classes nor "
+            "images_per_class can select from it"
+        )
     data = open_data(config.name, config.root, download=config.download, image_size=image_size)
     if config.classes is not None:
         data = select_classes(data, config.classes)

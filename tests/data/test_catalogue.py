@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pckd.data import list_data, open_data
 from pckd.errors import InputError
 
-NAMES = ["cifar100", "digits", "folder", "imagenet", "parquet", "stl10", "tiny-imagenet"]
+NAMES = ["cifar100", "digits", "folder", "imagenet", "parquet", "stl10", "tiny-imagenet", "voc2007"]
 STORED = [name for name in NAMES if name not in ("digits", "imagenet")]
 
 
@@ -57,8 +57,8 @@ def test_a_missing_root_is_named(name: str, tmp_path: Path) -> None:
 def test_a_root_without_the_set_says_what_was_looked_for(name: str, root: Path) -> None:
     (root / "file.txt").write_text("something else")
     message = refusal(name, root)
-    assert message.startswith(f"data set '{name}' is not in {root} (looked there and in data")
-    assert re.search("train-.*parquet|train/CLASS", message)
+    assert message.startswith(f"data set '{name}' is not in {root} (looked there and in ")
+    assert re.search("train-.*parquet|train/CLASS|VOCdevkit", message)
 
 
 def test_a_root_that_is_no_folder_is_named(root: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_root_that_is_no_folder_is_named(root: Path) -> None:
     assert refusal("parquet", root / "file.parquet").startswith(f"cannot look into {root}/file")
 
 
-@pytest.mark.parametrize("name", ["cifar100", "stl10", "tiny-imagenet"])
+@pytest.mark.parametrize("name", ["cifar100", "stl10", "tiny-imagenet", "voc2007"])
 def test_a_missing_set_says_how_to_get_it(name: str, root: Path) -> None:
     advice = rf"data\.download=true fetches it, or unpack http.* in {root}"
     assert re.search(advice, refusal(name, root))

@@ -60,6 +60,7 @@ def test_a_probe_equals_an_independent_computation(
     test_rows = digits_by_hand(network, "test", classes)
     assert result.top1 == pytest.approx(100 * final.score(*test_rows), abs=1e-9)
     assert (result.train_images, result.test_images) == (len(labels), len(test_rows[1]))
+    assert result.top1 is not None
     assert result.top1 > 60  # random convolutions, four classes that nothing was trained on
 
 

@@ -33,6 +33,7 @@ def test_classes_that_the_network_never_saw_are_learnt(make_network: Make, proto
     result = probe(make_network(), NEW_DIGITS, protocol, 0, CPU)
     digits = select_classes(open_data("digits"), (6, 7, 8, 9))
     assert (result.train_images, result.test_images) == (160, len(digits.test))
+    assert result.top1 is not None
     assert result.top1 > 50  # chance is 25; the convolutions are random
     assert result.data_fingerprint not in ("", digits.fingerprint)
     assert result.seconds > 0

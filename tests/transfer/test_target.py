@@ -100,6 +100,8 @@ def test_crops_are_shown_in_several_draws_and_test_images_whole(
         expected = extract_features(network.network(CPU), crops, [0.5] * 3, [0.5] * 3)
         torch.testing.assert_close(rendering.features, expected)
         assert torch.equal(rendering.labels, data.train.labels)
+    own = frozen_target(network, NEW_DIGITS, CPU, Showing(crops=3))
+    assert not torch.equal(own.train.features, seen.train.features)
     small = functional.resize(data.test.images.float(), [8, 8], antialias=True).round().byte()
     expected = extract_features(network.network(CPU), [small], [0.5] * 3, [0.5] * 3)
     torch.testing.assert_close(seen.test.features, expected)

@@ -21,7 +21,8 @@ class RawSplit:
     Attributes:
         names: What each image is called in messages, N entries.
         contents: The images, N entries.
-        labels: Class indices, not yet checked: int64 [N].
+        labels: Class indices, not yet checked: int64 [N]. Where images show several of M classes,
+            int64 [N, M]: 1 where one is there, 0 where it is not, -1 where it is not counted.
     """
 
     names: Sequence[str]
