@@ -199,13 +199,15 @@ def _joined(
 
 
 def _probes(rows: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
-    """Probes of the kept students, and of teachers of the architectures that they had."""
+    """Probes of the kept students, of teachers of their architectures, and of given networks."""
     teachers = {item["teacher"]["model"] for item in trials["settings"] if item["teacher"]}
-    students = (rows["role"] == "student") & rows["trial"].isin(trials["trial"])
-    kept = rows[students | ((rows["role"] == "teacher") & rows["model"].isin(teachers))]
-    network = kept["trial"].where(kept["role"] == "student", kept["model"])
-    ordered = kept.assign(network=network).sort_values("updated", kind="stable")
-    same = ["role", "network", "data", "classes", "protocol", "seed"]
-    newest = ordered.drop_duplicates(same, keep="last").drop(columns=["network", "case"])
+    is_student, is_teacher = rows["role"] == "student", rows["role"] == "teacher"
+    wanted = is_student & rows["trial"].isin(trials["trial"])
+    wanted |= is_teacher & rows["model"].isin(teachers)
+    kept = rows[wanted | (rows["role"] == "network")]
+    network = kept["network"].mask(is_student, kept["trial"]).mask(is_teacher, kept["model"])
+    ordered = kept.assign(probed=network).sort_values("updated", kind="stable")
+    same = ["role", "probed", "data", "classes", "train_images", "protocol", "seed"]
+    newest = ordered.drop_duplicates(same, keep="last").drop(columns=["probed", "case"])
     placed = _joined(newest, trials, ["position", "pair", "case"], how="left")
     return placed.sort_values(["role", "position", "student_seed", "seed"], kind="stable")

@@ -64,7 +64,12 @@ def paper_scale(source: str) -> tuple[str, PaperScale]:
 
 
 def paper_accuracy(
-    source: str, case: str, teacher: str | None, student: str, metric: Metric = "top1"
+    source: str,
+    case: str,
+    teacher: str | None,
+    student: str | None,
+    metric: Metric = "top1",
+    target: str = "",
 ) -> float | None:
     """The paper's accuracy for a case of a study, in percent.
 
@@ -72,16 +77,19 @@ def paper_accuracy(
         source: The study's source, which names the table.
         case: Its name is the method's, or the part of it in or before parentheses.
         teacher: Architecture; None matches any teacher if the paper's numbers agree.
-        student: Architecture.
+        student: Architecture; None matches any likewise.
         metric: top1 or top5.
+        target: The data set on which a linear probe was measured; empty for the one trained on.
 
     Returns:
         None where the tables have no such number, or more than one.
     """
     rows = _tables()
     rows = rows[rows["table"].isin(tables_of(source)) & (rows["metric"] == metric)]
-    rows = rows[~rows["dataset"].str.contains("->", regex=False)]
-    rows = rows[rows["student"] == _plain(student)]
+    measured_on = rows["dataset"].map(lambda name: str(name).partition("->")[2])
+    rows = rows[measured_on == target.replace("-", "")]
+    if student is not None:
+        rows = rows[rows["student"] == _plain(student)]
     if teacher is not None:
         rows = rows[rows["teacher"].isin([_plain(teacher), "none"])]
     matches = [_normalised(case) in _names(str(method)) for method in rows["method"]]

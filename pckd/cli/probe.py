@@ -23,7 +23,10 @@ from pckd.training.network_file import TrainedNetwork
 from pckd.transfer.protocols import PROTOCOLS, ProbeStage
 
 COMMAND_LINE = "the command line"
-SHOWN = ("model", "role", "case", "student_seed", "data", "protocol", "seed", "top1")
+SHOWN = (
+    *("model", "role", "case", "student_seed", "data", "protocol", "seed"),
+    *("top1", "mean_average_precision"),
+)
 
 
 def probe(
@@ -87,5 +90,7 @@ def _tasks_of_file(network: TrainedNetwork, stage: ProbeStage, storage: Storage)
 
 def _print(tasks: list[ProbeTask], storage: Storage, *, as_json: bool) -> None:
     rows = [ResultsStore(storage, task.study).find("probes", task.identity) for task in tasks]
-    shown = [{name: row[name] for name in SHOWN} for row in rows if row is not None]
+    found = [row for row in rows if row is not None]
+    names = [name for name in SHOWN if any(row[name] is not None for row in found)]
+    shown = [{name: row[name] for name in names} for row in found]
     print_rows(shown, as_json=as_json)

@@ -131,7 +131,7 @@ class StudyBuilder:
             "seconds": 2.5,
         }
 
-    def probe(self, trial: str, top1: float, **columns: Any) -> None:  # noqa: ANN401
+    def probe(self, trial: str, top1: float | None, **columns: Any) -> None:  # noqa: ANN401
         """Write the probe of a student on the classes that it never saw."""
         row = {
             "study": self.spec.study,

@@ -5,18 +5,35 @@ from typing import Any
 
 import pandas as pd
 
-from pckd.analysis.describing import scale_words
+from pckd.analysis.describing import differences_from_paper, scale_words
 from pckd.analysis.figures.dots import DotPanel, DotRow, dot_plot
 from pckd.analysis.figures.style import BLACK, BLUE, EMPHASIS, colour
 from pckd.analysis.loading import DEFAULT_CASE, Kind, StudyResults
 from pckd.analysis.numbers.ranking import configurations
-from pckd.analysis.numbers.transfer import probe_points, probe_summary
+from pckd.analysis.numbers.transfer import (
+    MEAN_AP,
+    PAPER_TARGETS,
+    has_plain_student,
+    probe_points,
+    probe_summary,
+)
 from pckd.analysis.parts import Paragraph, Part, Picture, Section, Table
 from pckd.analysis.statistics import Interval
-from pckd.analysis.words import bounds, number, numbers_range, without_repeats
+from pckd.analysis.words import (
+    MISSING,
+    bounds,
+    listing,
+    number,
+    numbers_range,
+    signed,
+    without_repeats,
+)
 
 ROWS_SHOWN = 12
 """Of a search and one target: the teacher and the best ranked; the CSV file has all."""
+
+GROUP = ["target", "train_images", "protocol"]
+"""Networks that are compared with each other."""
 
 Row = Mapping[Any, Any]
 
@@ -24,13 +41,14 @@ Row = Mapping[Any, Any]
 def transfer(study: StudyResults) -> Section | None:
     """Accuracy of a linear classifier on frozen features."""
     if study.probes.empty:
-        return None
+        nothing = "No linear probe has been done yet: they start when training is done."
+        return Section("Transfer", [Paragraph(nothing)]) if study.spec.get("probe") else None
     points = probe_points(study)
-    summary = _labelled(study, probe_summary(points))
+    summary = _labelled(study, probe_summary(study, points))
     shown = summary
-    parts: list[Part] = []
+    parts: list[Part] = [Paragraph(text) for text in _in_words(study, summary)]
     if study.kind == "search":
-        shown = summary.groupby(["target", "protocol"], sort=False).head(ROWS_SHOWN)
+        shown = summary.groupby(GROUP, sort=False).head(ROWS_SHOWN)
     if len(shown) < len(summary):
         left_out = len(summary) - len(shown)
         parts.append(
@@ -38,6 +56,48 @@ def transfer(study: StudyResults) -> Section | None:
         )
     picture = _picture(study, shown, points)
     return Section("Transfer", [_table(study, summary, shown), *parts, picture])
+
+
+def _in_words(study: StudyResults, summary: pd.DataFrame) -> list[str]:
+    """What is missing of the table, and what sets it apart from the paper's."""
+    students = study.probes[study.probes["role"] == "student"]
+    completed = study.completed["trial"].nunique()
+    sentences = []
+    if students["trial"].nunique() < completed:
+        sentences.append(
+            f"{students['trial'].nunique()} of {completed} trained students have been probed."
+        )
+    if len(students) and not has_plain_student(study):
+        sentences.append(
+            "This study has no plain student, trained with cross entropy alone, so the table "
+            "cannot say what distillation adds to the features."
+        )
+    if (summary["measure"] == MEAN_AP).any():
+        sentences.append(
+            "Where images show several classes, the measure is the mean over classes of the "
+            "average precision without interpolation, not the challenge's 11-point form."
+        )
+    return [*sentences, *_paper_words(study, summary)]
+
+
+def _paper_words(study: StudyResults, summary: pd.DataFrame) -> list[str]:
+    """Beside the paper's numbers: how far ours are from being the same experiment."""
+    beside = summary[summary["paper"].notna()]
+    if beside.empty:
+        return []
+    differences = differences_from_paper(study)
+    for row in beside.drop_duplicates(GROUP).to_dict("records"):
+        whole = PAPER_TARGETS[row["data"]]
+        if row["train_images"] != whole:
+            images = f"{row['train_images']:,} of {whole:,} training images"
+            differences.append(f"target {row['target']}: {images}")
+    protocols = listing(list(beside["protocol"].unique()))
+    differences.append(f"the paper does not say how it fits its probe; here it is {protocols}")
+    withheld = "" if beside["gap"].notna().all() else " No gap is given where classes are left out."
+    return [
+        f"Gap: ours minus the paper's ({study.source}). What differs: {'; '.join(differences)}."
+        f"{withheld}"
+    ]
 
 
 def _labelled(study: StudyResults, summary: pd.DataFrame) -> pd.DataFrame:
@@ -53,13 +113,15 @@ def _labelled(study: StudyResults, summary: pd.DataFrame) -> pd.DataFrame:
     ]
     is_student = summary["role"] == "student"
     ordered = summary.assign(network=labels, place=places, is_student=is_student)
-    ordered = ordered.sort_values(["target", "protocol", "is_student", "place"], kind="stable")
+    ordered = ordered.sort_values([*GROUP, "is_student", "place"], kind="stable")
     return ordered.drop(columns=["place", "is_student"]).reset_index(drop=True)
 
 
 def _label(row: Row) -> str:
     if row["role"] == "teacher":
         return f"teacher, {row['model']}"
+    if row["role"] == "network":
+        return str(row["case"])
     return f"{row['case']}, {row['pair']}" if row["pair"] else str(row["case"])
 
 
@@ -71,13 +133,18 @@ def _table(study: StudyResults, summary: pd.DataFrame, rows: pd.DataFrame) -> Ta
             "network": rows["network"],
             "model": rows["model"],
             "n": rows["n"].map(str),
+            "measure": without_repeats(rows["measure"].tolist()),
             "test": rows["mean"].map(number),
             "95% interval": list(map(bounds, rows["low"], rows["high"])),
+            "paper": rows["paper"].map(number),
+            "gap to paper": rows["gap"].map(signed),
         }
     )
+    hidden = [name for name in ("paper", "gap to paper") if (shown[name] == MISSING).all()]
+    shown = shown.drop(columns=hidden)
     ranks = " Ranks are those of the search." if study.kind == "search" else ""
     caption = (
-        "Linear probe on frozen features: top-1 accuracy in percent on the target's test images, "
+        "Linear probe on frozen features: its measure in percent on the target's test images, "
         f"mean over n networks (students of different seeds) with the 95% t-interval.{ranks} "
         f"{_setting(study)}"
     )
@@ -90,28 +157,31 @@ def _picture(study: StudyResults, rows: pd.DataFrame, points: pd.DataFrame) -> P
             f"{target}, protocol {protocol}",
             [_dots(row, points, study.kind) for row in of_target.to_dict("records")],
         )
-        for (target, protocol), of_target in rows.groupby(["target", "protocol"], sort=False)
+        for (target, _, protocol), of_target in rows.groupby(GROUP, sort=False)
     ]
+    measures = " or ".join(rows["measure"].unique())
     caption = (
         "Linear probe on frozen features: mean over students with the 95% t-interval, and each "
         f"student. {_setting(study)}"
     )
-    return Picture("probes", caption, dot_plot(groups, "top-1 accuracy of the probe (%)"))
+    return Picture("probes", caption, dot_plot(groups, f"{measures} of the probe (%)"))
 
 
 def _dots(row: Row, points: pd.DataFrame, kind: Kind) -> DotRow:
     same = points["role"] == row["role"]
-    for column in ("target", "protocol", "model"):
+    for column in (*GROUP, "model"):
         same &= points[column] == row[column]
-    if row["role"] == "student":
+    if row["role"] == "network":
+        same &= points["case"] == row["case"]
+    elif row["role"] == "student":
         same &= (points["case"] == row["case"]) & (points["pair"] == row["pair"])
     interval = Interval(row["mean"], row["low"], row["high"], row["n"])
-    return DotRow(row["network"], points.loc[same, "top1"].tolist(), interval, _shade(row, kind))
+    return DotRow(row["network"], points.loc[same, "value"].tolist(), interval, _shade(row, kind))
 
 
 def _shade(row: Row, kind: Kind) -> str:
     """Cases have the colours of the other figures; of the others, one stands out."""
-    if row["role"] == "teacher":
+    if row["role"] != "student":
         return BLACK
     if kind in ("search", "vary_one"):
         return EMPHASIS if row["network"] in ("rank 1", DEFAULT_CASE) else BLUE
@@ -123,7 +193,7 @@ def _setting(study: StudyResults) -> str:
     test = numbers_range(study.probes["test_images"])
     seeds = ", ".join(str(seed) for seed in sorted(study.probes["seed"].unique()))
     kept = "best" if study.spec.get("keep") == "best" else "last"
-    return (
-        f"Target: {train} training and {test} test images; probe seeds {seeds}, averaged. Students "
-        f"were {scale_words(study)}, and have the weights of the {kept} epoch."
-    )
+    target = f"Target: {train} training and {test} test images; probe seeds {seeds}, averaged."
+    if study.trials.empty:
+        return target
+    return f"{target} Students were {scale_words(study)}, and have the weights of the {kept} epoch."
