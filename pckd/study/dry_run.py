@@ -29,7 +29,8 @@ def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterato
     yield from (f"  {line}" for line in text.splitlines())
     yield from _trials(spec, plan)
     for teacher in missing_teachers(spec, storage):
-        yield f"teacher to train first: {teacher.case}, {teacher.config.optimization.epochs} epochs"
+        epochs = teacher.config.optimization.epochs
+        yield f"teacher to train first: {teacher.case}, epochs: {epochs}"
     yield from _cost(spec, plan)
 
 
@@ -59,10 +60,17 @@ def _cost(spec: StudySpec, plan: Plan) -> Iterator[str]:
     trial = make_trial(spec, "dry run", spec.pair_changes()[0], spec.seeds[0])
     one = estimate(trial, Placement(device, resources.cpus_per_worker))
     epochs = waiting * trial.config.optimization.epochs
-    students = waiting * one.student_bytes * (spec.keep != "none") / 2**20
+    students = waiting * one.student_bytes * (spec.keep != "none")
     yield f"epochs in all: {epochs}"
     yield (
-        f"about {one.seconds / 3600:.2g} hours a trial on one worker of this machine "
-        f"({device.type}), {waiting * one.seconds / 3600:.2g} for all of them, one after the other"
+        f"about {_duration(one.seconds)} a trial on one worker of this machine ({device.type}), "
+        f"{_duration(waiting * one.seconds)} for all of them, one after the other"
     )
-    yield f"students kept ({spec.keep}): about {students:.1f} MiB"
+    yield f"students kept ({spec.keep}): about {students / 2**20:.1f} MiB"
+    yield f"tables: about {waiting * one.table_bytes / 2**20:.1f} MiB, less after results compact"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 6000 else f"{seconds / 3600:.1f} hours"

@@ -1,11 +1,13 @@
 """What a study would cost: epochs, hours from a few timed steps, and room on the disk."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
 from pckd.models import create_model
-from pckd.study.rows import Placement
+from pckd.study.results import Row, to_parquet, to_table
+from pckd.study.rows import Placement, epoch_row, trial_columns
 from pckd.study.trial import Trial
 from pckd.training.config import RunConfig
 from pckd.training.run import Run
@@ -20,6 +22,8 @@ class Estimate:
 
     seconds: float
     student_bytes: int
+    table_bytes: int
+    """Of its files in the result tables, before they are merged."""
 
 
 def estimate(trial: Trial, placement: Placement) -> Estimate:
@@ -45,8 +49,15 @@ def estimate(trial: Trial, placement: Placement) -> Estimate:
     record = run.train_epoch()
     timed = len(run.data.train) / record.images_per_second
     epoch = images / record.images_per_second + (record.seconds - timed)
+    epochs = config.optimization.epochs
     state = run.student.state_dict().values()
-    return Estimate(epoch * config.optimization.epochs, sum(value.nbytes for value in state))
+    tables = _file_size("trials", [trial_columns(trial, placement)])
+    tables += _file_size("epochs", [epoch_row(trial, record)] * epochs)
+    return Estimate(epoch * epochs, sum(value.nbytes for value in state), tables)
+
+
+def _file_size(table: str, rows: Sequence[Row]) -> int:
+    return len(to_parquet(to_table(table, rows)))
 
 
 def untrained_run(config: RunConfig, placement: Placement) -> Run:

@@ -54,18 +54,11 @@ class ResultsStore:
         Raises:
             ValueError: A row has a column that the table does not know.
         """
-        schema = SCHEMAS[table]
-        unknown = {key for row in rows for key in row} - set(schema.names)
-        if unknown:
-            raise ValueError(f"table {table} has no columns {sorted(unknown)}")
-        content = pa.Table.from_pylist([dict(row) for row in rows], schema)
-        self.write_table(table, name, content)
+        self.write_table(table, name, to_table(table, rows))
 
     def write_table(self, table: str, name: str, content: pa.Table) -> None:
         """Replace one file of a table by rows that have its schema already."""
-        sink = pa.BufferOutputStream()
-        pq.write_table(content, sink)
-        self.storage.write(self.path(table, name), sink.getvalue().to_pybytes())
+        self.storage.write(self.path(table, name), to_parquet(content))
 
     def read(self, table: str) -> pd.DataFrame:
         """All rows of a table; an empty frame with its columns where there are none.
@@ -178,6 +171,26 @@ class ResultsStore:
         if fitted is None:
             log.warning("%s has schema %d, newer than %d, and is left out", path, version, VERSION)
         return fitted
+
+
+def to_table(table: str, rows: Sequence[Row]) -> pa.Table:
+    """Rows as an Arrow table with a table's schema; columns that a row leaves out are null.
+
+    Raises:
+        ValueError: A row has a column that the table does not know.
+    """
+    schema = SCHEMAS[table]
+    unknown = {key for row in rows for key in row} - set(schema.names)
+    if unknown:
+        raise ValueError(f"table {table} has no columns {sorted(unknown)}")
+    return pa.Table.from_pylist([dict(row) for row in rows], schema)
+
+
+def to_parquet(content: pa.Table) -> bytes:
+    """An Arrow table as the content of a file."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(content, sink)
+    return bytes(sink.getvalue().to_pybytes())
 
 
 def open_study(storage: Storage, study: str) -> ResultsStore:
