@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from pckd.study.outcome import Outcome
 from pckd.study.trial import Trial
@@ -25,14 +26,18 @@ class Display:
     @contextmanager
     def bars(self) -> Iterator[Progress]:
         """Bars for as long as the block runs; none where there is no terminal."""
+        # Only the note gives way on a narrow terminal: bar and time left stay.
+        note = Column(ratio=1, no_wrap=True, overflow="ellipsis")
         columns = (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[note]}"),
-            TimeRemainingColumn(compact=True),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=16, table_column=Column(min_width=16)),
+            TimeRemainingColumn(compact=True, table_column=Column(min_width=5)),
+            TextColumn("{task.fields[note]}", table_column=note),
         )
         disabled = not self.console.is_terminal
-        with Progress(*columns, console=self.console, disable=disabled, transient=True) as bars:
+        with Progress(
+            *columns, console=self.console, disable=disabled, transient=True, expand=True
+        ) as bars:
             yield bars
 
 
@@ -74,15 +79,19 @@ class TrialsProgress:
 
     def end(self, trial: Trial, outcome: Outcome) -> None:
         """A trial ended."""
-        self.bars.remove_task(self.running.pop(trial.identity))
+        task = self.running.pop(trial.identity)
+        trained = sum(bar.completed for bar in self.bars.tasks if bar.id == task)
+        self.bars.advance(self.overall, self.epochs - trained)
+        self.bars.remove_task(task)
         self.done += 1
         self.failed += outcome.status == "failed"
         self.stopped += outcome.status == "stopped"
-        if outcome.value is not None and (self.best is None or outcome.value > self.best[0]):
+        is_best = outcome.value is not None and (self.best is None or outcome.value > self.best[0])
+        if outcome.value is not None and is_best:
             self.best = outcome.value, trial.case
         result = f"{outcome.value:.2f} %" if outcome.value is not None else outcome.reason
         text = f"{self.done}/{self.total} {outcome.status} {trial.case}, seed {trial.config.seed}"
-        self.display.say(f"{text}: {result}")
+        self.display.say(f"{text}: {result}" + ", the best so far" * is_best)
         self._show()
 
     def summary(self) -> str:
@@ -100,4 +109,4 @@ class TrialsProgress:
 
 
 def _short(case: str) -> str:
-    return case if len(case) <= 40 else case[:39] + "…"
+    return case if len(case) <= 30 else case[:29] + "…"

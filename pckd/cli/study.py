@@ -74,6 +74,11 @@ def status(
     ]
     columns = ["trial", "status", "epochs", "seed", "last_top1", "test_top1", "case", "reason"]
     print_frame(trials[columns], as_json=as_json)
+    if not as_json:
+        counts = trials["status"].value_counts().items()
+        print(
+            f"{len(trials)} trials: " + ", ".join(f"{count} {status}" for status, count in counts)
+        )
 
 
 @app.command()
