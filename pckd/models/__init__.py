@@ -3,7 +3,13 @@
 # Each of these modules registers its networks.
 from pckd.models import mobilenet, resnet, shufflenet_v1, shufflenet_v2, vgg, wide_resnet  # noqa: F401
 from pckd.models.checkpoints import class_count, load_checkpoint, load_weights
-from pckd.models.factory import canonical_name, create_model, list_models, register_model
+from pckd.models.factory import (
+    canonical_name,
+    create_model,
+    find_models,
+    list_models,
+    register_model,
+)
 from pckd.models.info import ModelInfo, model_info
 from pckd.models.network import Network, Outputs
 
@@ -14,6 +20,7 @@ __all__ = [
     "canonical_name",
     "class_count",
     "create_model",
+    "find_models",
     "list_models",
     "load_checkpoint",
     "load_weights",

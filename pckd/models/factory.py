@@ -1,5 +1,6 @@
 """Networks by name."""
 
+import re
 from fnmatch import fnmatch
 
 from pckd.errors import InputError
@@ -39,13 +40,30 @@ def canonical_name(name: str) -> str:
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Canonical names that match a shell pattern, sorted.
+    """Canonical names that match a shell pattern, sorted, numbers in them by their value.
 
     Of torchvision only the two networks that the paper uses are listed; ``create_model`` takes
     any of its classifiers that end in a linear layer as ``torchvision/NAME``.
     """
     listed = [name for name in LISTED_OF_TORCHVISION if fnmatch(name, pattern)]
-    return sorted(MODELS.names(pattern) + listed)
+    return sorted(MODELS.names(pattern) + listed, key=_by_number)
+
+
+def find_models(pattern: str) -> list[str]:
+    """Canonical names of the listed networks that match a shell pattern, or of the one named.
+
+    Args:
+        pattern: a shell pattern such as ``wrn*``, or any spelling of one network's name.
+
+    Raises:
+        InputError: nothing matches, or the name is not known; near misses are named.
+    """
+    return list_models(pattern) or [canonical_name(pattern)]
+
+
+def _by_number(name: str) -> list[str | int]:
+    """``resnet8`` before ``resnet14``: words and numbers alternate, beginning with a word."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 def _entry(name: str) -> Entry[Network]:

@@ -27,22 +27,24 @@ class ModelInfo:
     """Nominal height and width of the images: 32, or 224 for torchvision's networks."""
 
 
-def model_info(name: str, num_classes: int = 100) -> ModelInfo:
+def model_info(name: str, num_classes: int | None = None) -> ModelInfo:
     """Describe a network; torch's global generator stays as it was.
 
     Args:
         name: any spelling that ``canonical_name`` knows.
-        num_classes: number M of classes that it is to tell apart.
+        num_classes: number M of classes that it is to tell apart; by default as many as its
+            images have where it was published: 100, or 1000 for torchvision's networks.
 
     Raises:
         InputError: the name is not known, or there is no class to tell.
     """
     canonical = canonical_name(name)
-    with torch.random.fork_rng(devices=()):
-        network = create_model(name, num_classes=num_classes).to("meta").eval()
-    size = 224 if canonical.startswith(TORCHVISION) else 32
-    with FlopCounterMode(display=False) as counter:
-        network(torch.empty(1, 3, size, size, device="meta"))
+    size, published_classes = (224, 1000) if canonical.startswith(TORCHVISION) else (32, 100)
+    classes = published_classes if num_classes is None else num_classes
+    with torch.device("meta"):  # shapes only: no weight is drawn, no number computed
+        network = create_model(name, num_classes=classes).eval()
+        with FlopCounterMode(display=False) as counter:
+            network(torch.empty(1, 3, size, size))
     return ModelInfo(
         name=canonical,
         parameters=sum(parameter.numel() for parameter in network.parameters()),

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from pckd.errors import InputError
-from pckd.models import canonical_name, create_model, list_models
+from pckd.models import canonical_name, create_model, find_models, list_models
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,29 @@ def test_names_are_listed_by_pattern() -> None:
     assert list_models("torchvision/*") == ["torchvision/resnet18", "torchvision/resnet34"]
     assert list_models("nothing*") == []
     assert len(list_models()) == 24
-    assert list_models() == sorted(list_models())
+
+
+def test_numbers_in_names_are_sorted_by_value() -> None:
+    names = ["resnet8", "resnet8x4", "resnet14", "resnet20", "resnet32", "resnet32x4", "resnet44"]
+    assert list_models("resnet*")[:7] == names
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("wrn_16_*", ["wrn_16_1", "wrn_16_2"]),
+        ("ShuffleV1", ["shufflenetv1"]),
+        ("torchvision/resnet50", ["torchvision/resnet50"]),
+    ],
+)
+def test_networks_are_found_by_pattern_or_by_any_spelling(pattern: str, names: list[str]) -> None:
+    assert find_models(pattern) == names
+
+
+@pytest.mark.parametrize("pattern", ["nothing*", "resnet9"])
+def test_a_pattern_that_nothing_matches_is_an_input_error(pattern: str) -> None:
+    with pytest.raises(InputError, match="not known"):
+        find_models(pattern)
 
 
 def test_every_listed_name_is_canonical() -> None:

@@ -38,7 +38,7 @@ def test_size_and_width_follow_the_classes() -> None:
 
 
 def test_torchvisions_networks_are_measured_at_their_own_size() -> None:
-    info = model_info("torchvision/resnet18", num_classes=1000)
+    info = model_info("torchvision/resnet18")
     assert info.image_size == 224
     assert info.parameters == 11_689_512
     # torchvision's documentation says 1.81 billion multiply-adds.
@@ -54,3 +54,8 @@ def test_the_global_generator_stays_as_it_was() -> None:
 def test_an_unknown_name_is_an_input_error() -> None:
     with pytest.raises(InputError, match="not known"):
         model_info("resnet9")
+
+
+def test_no_class_is_an_input_error() -> None:
+    with pytest.raises(InputError, match="at least one class"):
+        model_info("resnet8", num_classes=0)
