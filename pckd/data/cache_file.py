@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-VERSION = 1
+VERSION = 2
 """Part of every key: raise it when what is stored, or how images are decoded, changes."""
 
 

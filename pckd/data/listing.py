@@ -1,8 +1,8 @@
-"""The files of a class tree: listed once, then kept until one of its folders changes."""
+"""The files of a class tree: checked once, and kept until one of its folders changes."""
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pckd.data.cache_file import entry_path, load_entry, store_entry
 from pckd.data.forms.class_folders import ClassTree, walk
 from pckd.data.place import FileStamp
+from pckd.data.soundness import damaged_files
 from pckd.data.tracking import tracked
 
 SEPARATOR = "\0"
@@ -25,17 +26,19 @@ Times = dict[str, int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SplitListing:
-    """The files of one split, none of them opened.
+    """The files of one split.
 
     Attributes:
         names: Relative to the tree's root, with forward slashes: str [N].
         labels: Class indices, int64 [N].
         sizes: Bytes, int64 [N]; -1 for a link that leads nowhere.
+        damaged: Names of those that are missing, cut short or no images.
     """
 
     names: NDArray[np.str_]
     labels: NDArray[np.int64]
     sizes: NDArray[np.int64]
+    damaged: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,10 +57,11 @@ class Listing:
 
 
 def list_tree(tree: ClassTree) -> Listing:
-    """List the files of a tree, or take them from the cache.
+    """List the files of a tree and look for damaged ones, or take the list from the cache.
 
     What was listed holds for as long as none of the folders was changed since: files that come,
-    go or get another name are noticed, one that is overwritten in its place is not.
+    go or get another name are noticed, one that is overwritten in its place is not. A list with
+    damaged files is not kept, so that they can be repaired in their place.
     """
     entry = entry_path("listing", [str(tree.train), str(tree.test)])
     return _load(entry, tree) or _list_and_store(entry, tree)
@@ -86,7 +90,8 @@ def _list_and_store(entry: Path, tree: ClassTree) -> Listing:
         "times": train_times | test_times,
         "fingerprint": listing.fingerprint,
     }
-    store_entry(entry, stored)
+    if not (train.damaged or test.damaged):
+        store_entry(entry, stored)
     return listing
 
 
@@ -104,7 +109,10 @@ def _listed(tree: ClassTree, split: Path) -> tuple[SplitListing, Times]:
             names += [f"{below}/{file}" for file in files]
             sizes += [FileStamp.of(folder / file).size for file in files]
             labels += [label] * len(files)
-    listed = SplitListing(np.array(names, dtype=np.str_), np.array(labels), np.array(sizes))
+    damaged = damaged_files(tree.root, names, f"checking {split}")
+    listed = SplitListing(
+        np.array(names, dtype=np.str_), np.array(labels), np.array(sizes), damaged
+    )
     return listed, times
 
 

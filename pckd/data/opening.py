@@ -62,7 +62,7 @@ def open_streamed(
     download: bool = False,
     loader_workers: int = 0,
 ) -> DataSet[FileSet]:
-    """Open a data set without decoding it: find it, list its files, and check the list.
+    """Open a data set without decoding it: find it, list its files, and check them.
 
     Args:
         name: One for which `is_streamed`.
@@ -72,7 +72,7 @@ def open_streamed(
 
     Raises:
         InputError: Nothing is found, a class has no training or no test image, or files are
-            empty; all are named at once.
+            missing, truncated or no images; all are named at once.
     """
     where, tree = STREAMED[name].locate(name, root, download)
     listing = list_tree(tree)
@@ -81,7 +81,7 @@ def open_streamed(
         for split_name, split in (("training", listing.train), ("test", listing.test))
         for problem in (
             *label_problems(split_name, split, tree.class_names),
-            *_empty_files(split_name, split),
+            *_damaged_files(split_name, split),
         )
     ]
     if problems:
@@ -94,6 +94,7 @@ def open_streamed(
     return DataSet(name, train, test, tree.class_names, mean, std, listing.fingerprint)
 
 
-def _empty_files(split_name: str, split: SplitListing) -> list[str]:
-    empty = split.names[split.sizes <= 0].tolist()
-    return [f"{split_name} images that are empty files: {listed(empty)}"] if empty else []
+def _damaged_files(split_name: str, split: SplitListing) -> list[str]:
+    damaged = split.damaged
+    said = f"{split_name} images that are missing, truncated or no images: "
+    return [said + listed(damaged)] if damaged else []

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from pckd.data import (
     hold_out,
@@ -85,7 +86,7 @@ def test_a_file_in_a_deeper_folder_is_noticed(photographs: Path) -> None:
     deeper = photographs / "train" / CLASSES[0] / "a" / "b"
     deeper.mkdir(parents=True)
     before = open_streamed("imagenet", photographs)
-    (deeper / "new.png").write_bytes(b"something")
+    Image.new("RGB", (40, 30)).save(deeper / "new.png")
     after = open_streamed("imagenet", photographs)
     assert len(after.train) == len(before.train) + 1
     assert f"train/{CLASSES[0]}/a/b/new.png" in after.train.names
@@ -121,8 +122,9 @@ def test_all_that_is_wrong_is_said_at_once(photographs: Path) -> None:
     (photographs / "train" / CLASSES[0] / "link.JPEG").symlink_to("nowhere")
     assert refusal(photographs) == (
         f"data set 'imagenet' in {photographs} cannot be used: classes without a training image: "
-        f"n02; training images that are empty files: train/{CLASSES[0]}/empty.JPEG, "
-        f"train/{CLASSES[0]}/link.JPEG; classes without a test image: {CLASSES[1]}, n02"
+        "n02; training images that are missing, truncated or no images: "
+        f"train/{CLASSES[0]}/empty.JPEG, train/{CLASSES[0]}/link.JPEG; classes without a "
+        f"test image: {CLASSES[1]}, n02"
     )
 
 
@@ -140,9 +142,22 @@ def test_a_tree_that_is_not_there(photographs: Path, tmp_path: Path) -> None:
     assert re.search("beside it none of test, val, .* the same class folders", refusal(photographs))
 
 
-def test_parts_are_selected_without_a_look_at_the_images(photographs: Path) -> None:
-    for file in photographs.glob("*/*/*"):
-        file.write_bytes(b"no image")
+@pytest.mark.parametrize("split", ["train", "val"])
+@pytest.mark.parametrize("damage", ["cut", "text", "empty"])
+def test_a_damaged_file_is_named_until_it_is_repaired(
+    photographs: Path, split: str, damage: str
+) -> None:
+    file = photographs / split / CLASSES[1] / f"{CLASSES[1]}_1.JPEG"
+    whole = file.read_bytes()
+    file.write_bytes({"cut": whole[:-100], "text": b"no image" * 100, "empty": b""}[damage])
+    problem = f"missing, truncated or no images: {split}/{CLASSES[1]}/{CLASSES[1]}_1.JPEG"
+    for _ in range(2):
+        assert refusal(photographs).endswith(problem)
+    file.write_bytes(whole)
+    open_streamed("imagenet", photographs)
+
+
+def test_parts_are_selected(photographs: Path) -> None:
     data = limit_images(select_classes(open_streamed("imagenet", photographs), [2, 0]), 3)
     names = [f"train/{name}/{name}_{image}.JPEG" for name in CLASSES for image in range(4)]
     assert data.train.names.tolist() == names[0:3] + names[8:11]

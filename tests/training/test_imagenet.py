@@ -87,13 +87,13 @@ def test_with_a_size_it_is_decoded_into_memory(make_config: Callable[..., RunCon
     assert data.image_size == (16, 16)
 
 
-def test_a_corrupt_image_ends_the_trial_with_its_name(
+def test_an_image_that_is_damaged_after_opening_ends_the_trial_with_its_name(
     make_config: Callable[..., RunConfig], photographs: Path, tmp_path: Path
 ) -> None:
     config = make_config(loader_workers=1)
     file = photographs / "train/n01443537/n01443537_0.JPEG"
-    file.write_bytes(file.read_bytes()[:100])
     run = Run(config, prepare_data(config.data, config.protocol), None, CPU)
+    file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(RunError, match=r"n01443537_0\.JPEG"):
         run.train_epoch()
 
