@@ -1,5 +1,17 @@
-"""What holds for all tests: one thread, so that tests side by side do not slow each other."""
+"""What holds for all tests: one thread, and a cache of their own."""
 
+from collections.abc import Iterator
+
+import pytest
 import torch
 
+# So that tests side by side do not slow each other.
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests leave nothing in the user's cache, and find nothing there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PCKD_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
