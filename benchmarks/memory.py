@@ -1,8 +1,8 @@
 """Memory of a trial beyond the bank and the images, which all trials of a machine share.
 
-Each figure comes from a fresh process: the peak of its resident memory over two epochs, less that
-before it makes the networks. It holds both networks, the optimiser and the activations of one
-batch, so the batch bounds it, not the number of images.
+Each figure comes from a fresh process, set up as that of a trial: the peak of its resident memory
+over two epochs, less that before it makes the networks. It holds both networks, the optimiser and
+the activations of one batch, so the batch bounds it, not the number of images.
 """
 
 import re
@@ -14,6 +14,7 @@ import torch
 
 from benchmarks.contenders import CPU, fresh_banks, product_epoch
 from benchmarks.material import Pair, images, make_teacher, run_config
+from pckd.training.numerics import keep_freed_memory
 
 IMAGES = 64
 """One batch; what a bank holds for it, 10 MB at most, is part of the figure."""
@@ -29,6 +30,7 @@ def trial_memory(pair: Pair, precision: str, has_bank: bool) -> float:
 
 def _measure(pair: Pair, precision: str, has_bank: bool) -> float:
     torch.set_num_threads(1)
+    keep_freed_memory()
     data = images(IMAGES, None)
     before = _peak()
     config = run_config(pair, bank=has_bank, optimization={"precision": precision})

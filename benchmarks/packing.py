@@ -12,6 +12,7 @@ from torch.multiprocessing.spawn import spawn
 
 from benchmarks.contenders import fresh_banks, product_epoch
 from benchmarks.material import Pair, images, make_teacher, run_config
+from pckd.training.numerics import keep_freed_memory
 
 
 class Packing(NamedTuple):
@@ -58,6 +59,7 @@ def _train(
 ) -> None:
     """Put the seconds of the epochs after the first, which fills the bank."""
     torch.set_num_threads(threads)
+    keep_freed_memory()
     data = images(work.num_images, None)
     config = run_config(work.pair, bank=True, optimization=work.optimization)
     teacher = make_teacher(work.pair.teacher, data)
