@@ -28,5 +28,5 @@ lint: $(INSTALLED)  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(INSTALLED)  ## speed against the peers' training loop, in about 10 minutes
+bench: $(INSTALLED)  ## speed against the peers' training loop, in under 15 minutes
 	$(BIN)/python -m benchmarks

@@ -27,8 +27,8 @@ def main(
         typer.Argument(callback=_known, help=f"{', '.join(PARTS)}; all by default"),
     ] = None,
     data_root: Annotated[str | None, typer.Option(help="CIFAR-100; noise by default")] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="pairs of a ratio")] = 9,
-    studies: Annotated[int, typer.Option(min=1, help="pairs of the ratio of studies")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, help="pairs of a ratio")] = 7,
+    studies: Annotated[int, typer.Option(min=1, help="pairs of the ratio of studies")] = 2,
     out: Annotated[Path, typer.Option(help="where the ratios go")] = Path("build/bench.json"),
 ) -> None:
     """Measure pckd against the peers' training loop, on one thread of the CPU or on a GPU."""

@@ -18,8 +18,8 @@ from benchmarks.study16 import study_ratio
 
 STEP_IMAGES = {"cpu": 64, "cuda": 6400}
 """Images of one measurement of a step: one step on the CPU, a hundred on a GPU."""
-STUDY_IMAGES = {"cpu": 32, "cuda": 3200}
-"""Images of a trial of the study."""
+STUDY_IMAGES = {"cpu": 64, "cuda": 6400}
+"""Images of a trial of the study, in batches of 32."""
 LOADER_IMAGES = 1024
 PACKED_IMAGES = 64
 
