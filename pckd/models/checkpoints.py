@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.serialization import safe_globals
+from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from pckd.errors import InputError
 from pckd.models.network import Network
@@ -71,7 +71,8 @@ def load_weights(network: Network, state: Mapping[str, Tensor], *, source: str) 
         source: where the state comes from, for the error message.
 
     Raises:
-        InputError: an entry is missing, unexpected or has another shape; the first is named.
+        InputError: an entry is missing, unexpected, of another shape or not finite; the first
+            is named.
     """
     outer = network.classifier_name.removesuffix(".0")
     names = {f"{outer}.{kind}": f"{network.classifier_name}.{kind}" for kind in ("weight", "bias")}
@@ -88,11 +89,23 @@ def _unpickled(path: Path) -> object:
     except OSError as error:
         raise InputError(f"checkpoint {path} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # damaged or hostile bytes fail in any way
-        raise InputError(
-            f"checkpoint {path} is damaged or holds more than tensors and plain values, "
-            f"and is not loaded"
-        ) from error
+        raise InputError(f"checkpoint {path} {_why_not_loaded(path)}") from error
     return content
+
+
+def _why_not_loaded(path: Path) -> str:
+    """What is wrong with a checkpoint, found out without running what is in it."""
+    try:
+        with safe_globals([Namespace]):
+            foreign = sorted(get_unsafe_globals_in_checkpoint(path))
+    except Exception:  # damaged, a bare pickle, or of an old format
+        foreign = []
+    if not foreign:
+        return "is damaged or holds more than tensors and plain values, and is not loaded"
+    return (
+        f"asks for {', '.join(foreign)} and is not loaded, because that may run code: allowed are "
+        "tensors, plain values and argparse.Namespace"
+    )
 
 
 def _state_dict(content: object, path: Path) -> dict[str, Tensor]:
@@ -129,5 +142,7 @@ def _mismatch(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> st
             return f"entry {name!r} is missing, expected with shape {shape}"
         if state[name].shape != tensor.shape:
             return f"entry {name!r} has shape {list(state[name].shape)}, expected is {shape}"
+        if not state[name].isfinite().all():
+            return f"entry {name!r} holds values that are infinite or not a number"
     unexpected = [name for name in state if name not in expected]
     return f"entry {unexpected[0]!r} is not one of the network's" if unexpected else None

@@ -38,6 +38,22 @@ def torchvision_entry(name: str) -> Entry[Network]:
     return Entry(name=name.lower(), aliases=(), build=build)
 
 
+def torchvision_accuracies(name: str) -> dict[str, float]:
+    """Top-1 accuracy on ImageNet, in percent, of the weights that torchvision publishes.
+
+    Args:
+        name: a canonical name that begins with ``torchvision/``.
+
+    Returns:
+        By torchvision's name of the weights, such as ``torchvision IMAGENET1K_V1``.
+    """
+    published = models.get_model_weights(name.removeprefix(TORCHVISION))
+    return {
+        f"torchvision {weights.name}": weights.meta["_metrics"]["ImageNet-1K"]["acc@1"]
+        for weights in published
+    }
+
+
 def create_torchvision(architecture: str, *, num_classes: int) -> Network:
     """Make one of torchvision's classifiers with random weights and let it give ``Outputs``.
 

@@ -1,15 +1,17 @@
 """Networks from files: to be used once, or to become a teacher of the store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import nan
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from pckd.data import published_normalisation
 from pckd.errors import InputError
 from pckd.models import (
+    Network,
     canonical_name,
     class_count,
     create_model,
@@ -20,7 +22,7 @@ from pckd.models import (
 from pckd.training.config import DataConfig
 from pckd.training.evaluation import Accuracy, evaluate
 from pckd.training.network_file import TrainedNetwork
-from pckd.training.run_data import prepare_data
+from pckd.training.run_data import check_class_count, prepare_data
 from pckd.training.teachers import TeacherCard, TeacherStore
 
 
@@ -55,14 +57,11 @@ def read_network(file: Path, architecture: str | None, trained_on: str) -> Train
         return _own_network(file)
     model, (mean, std) = canonical_name(architecture), published_normalisation(trained_on)
     state = load_checkpoint(file)
-    classifier = create_model(model, num_classes=1).classifier_name
-    num_classes = class_count(state, classifier)
-    network = create_model(model, num_classes=num_classes)
-    load_weights(network, state, source=str(file))
+    network = _filled(model, state, str(file))
     return TrainedNetwork(
         model=model,
         state=network.state_dict(),
-        class_names=[str(label) for label in range(num_classes)],
+        class_names=[str(label) for label in range(network.num_classes)],
         mean=list(mean),
         std=list(std),
         image_size=[model_info(model).image_size] * 2,
@@ -71,6 +70,14 @@ def read_network(file: Path, architecture: str | None, trained_on: str) -> Train
         trial=file.name,
         test_top1=nan,
     )
+
+
+def _filled(model: str, state: Mapping[str, Tensor], source: str) -> Network:
+    """A network of as many classes as the state dict tells apart, filled with it."""
+    classifier = create_model(model, num_classes=1).classifier_name
+    network = create_model(model, num_classes=class_count(state, classifier))
+    load_weights(network, state, source=source)
+    return network
 
 
 def _own_network(file: Path) -> TrainedNetwork:
@@ -108,8 +115,8 @@ def import_teacher(
     model = canonical_name(architecture)
     state = load_checkpoint(file)
     data = prepare_data(config, "paper").to(device)
-    network = create_model(model, num_classes=data.num_classes)
-    load_weights(network, state, source=str(file))
+    network = _filled(model, state, str(file))
+    check_class_count(network.num_classes, data, str(file))
     say(f"evaluating {model} on {len(data.test)} test images of {config.name}")
     accuracy = evaluate(network.to(device), data.test, data.mean, data.std)
     trained = TrainedNetwork(

@@ -1,8 +1,10 @@
-"""Accuracies that others published for networks trained on CIFAR-100 with plain cross entropy.
+"""Accuracies that others published for networks trained with plain cross entropy.
 
-Two sets circulate that do not agree; both are top-1 in percent on the test images, of one network
-each.
+For CIFAR-100 two sets circulate that do not agree; both are top-1 in percent on the test images,
+of one network each. For ImageNet torchvision says what its own weights reach.
 """
+
+from pckd.models.factory import TORCHVISION
 
 REPDISTILLER = {
     "wrn_40_2": 75.61,
@@ -47,7 +49,7 @@ TOLERANCE = 0.5
 
 
 def published_accuracies(model: str, data: str, num_classes: int) -> dict[str, float]:
-    """What is published of a network, by source; nothing but for the whole of CIFAR-100.
+    """What is published of a network, by source; nothing but for all of CIFAR-100 or ImageNet.
 
     Args:
         model: Canonical name of the architecture.
@@ -57,6 +59,10 @@ def published_accuracies(model: str, data: str, num_classes: int) -> dict[str, f
     Returns:
         Top-1 in percent.
     """
-    if (data, num_classes) != ("cifar100", 100):
-        return {}
-    return {source: known[model] for source, known in SOURCES.items() if model in known}
+    if (data, num_classes) == ("cifar100", 100):
+        return {source: known[model] for source, known in SOURCES.items() if model in known}
+    if (data, num_classes) == ("imagenet", 1000) and model.startswith(TORCHVISION):
+        from pckd.models.imagenet import torchvision_accuracies  # torchvision is slow to import
+
+        return torchvision_accuracies(model)
+    return {}

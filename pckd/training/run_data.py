@@ -90,6 +90,24 @@ def prepare_data(config: DataConfig, protocol: Protocol) -> RunData:
     )
 
 
+def check_class_count(num_classes: int, data: RunData, network: str) -> None:
+    """Refuse a network that tells more or fewer classes apart than the images have.
+
+    Args:
+        num_classes: Of the network.
+        data: The images.
+        network: What the network is called in the message.
+
+    Raises:
+        InputError: The numbers differ.
+    """
+    if num_classes != data.num_classes:
+        raise InputError(
+            f"{network} tells {num_classes} classes apart, but the images as selected have "
+            f"{data.num_classes}: set data.classes, or choose another network"
+        )
+
+
 def check_classes(class_names: Sequence[str], data: RunData, network: str) -> None:
     """Refuse a network that tells other classes apart than the images have.
 
@@ -101,11 +119,7 @@ def check_classes(class_names: Sequence[str], data: RunData, network: str) -> No
     Raises:
         InputError: The classes differ in number, names or order; the first that does is named.
     """
-    if len(class_names) != data.num_classes:
-        raise InputError(
-            f"{network} tells {len(class_names)} classes apart, but the images as selected have "
-            f"{data.num_classes}: set data.classes, or choose another network"
-        )
+    check_class_count(len(class_names), data, network)
     for label, (ours, theirs) in enumerate(zip(data.class_names, class_names, strict=True)):
         if ours != theirs:
             raise InputError(

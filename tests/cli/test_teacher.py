@@ -118,7 +118,11 @@ def test_weights_that_are_there_are_not_imported_again(command: Command, checkpo
     [
         (
             IMPORT,
-            r"ckpt_epoch_240\.pth does not fit the network: .* \[3, 64\], expected .*10, 64.*",
+            r"ckpt_epoch_240\.pth tells 3 classes apart, but the images .* have 10: set .*",
+        ),
+        (
+            (*IMPORT[:4], "resnet14", *IMPORT[5:]),
+            r".* does not fit the network: entry 'layer1\.1.*",
         ),
         ((*IMPORT[:4], "resnt8", *IMPORT[5:]), "model 'resnt8' is not known; did you mean .*"),
         ((*IMPORT[:2], "none.pth", *IMPORT[3:]), "checkpoint none.pth cannot be read: No such .*"),
@@ -142,7 +146,7 @@ class Bomb:
 
 def test_a_pickle_bomb_does_not_go_off(command: Command, tmp_path: Path) -> None:
     torch.save({"model": Bomb()}, tmp_path / "ckpt_epoch_240.pth")
-    assert "holds more than tensors and plain values" in command(*IMPORT, *THREE, code=2)
+    assert "asks for builtins.exec and is not loaded" in command(*IMPORT, *THREE, code=2)
 
 
 @pytest.fixture
@@ -183,3 +187,10 @@ def test_published_accuracies_are_of_the_whole_of_cifar100() -> None:
     assert published_accuracies("wrn_40_2", "stl10", 10) == {}
     assert published_accuracies("vgg11", "cifar100", 100) == {}
     assert (len(REPDISTILLER), len(SSKD)) == (15, 13)
+
+
+def test_torchvisions_accuracies_are_of_the_whole_of_imagenet() -> None:
+    published = published_accuracies("torchvision/resnet34", "imagenet", 1000)
+    assert published == {"torchvision IMAGENET1K_V1": 73.314}
+    assert published_accuracies("torchvision/resnet34", "imagenet", 10) == {}
+    assert published_accuracies("resnet56", "imagenet", 1000) == {}

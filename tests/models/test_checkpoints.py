@@ -100,6 +100,13 @@ def test_a_bomb_in_a_bare_pickle_does_not_go_off(tmp_path: Path) -> None:
     assert not target.exists()
 
 
+def test_what_a_checkpoint_asks_for_is_named(tmp_path: Path, state: State) -> None:
+    with pytest.raises(
+        InputError, match=r"asks for .*pathlib\.Path, .* and is not loaded.* allowed are"
+    ):
+        load_checkpoint(saved(tmp_path, {"model": state, "opt": Bomb(tmp_path / "exploded")}))
+
+
 def test_a_bomb_inside_the_allowed_namespace_does_not_go_off(tmp_path: Path) -> None:
     target = tmp_path / "exploded"
     with pytest.raises(InputError, match="not loaded"):
@@ -190,3 +197,10 @@ def test_the_first_unexpected_entry_is_named(state: State) -> None:
 def test_the_first_entry_of_another_shape_is_named(state: State) -> None:
     other = create_model("resnet8", num_classes=7).state_dict()
     assert problem(other) == "entry 'fc.weight' has shape [7, 64], expected is [5, 64]"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(state: State, value: float) -> None:
+    broken = {**state, "fc.bias": torch.full_like(state["fc.bias"], value)}
+    with pytest.raises(InputError, match=r"'fc\.bias' holds values that are infinite or not"):
+        load_weights(create_model("resnet8", num_classes=5), broken, source="teacher.pth")
