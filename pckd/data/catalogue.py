@@ -12,7 +12,16 @@ IMAGENET_NORMALISATION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 IMAGENET_FOLDERS = ("data", "imagenet")
 
-STREAMED = {"imagenet": Stored(forms=(class_folders.TREE_FORM,), folders=IMAGENET_FOLDERS)}
+IMAGENET_ADVICE = (
+    "torchvision.datasets.ImageNet(FOLDER, 'train') and ImageNet(FOLDER, 'val') unpack the "
+    "official archives so"
+)
+
+STREAMED = {
+    "imagenet": Stored(
+        forms=(class_folders.TREE_FORM,), folders=IMAGENET_FOLDERS, advice=IMAGENET_ADVICE
+    )
+}
 """The data sets that are too large to decode into memory. `imagenet` stands for any large tree of
 class folders, and is normalised as ImageNet whatever is in it."""
 
@@ -29,6 +38,7 @@ CATALOGUE: dict[str, Entry] = {
         forms=(class_folders.FORM,),
         folders=IMAGENET_FOLDERS,
         normalisation=IMAGENET_NORMALISATION,
+        advice=IMAGENET_ADVICE,
     ),
     "parquet": Stored(forms=(parquet.FORM,), folders=("data",)),
     "stl10": Stored(
@@ -98,6 +108,6 @@ def find_entry(name: str) -> Entry:
     try:
         return CATALOGUE[name]
     except KeyError:
-        near = get_close_matches(name, CATALOGUE, n=1)
+        near = get_close_matches(name.lower(), CATALOGUE, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(list_data())}"
         raise InputError(f"there is no data set '{name}': {hint}") from None

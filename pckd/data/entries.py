@@ -6,6 +6,7 @@ from http.client import HTTPException
 from importlib.metadata import version
 from pathlib import Path
 from typing import Generic, Protocol
+from urllib.error import URLError
 
 from pckd.data.forms.base import Form, Found, RawData, Source
 from pckd.data.images import Triple
@@ -64,12 +65,14 @@ class Stored(Generic[Found]):
         folders: Folders below the root that are looked into besides the root itself.
         normalisation: Published mean and standard deviation, if any.
         download: How to get it, if it can be downloaded.
+        advice: How else to come by one of the forms, for messages.
     """
 
     forms: tuple[Form[Found], ...]
     folders: tuple[str, ...]
     normalisation: Normalisation | None = None
     download: Download | None = None
+    advice: str = ""
 
     def locate(self, name: str, root: Path | str | None, download: bool) -> tuple[str, Found]:
         """Find the data set below the root, after downloading it if it is not there and may be.
@@ -83,6 +86,8 @@ class Stored(Generic[Found]):
                 f"{self._looked_for()}{self._advice('that folder')}"
             )
         place = open_place(root)
+        if place.is_file():
+            raise InputError(f"data.root is the file {place}: name the folder that holds it")
         found = self._find(place)
         if found is None and download:
             self._fetch(name, place)
@@ -110,16 +115,21 @@ class Stored(Generic[Found]):
 
     def _fetch(self, name: str, place: Place) -> None:
         if self.download is None:
-            raise InputError(f"data set '{name}' is not in {place} and cannot be downloaded")
+            raise InputError(
+                f"data set '{name}' is not in {place} and cannot be downloaded: place there "
+                f"{self._looked_for()}{self._advice(str(place))}"
+            )
         if place.local is None:
             raise InputError(f"cannot download data set '{name}' to {place}: give a local folder")
+        archive = place.local / self.download.url.rpartition("/")[2]
         try:
             self.download.fetch(place.local)
         except (OSError, RuntimeError, HTTPException) as error:
+            unusable = archive.exists() and isinstance(error, (URLError, RuntimeError))
+            other = f"; the {archive.name} that lies there has another checksum" if unusable else ""
             raise InputError(
-                f"cannot download data set '{name}' ({error}): place "
-                f"{self.download.url.rpartition('/')[2]} from {self.download.url} in {place} and "
-                "try again, or unpack it there"
+                f"cannot download data set '{name}' ({error}): place {archive.name} from "
+                f"{self.download.url} in {place} and try again, or unpack it there{other}"
             ) from error
 
     def _looked_for(self) -> str:
@@ -127,5 +137,5 @@ class Stored(Generic[Found]):
 
     def _advice(self, where: str) -> str:
         if self.download is None:
-            return ""
+            return f"; {self.advice}" if self.advice else ""
         return f"; data.download=true fetches it, or unpack {self.download.url} in {where}"

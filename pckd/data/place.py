@@ -55,6 +55,12 @@ class Place:
 
         return bool(self.filesystem.get_file_info(self.path).type == FileType.Directory)
 
+    def is_file(self) -> bool:
+        """Whether there is a file here instead of a folder."""
+        from pyarrow.fs import FileType
+
+        return bool(self.filesystem.get_file_info(self.path).type == FileType.File)
+
     def files(self) -> list[FileStamp]:
         """Return the files directly in the folder by name; none if it does not exist."""
         from pyarrow.fs import FileSelector

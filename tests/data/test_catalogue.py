@@ -37,6 +37,7 @@ def test_the_names_are_listed() -> None:
 
 def test_a_misspelt_name_gets_the_near_one() -> None:
     assert refusal("cifar-100") == "there is no data set 'cifar-100': did you mean 'cifar100'?"
+    assert refusal("CIFAR-100").endswith("did you mean 'cifar100'?")
     assert refusal("mnist").endswith("choose from " + ", ".join(NAMES))
 
 
@@ -63,7 +64,9 @@ def test_a_root_without_the_set_says_what_was_looked_for(name: str, root: Path) 
 
 def test_a_root_that_is_no_folder_is_named(root: Path) -> None:
     (root / "file.parquet").write_text("no folder")
-    assert refusal("parquet", root / "file.parquet").startswith(f"cannot look into {root}/file")
+    assert refusal("parquet", root / "file.parquet").startswith(
+        f"data.root is the file {root}/file.parquet: name the folder"
+    )
 
 
 @pytest.mark.parametrize("name", ["cifar100", "stl10", "tiny-imagenet", "voc2007"])
@@ -74,7 +77,15 @@ def test_a_missing_set_says_how_to_get_it(name: str, root: Path) -> None:
 
 @pytest.mark.parametrize("name", ["folder", "parquet"])
 def test_a_set_of_ones_own_cannot_be_downloaded(name: str, root: Path) -> None:
-    assert refusal(name, root, download=True).endswith("cannot be downloaded")
+    assert "cannot be downloaded: place there" in refusal(name, root, download=True)
+
+
+def test_imagenets_archives_have_to_be_unpacked(root: Path) -> None:
+    (root / "ILSVRC2012_img_train.tar").touch()
+    message = refusal("imagenet", root, image_size=32, download=True)
+    assert "cannot be downloaded: place there class folders train/CLASS/" in message
+    assert message.endswith("unpack the official archives so")
+    assert refusal("imagenet", root, image_size=32).endswith("unpack the official archives so")
 
 
 def test_a_uri_that_cannot_be_opened_is_named() -> None:

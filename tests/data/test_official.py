@@ -3,8 +3,11 @@
 import hashlib
 import pickle
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from urllib.error import URLError
 
 import numpy as np
@@ -148,6 +151,51 @@ def test_an_archive_in_the_root_is_checked_and_unpacked(
     monkeypatch.setattr(dataset, "tgz_md5", md5(target / dataset.filename))
     downloaded = open_data(name, target, download=True)
     assert downloaded.fingerprint == open_data(name, unpacked).fingerprint
+
+
+class Archives(SimpleHTTPRequestHandler):
+    """Serves files without a word."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def served(cifar_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """CIFAR-100's archive on a server that stands in for the official one."""
+    archive = tmp_path / "served" / CIFAR100.filename
+    archive.parent.mkdir()
+    with tarfile.open(archive, "w:gz") as stream:
+        stream.add(cifar_root / CIFAR100.base_folder, CIFAR100.base_folder)
+    handler = partial(Archives, directory=str(archive.parent))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        monkeypatch.setattr(
+            CIFAR100, "url", f"http://127.0.0.1:{server.server_port}/{archive.name}"
+        )
+        monkeypatch.setattr(CIFAR100, "tgz_md5", md5(archive))
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield archive
+        server.shutdown()
+
+
+def test_a_download_is_fetched_checked_and_unpacked_once(
+    served: Path, cifar_root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "target"
+    downloaded = open_data("cifar100", target, download=True)
+    assert downloaded.fingerprint == open_data("cifar100", cifar_root).fingerprint
+    assert "100%" in capfd.readouterr().err
+    served.unlink()
+    open_data("cifar100", target, download=True)
+
+
+def test_a_download_with_another_checksum_is_refused(
+    served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CIFAR100, "tgz_md5", "0" * 32)
+    with pytest.raises(InputError, match=r"that lies there has another checksum$"):
+        open_data("cifar100", tmp_path / "target", download=True)
+    assert not (tmp_path / "target" / CIFAR100.base_folder).exists()
 
 
 @pytest.mark.parametrize("name", ["cifar100", "stl10", "tiny-imagenet"])
