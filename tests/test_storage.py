@@ -169,3 +169,12 @@ def test_another_filesystem_than_the_local_one_serves_as_well() -> None:
     assert (storage.names("study/trials"), storage.folders("study")) == (["a.parquet"], ["trials"])
     storage.delete("study/trials/a.parquet")
     assert not storage.exists("study/trials/a.parquet")
+
+
+def test_others_may_read_what_the_umask_lets_them(tmp_path: Path) -> None:
+    earlier = os.umask(0o027)
+    try:
+        Storage(tmp_path).write("study/row.parquet", b"row")
+    finally:
+        os.umask(earlier)
+    assert (tmp_path / "study/row.parquet").stat().st_mode & 0o777 == 0o640

@@ -1,10 +1,11 @@
 """The teacher in training: frozen, its BatchNorm folded away, asked for features only."""
 
 from copy import deepcopy
+from functools import cached_property
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
 from pckd.method import Encoded
@@ -39,7 +40,7 @@ class FrozenTeacher:
     features has the logits too.
 
     Args:
-        network: The trained teacher; it is copied, not changed.
+        network: The trained teacher; it is copied when first asked, and never changed.
         device: Where to compute.
         precision: Of its forward pass.
         compile_mode: How torch.compile treats it.
@@ -48,12 +49,19 @@ class FrozenTeacher:
     def __init__(
         self, network: Network, device: torch.device, precision: Precision, compile_mode: Compile
     ) -> None:
-        frozen = folded(network).requires_grad_(False).to(device)
-        self.network = compiled(frozen.to(memory_format=torch.channels_last), compile_mode)
+        self.source = network
+        self.device = device
+        self.compile_mode: Compile = compile_mode
         layer = network.classifier_layer
         self.centers = layer.weight.detach().to(device)
         self.bias = layer.bias.detach().to(device)
         self.precision: Precision = precision
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """What computes, made when it is first asked: with a warm bank it never is."""
+        frozen = folded(self.source).requires_grad_(False).to(self.device)
+        return compiled(frozen.to(memory_format=torch.channels_last), self.compile_mode)
 
     def encode(self, views: Tensor, view_numbers: Tensor | None) -> Encoded:
         """See `Teacher`; the numbers of the views do not matter here."""
@@ -72,11 +80,11 @@ class FrozenTeacher:
     def judge(self, features: Tensor) -> Encoded:
         """Features [B, K, d] with the logits that the classifier gives them, in full precision."""
         features = features.float()
-        logits = torch.nn.functional.linear(features, self.centers, self.bias)
+        logits = nn.functional.linear(features, self.centers, self.bias)
         return Encoded(features, logits, self.centers, self.bias)
 
 
-def folded(network: Network) -> torch.nn.Module:
+def folded(network: Network) -> nn.Module:
     """A copy of a network in eval mode, each BatchNorm that follows a convolution folded into it.
 
     The same function up to rounding, and less to compute. Networks whose forward pass torch.fx

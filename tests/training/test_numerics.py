@@ -200,11 +200,12 @@ import resource, sys, torch
 from pckd.training.numerics import keep_freed_memory
 if sys.argv[1] == "kept":
     keep_freed_memory()
-def step():
-    parts = [torch.ones(1 << 22) for _ in range(8)]
-step()
+def steps():
+    for _ in range(4):
+        parts = [torch.ones(1 << 24) for _ in range(3)]
+steps()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-step()
+steps()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
     faults = {
