@@ -10,7 +10,7 @@ import yaml
 
 from pckd.distributed.jobs import STOPPING
 from pckd.distributed.session import GROWS_TO, TRIAL_SLOT
-from pckd.study.spec import read_study
+from pckd.study.study_file import read_study
 
 ROOT = Path(__file__).parent.parent
 

@@ -16,8 +16,9 @@ from pckd.study.given_networks import STUDY as NETWORKS
 from pckd.study.given_networks import keep_network
 from pckd.study.probe_task import ProbeTask, read_probed
 from pckd.study.probing import check_targets, probe_tasks, tasks_of
+from pckd.study.resources import Resources
 from pckd.study.results import ResultsStore
-from pckd.study.spec import NAME, Resources
+from pckd.study.spec import NAME
 from pckd.training.importing import read_network
 from pckd.training.network_file import TrainedNetwork
 from pckd.transfer.protocols import PROTOCOLS, ProbeStage

@@ -14,7 +14,7 @@ from pckd.study.alone import repeat_trial
 from pckd.study.dry_run import dry_run
 from pckd.study.outcome import DONE
 from pckd.study.results import ResultsStore, open_study
-from pckd.study.spec import find_study_file, read_study
+from pckd.study.study_file import find_study_file, read_study
 from pckd.training.config import Scale
 
 app = typer.Typer(no_args_is_help=True)

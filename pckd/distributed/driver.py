@@ -27,9 +27,10 @@ from pckd.study.planning import (
 )
 from pckd.study.probe_task import ProbeTask, missing_tasks
 from pckd.study.probing import check_targets, probe_tasks
+from pckd.study.resources import Resources
 from pckd.study.results import ResultsStore
 from pckd.study.search import SearchPlan
-from pckd.study.spec import Resources, StudySpec
+from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers
 from pckd.study.trial import Trial
 from pckd.training.run_data import prepare_data

@@ -6,8 +6,9 @@ import ray
 
 from pckd.distributed.tasks import this_device
 from pckd.study.packing import GIBIBYTE, gpu_share, peak_gpu_memory
+from pckd.study.resources import Resources
 from pckd.study.rows import Placement
-from pckd.study.spec import Resources, StudySpec
+from pckd.study.spec import StudySpec
 from pckd.training.config import RunConfig
 
 

@@ -12,7 +12,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pckd.errors import InputError, RunError
 from pckd.storage import Storage
-from pckd.study.spec import Resources
+from pckd.study.resources import Resources
 
 TRIAL_SLOT = "trial_slot"
 """A resource of the head node: the driver of a trial of several workers takes one, and no CPU.

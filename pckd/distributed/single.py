@@ -13,9 +13,9 @@ from pckd.storage import Storage
 from pckd.study.alone import STUDY
 from pckd.study.execution import run_trial
 from pckd.study.outcome import read_outcome
+from pckd.study.resources import Resources
 from pckd.study.results import ResultsStore
 from pckd.study.rows import Placement
-from pckd.study.spec import Resources
 from pckd.study.teachers import teacher_trial, train_teacher, untrained_teachers
 from pckd.study.trial import Trial
 from pckd.training.config import RunConfig

@@ -12,8 +12,8 @@ from pckd.storage import Storage
 from pckd.study.pictures.content import make_pictures
 from pckd.study.pictures.stage import PictureTask
 from pckd.study.probe_task import ProbeTask, run_probe
+from pckd.study.resources import Resources
 from pckd.study.rows import Placement
-from pckd.study.spec import Resources
 from pckd.study.teachers import train_teacher
 from pckd.study.trial import Trial, trial_from_json, trial_to_json
 

@@ -17,8 +17,8 @@ from pckd.storage import Storage
 from pckd.study.execution import Keep, run_trial
 from pckd.study.outcome import read_outcome
 from pckd.study.plan import Plan
+from pckd.study.resources import Resources
 from pckd.study.rows import Placement
-from pckd.study.spec import Resources
 from pckd.study.trial import trial_from_json
 from pckd.training.record import EpochRecord
 

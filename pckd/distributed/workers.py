@@ -8,8 +8,8 @@ from ray.train.torch import TorchConfig, TorchTrainer, get_device
 
 from pckd.storage import Storage
 from pckd.study.execution import Keep, run_trial
+from pckd.study.resources import Resources
 from pckd.study.rows import Placement
-from pckd.study.spec import Resources
 from pckd.study.trial import Trial, trial_from_json, trial_to_json
 from pckd.training.group import DataParallelGroup
 from pckd.training.record import EpochRecord

@@ -1,14 +1,12 @@
 """`StudySpec`: a study file, validated."""
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from pckd.errors import InputError
-from pckd.settings import Settings, near_misses, read_yaml, validate, with_changes
+from pckd.settings import Settings, validate
 from pckd.study.pictures.config import PictureStage
+from pckd.study.resources import Resources
 from pckd.study.search_config import SearchConfig
 from pckd.training.config import ModelName, RunConfig, Scale, changed_run
 from pckd.transfer.protocols import ProbeStage
@@ -38,45 +36,6 @@ class Pair(Settings):
         """What the pair changes in the run, by dotted key."""
         teacher = {} if self.teacher is None else {"teacher.model": self.teacher}
         return {**teacher, "student": self.student, **self.changes}
-
-
-class Resources(Settings):
-    """What one trial takes of the machines; it does not change the numbers."""
-
-    workers: int = Field(1, ge=1, description="processes that train one student together")
-    cpus_per_worker: int = Field(1, ge=1, description="CPU cores, and threads, of each")
-    gpus_per_worker: float | Literal["auto"] = Field(
-        0.0,
-        description="GPU of each, 0 to 1; a share packs trials, auto measures the share they need",
-    )
-    bank_memory: float | None = Field(
-        None,
-        ge=0,
-        description="GiB of each machine for what teachers say of views; half of it by default",
-    )
-
-    @field_validator("gpus_per_worker", mode="before")
-    @classmethod
-    def _share_or_auto(cls, value: object) -> object:
-        if value != "auto" and not (isinstance(value, (int, float)) and 0 <= value <= 1):
-            raise ValueError(f"{value!r} is neither a share of a GPU from 0 to 1 nor auto")
-        return value
-
-    @model_validator(mode="after")
-    def _one_worker_is_measured(self) -> "Resources":
-        if self.gpus_per_worker == "auto" and self.workers > 1:
-            raise ValueError("gpus_per_worker auto is for one worker: several take a GPU each")
-        return self
-
-    @property
-    def gpus(self) -> float:
-        """GPUs of each worker; a share that has yet to be measured counts as a whole GPU."""
-        return 1.0 if self.gpus_per_worker == "auto" else self.gpus_per_worker
-
-    @property
-    def bank_bytes(self) -> int | None:
-        """`bank_memory` in bytes."""
-        return None if self.bank_memory is None else int(self.bank_memory * 2**30)
 
 
 class StudySpec(Settings):
@@ -200,73 +159,3 @@ class StudySpec(Settings):
             InputError: The result is no valid run; the sentence begins with `source`.
         """
         return validate(RunConfig, changed_run(self.run, changes), source)
-
-
-def read_study(path: Path, changes: Mapping[str, Any], scale: Scale = "full") -> StudySpec:
-    """Read a study file, with the changes of its smoke block and of `--set` applied to it.
-
-    A key that the study itself does not have, such as loss.kd, means the run's.
-
-    Args:
-        path: The study file.
-        changes: Of `--set`, by dotted key; they come last.
-        scale: smoke takes the file's smoke block, and gives the study a name of its own, so that
-            its results never lie among full ones.
-
-    Raises:
-        InputError: One sentence that names the file, the key, the value and what is allowed.
-    """
-    values = read_yaml(path)
-    source = str(path)
-    if scale == "smoke":
-        source = f"{path} at smoke scale"
-        values = _at_smoke_scale(values, path)
-    spec = validate(StudySpec, _changed_study(values, changes), source)
-    spec.base_run(f"{source}, run")
-    return spec
-
-
-def _at_smoke_scale(values: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    block = values.get("smoke")
-    if not isinstance(block, Mapping) or not block:
-        raise InputError(f"{path}: there is no smoke scale: the file has no block smoke")
-    for key in ("study", "scale", "smoke"):
-        if key in block:
-            raise InputError(f"{path}: smoke.{key} cannot be changed: --scale smoke sets it")
-    own = {"study": f"{values.get('study')}{SMOKE}", "scale": "smoke"}
-    try:
-        return _changed_study(values, {**block, **own})
-    except InputError as error:
-        raise InputError(f"{path}, smoke: {error}") from None
-
-
-def _changed_study(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    of_run = {key: value for key, value in changes.items() if _is_run_key(key)}
-    of_study = {key: value for key, value in changes.items() if not _is_run_key(key)}
-    changed = with_changes(values, of_study)
-    if isinstance(changed.get("run"), dict):
-        changed["run"] = changed_run(changed["run"], of_run)
-    return changed
-
-
-def _is_run_key(key: str) -> bool:
-    return key.partition(".")[0] in RunConfig.model_fields
-
-
-def find_study_file(name: str) -> Path:
-    """The study file that a command's FILE|NAME means: a path, or a name below ./studies.
-
-    Raises:
-        InputError: There is no such file.
-    """
-    given = Path(name)
-    if given.suffix in (".yaml", ".yml") or "/" in name:
-        if given.is_file():
-            return given
-        raise InputError(f"{name}: there is no such study file")
-    path = Path("studies") / f"{name}.yaml"
-    if path.is_file():
-        return path
-    known = sorted(file.stem for file in Path("studies").glob("*.yaml"))
-    listed = f"; studies here: {', '.join(known)}" if known else ""
-    raise InputError(f"there is no study file {path}{near_misses(name, known)}{listed}")

@@ -11,7 +11,7 @@ from pckd.analysis.numbers.components import Effect, component_effects, componen
 from pckd.analysis.parts import Paragraph
 from pckd.analysis.sections.components import components
 from pckd.study.plan import cases
-from pckd.study.spec import read_study
+from pckd.study.study_file import read_study
 
 if TYPE_CHECKING:
     from tests.analysis.conftest import StudyBuilder

@@ -18,7 +18,7 @@ from PIL import Image
 from pckd.cli import main
 from pckd.models import create_model
 from pckd.storage import Storage
-from pckd.study.spec import read_study
+from pckd.study.study_file import read_study
 from pckd.study.teachers import missing_teachers
 from pckd.training.published import REPDISTILLER, SSKD, published_accuracies
 from pckd.training.teachers import FOLDER, TeacherStore

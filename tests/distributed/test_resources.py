@@ -10,7 +10,8 @@ from pckd.distributed import packing
 from pckd.distributed.packing import measured_resources
 from pckd.distributed.session import check_resources, trials_at_once
 from pckd.errors import InputError, RunError
-from pckd.study.spec import Resources, StudySpec
+from pckd.study.resources import Resources
+from pckd.study.spec import StudySpec
 
 GIB = 2**30
 FEW: dict[str, Any] = {"CPU": 2.0, "memory": 1e9}

@@ -13,9 +13,10 @@ from pckd.storage import Storage
 from pckd.study.execution import network_path, run_trial
 from pckd.study.outcome import read_outcome
 from pckd.study.plan import fixed_trials
+from pckd.study.resources import Resources
 from pckd.study.results import ResultsStore
 from pckd.study.rows import Placement
-from pckd.study.spec import Resources, StudySpec
+from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers, train_teacher
 from pckd.training.network_file import TrainedNetwork
 

@@ -19,7 +19,8 @@ from pckd.study.plan import fixed_trials
 from pckd.study.planning import changes_since, make_plan
 from pckd.study.results import ResultsStore, open_study
 from pckd.study.rows import Placement
-from pckd.study.spec import StudySpec, read_study
+from pckd.study.spec import StudySpec
+from pckd.study.study_file import read_study
 from pckd.study.trial import Trial
 from pckd.training.network_file import TrainedNetwork
 from pckd.training.teachers import FOLDER, TeacherStore

@@ -14,7 +14,8 @@ from pckd.study.plan import fixed_trials
 from pckd.study.planning import DOCUMENT, write_spec
 from pckd.study.results import ResultsStore
 from pckd.study.rows import config_columns
-from pckd.study.spec import StudySpec, read_study
+from pckd.study.spec import StudySpec
+from pckd.study.study_file import read_study
 from pckd.study.teachers import missing_teachers
 
 VALUES = {

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from pckd.errors import InputError
-from pckd.study.spec import StudySpec, find_study_file, read_study
+from pckd.study.spec import StudySpec
+from pckd.study.study_file import find_study_file, read_study
 from pckd.study.teachers import study_runs
 
 STUDIES = sorted((Path(__file__).parents[2] / "studies").glob("*.yaml"))

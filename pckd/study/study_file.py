@@ -1,0 +1,80 @@
+"""Finding and reading study files."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pckd.errors import InputError
+from pckd.settings import near_misses, read_yaml, validate, with_changes
+from pckd.study.spec import SMOKE, StudySpec
+from pckd.training.config import RunConfig, Scale, changed_run
+
+
+def read_study(path: Path, changes: Mapping[str, Any], scale: Scale = "full") -> StudySpec:
+    """Read a study file, with the changes of its smoke block and of `--set` applied to it.
+
+    A key that the study itself does not have, such as loss.kd, means the run's.
+
+    Args:
+        path: The study file.
+        changes: Of `--set`, by dotted key; they come last.
+        scale: smoke takes the file's smoke block, and gives the study a name of its own, so that
+            its results never lie among full ones.
+
+    Raises:
+        InputError: One sentence that names the file, the key, the value and what is allowed.
+    """
+    values = read_yaml(path)
+    source = str(path)
+    if scale == "smoke":
+        source = f"{path} at smoke scale"
+        values = _at_smoke_scale(values, path)
+    spec = validate(StudySpec, _changed_study(values, changes), source)
+    spec.base_run(f"{source}, run")
+    return spec
+
+
+def _at_smoke_scale(values: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    block = values.get("smoke")
+    if not isinstance(block, Mapping) or not block:
+        raise InputError(f"{path}: there is no smoke scale: the file has no block smoke")
+    for key in ("study", "scale", "smoke"):
+        if key in block:
+            raise InputError(f"{path}: smoke.{key} cannot be changed: --scale smoke sets it")
+    own = {"study": f"{values.get('study')}{SMOKE}", "scale": "smoke"}
+    try:
+        return _changed_study(values, {**block, **own})
+    except InputError as error:
+        raise InputError(f"{path}, smoke: {error}") from None
+
+
+def _changed_study(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    of_run = {key: value for key, value in changes.items() if _is_run_key(key)}
+    of_study = {key: value for key, value in changes.items() if not _is_run_key(key)}
+    changed = with_changes(values, of_study)
+    if isinstance(changed.get("run"), dict):
+        changed["run"] = changed_run(changed["run"], of_run)
+    return changed
+
+
+def _is_run_key(key: str) -> bool:
+    return key.partition(".")[0] in RunConfig.model_fields
+
+
+def find_study_file(name: str) -> Path:
+    """The study file that a command's FILE|NAME means: a path, or a name below ./studies.
+
+    Raises:
+        InputError: There is no such file.
+    """
+    given = Path(name)
+    if given.suffix in (".yaml", ".yml") or "/" in name:
+        if given.is_file():
+            return given
+        raise InputError(f"{name}: there is no such study file")
+    path = Path("studies") / f"{name}.yaml"
+    if path.is_file():
+        return path
+    known = sorted(file.stem for file in Path("studies").glob("*.yaml"))
+    listed = f"; studies here: {', '.join(known)}" if known else ""
+    raise InputError(f"there is no study file {path}{near_misses(name, known)}{listed}")
