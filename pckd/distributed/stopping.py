@@ -27,6 +27,8 @@ class _Recalling(TrialScheduler):
     """
 
     recorded = Recorded({}, {})
+    epochs: int
+    """Full budget of a trial."""
 
     def on_trial_add(self, controller: Any, trial: Any) -> None:  # noqa: ANN401
         """Tune has a new trial."""
@@ -40,9 +42,14 @@ class _Recalling(TrialScheduler):
         self._replay(controller, trial, self.recorded.interrupted.pop(identity, ()))
 
     def on_trial_result(self, controller: Any, trial: Any, result: Mapping[str, Any]) -> str:  # noqa: ANN401
-        """The decision on a report: no trial is paused, for its process would be gone."""
+        """The decision on a report.
+
+        No trial is paused, for its process would be gone; and none is stopped after its last epoch,
+        where nothing is left to save and its test is still to come.
+        """
         decision = str(super().on_trial_result(controller, trial, result))
-        return self.CONTINUE if decision == self.PAUSE else decision
+        goes_on = decision == self.PAUSE or result.get("epoch", 0) >= self.epochs
+        return self.CONTINUE if goes_on else decision
 
     def on_trial_complete(self, controller: Any, trial: Any, result: Mapping[str, Any]) -> None:  # noqa: ANN401
         """A trial ended."""
@@ -82,9 +89,9 @@ def stopping(config: StopConfig, epochs: int, recorded: Recorded) -> TrialSchedu
             max_t=epochs,
             grace_period=min(config.grace_epochs, epochs),
             reduction_factor=config.reduction_factor,
-            # A trial that reached its last epoch ends by itself, after the test.
             stop_last_trials=False,
             **common,
         )
     scheduler.recorded = recorded
+    scheduler.epochs = epochs
     return scheduler

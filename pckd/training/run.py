@@ -63,7 +63,7 @@ class Run:
         self.plain_module = _placed(built.module, device)
         compiled(self.plain_module.student, optimization.compile)
         self.module: nn.Module = self.group.wrap(self.plain_module)
-        taught = build_teacher(config, data, teacher, device, self.group, bank_bytes)
+        taught = build_teacher(config, data, teacher, device, bank_bytes)
         self.teacher = taught.teacher
         self.notices = built.notices + taught.notices
         share = -(-optimization.batch_size // self.group.size)

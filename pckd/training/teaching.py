@@ -10,13 +10,13 @@ from pckd.training.bank import BankedTeacher
 from pckd.training.bank_files import default_bank_bytes, open_bank
 from pckd.training.config import RunConfig
 from pckd.training.frozen_teacher import FrozenTeacher, Teacher
-from pckd.training.group import Group
 from pckd.training.identity import code_version
 from pckd.training.run_data import RunData
 
 CHUNK = {"cpu": 16, "cuda": 64}
-"""Images of one of a `BankedTeacher`'s forward passes, at most: small where a pass costs what its
-images cost, large where it costs what its launches cost."""
+"""Images of each of a `BankedTeacher`'s forward passes, whatever the batch, so that the number of
+workers changes no rounding: small where a pass costs what its images cost, large where it costs
+what its launches cost."""
 
 
 class Taught(NamedTuple):
@@ -31,7 +31,6 @@ def build_teacher(
     data: RunData,
     network: Network | None,
     device: torch.device,
-    group: Group,
     bank_bytes: int | None,
 ) -> Taught:
     """The teacher as a run asks it.
@@ -41,7 +40,6 @@ def build_teacher(
         data: Its images.
         network: The trained teacher; it is copied.
         device: Where to compute.
-        group: The processes that share each batch.
         bank_bytes: Bound on all banks of this machine, None for the default.
     """
     if network is None:
@@ -55,8 +53,7 @@ def build_teacher(
         return Taught(
             teacher, ("the teacher has no bank: views of streamed images are not finite",)
         )
-    share = optimization.batch_size // group.size // optimization.accumulation
-    chunk = max(1, min(CHUNK[device.type], share))
+    chunk = CHUNK[device.type]
     bank = open_bank(
         _key(config, data, network, device, chunk),
         rows=views * len(data.train),

@@ -51,6 +51,20 @@ def test_a_trial_is_judged_beside_those_of_an_earlier_driver(
     assert _report(scheduler, trials[0], 1, WEAK[0]) == decision
 
 
+@pytest.mark.parametrize("name", ["asha", "median"])
+@pytest.mark.parametrize("epochs", [4, 5])
+def test_a_trial_that_reached_its_last_epoch_is_not_stopped(
+    name: str, epochs: int, trials: list[_TuneTrial]
+) -> None:
+    """ASHA has a rung at the end, too, where epochs are a power of its factor."""
+    config = StopConfig.model_validate({"scheduler": name, "reduction_factor": 2})
+    scheduler = stopping(config, epochs, Recorded(ENDED, {}))
+    scheduler.on_trial_add(CONTROLLER, trials[0])
+    assert _report(scheduler, trials[0], 4, WEAK[3]) == (
+        TrialScheduler.CONTINUE if epochs == 4 else TrialScheduler.STOP
+    )
+
+
 def test_a_trial_that_goes_on_keeps_the_rungs_that_it_passed(trials: list[_TuneTrial]) -> None:
     """Without its first epochs its accuracy after the fifth would stand in the first rungs."""
     interrupted = {trials[0].identity: WEAK}
