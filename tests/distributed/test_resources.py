@@ -63,7 +63,7 @@ def test_trials_at_once_counts_whole_trials_of_each_gpu(has: Callable[..., None]
 @pytest.fixture(name="gpu", scope="module")
 def _gpu() -> Iterator[None]:
     """A cluster that believes it has a GPU."""
-    ray.init(num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
 

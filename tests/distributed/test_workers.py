@@ -49,7 +49,8 @@ def test_two_workers_compute_what_one_does(
     alone, shared = _epochs(one), _epochs(two)
     numbers = [name for name in alone.columns if name.startswith("loss_")]
     assert len(alone) == len(shared) == 2
-    pd.testing.assert_frame_equal(alone[numbers], shared[numbers], rtol=1e-5)
+    # A divergence of 0.01 is a difference of logarithms near 2: rounding leaves 1e-7 of these.
+    pd.testing.assert_frame_equal(alone[numbers], shared[numbers], rtol=1e-5, atol=1e-6)
     for column in ("easy_share", "easy_weight", "hard_weight", "top1", "top5"):
         pd.testing.assert_series_equal(alone[column], shared[column], rtol=1e-5)
     trials = ResultsStore(two, "tiny").read("trials")
