@@ -9,7 +9,10 @@ from rich.markup import escape
 from rich.table import Table
 
 WRAPPED = ("case", "changes", "reason", "notices", "command", "message")
-"""Columns of long text, which may take several lines."""
+"""Columns of long text, which may take several lines on a terminal."""
+
+UNLIMITED = 100_000
+"""Characters of a line where no terminal limits it, so that a pipe gets each row in one."""
 
 
 def print_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
@@ -27,7 +30,10 @@ def print_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
         table.add_column(name, justify="right" if numeric else "left", min_width=width)
     for row in rows:
         table.add_row(*(escape(_text(value)) for value in row.values()))
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = UNLIMITED
+    console.print(table)
 
 
 def print_frame(frame: pd.DataFrame, *, as_json: bool) -> None:
