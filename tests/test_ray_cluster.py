@@ -16,7 +16,7 @@ from ray.autoscaler.v2.instance_manager.config import AutoscalingConfig
 from ray.autoscaler.v2.scheduler import ResourceDemandScheduler, SchedulingRequest
 from ray.autoscaler.v2.utils import ResourceRequestUtil
 
-from pckd.distributed.session import GROWS_TO, TRIAL_SLOT
+from pckd.distributed.session import GROWS_TO
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = Path(ray.autoscaler.__file__).parent / "ray-schema.json"
@@ -58,13 +58,11 @@ def test_it_is_valid_to_ray(any_cluster: dict[str, Any]) -> None:
 def test_a_head_of_ones_own_says_itself_that_it_trains_nothing() -> None:
     start = CLUSTERS["own"]["head_start_ray_commands"][1]
     assert "--num-cpus=0 --num-gpus=0" in start
-    assert f'"{TRIAL_SLOT}": 10000' in start
 
 
 def test_the_head_keeps_drivers_and_trains_nothing(cluster: dict[str, Any]) -> None:
     head = cluster["available_node_types"][cluster["head_node_type"]]
     assert head["resources"]["CPU"] == 0
-    assert head["resources"][TRIAL_SLOT] > 0
     assert head["max_workers"] == 0
 
 

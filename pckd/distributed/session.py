@@ -14,12 +14,9 @@ from pckd.errors import InputError, RunError
 from pckd.storage import Storage
 from pckd.study.resources import Resources
 
-TRIAL_SLOT = "trial_slot"
-"""A resource of the head node: the driver of a trial of several workers takes one, and no CPU.
-
-A driver that held a CPU would starve the very workers that it waits for."""
-
-TRIAL_SLOTS = 10_000
+DRIVER = {"node:__internal_head__": 0.0001}
+"""What the driver of a trial of several workers takes: next to nothing of a resource that Ray gives
+to every head. A driver that held a CPU would starve the very workers that it waits for."""
 
 GROWS_TO = "grows_to_"
 """Prefix of resources that the head of an autoscaling cluster declares, such as `grows_to_GPU`: how
@@ -55,14 +52,8 @@ def ray_session(address: str | None) -> Iterator[None]:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     address = address or os.environ.get("RAY_ADDRESS") or "local"
-    start = {"resources": {TRIAL_SLOT: TRIAL_SLOTS}} if address == "local" else {}
     try:
-        ray.init(
-            address=address,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-            **start,
-        )
+        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, ValueError) as error:
         raise RunError(f"Ray cluster {address} cannot be reached: {error}") from None
     try:

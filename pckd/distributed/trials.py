@@ -9,7 +9,7 @@ from ray.tune.integration.ray_train import TuneReportCallback
 from ray.tune.schedulers import TrialScheduler
 
 from pckd.distributed.searcher import PlanSearcher
-from pckd.distributed.session import TRIAL_SLOT, trials_at_once
+from pckd.distributed.session import DRIVER, trials_at_once
 from pckd.distributed.tasks import this_device
 from pckd.distributed.workers import train_on_workers
 from pckd.errors import RunError
@@ -56,7 +56,7 @@ def run_plan(
         bundle = {"CPU": float(resources.cpus_per_worker), "GPU": resources.gpus}
         trainable = tune.with_parameters(_train_here, settings=settings)
     else:
-        bundle = {TRIAL_SLOT: 1.0}
+        bundle = DRIVER
         trainable = tune.with_parameters(_train_on_workers, settings=settings)
     placed = tune.with_resources(trainable, tune.PlacementGroupFactory([bundle]))
     with tempfile.TemporaryDirectory(prefix="pckd-tune-") as folder:

@@ -111,7 +111,7 @@ def _head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     command = [str(BIN / "ray"), "start", "--head", "--block", "--num-cpus=2"]
     command += ["--node-ip-address=127.0.0.1", f"--port={_free_port()}", "--disable-usage-stats"]
     command += ["--dashboard-host=127.0.0.1", f"--dashboard-port={port}"]
-    command += [f"--temp-dir={ray_folder}", '--resources={"trial_slot": 10}']
+    command += [f"--temp-dir={ray_folder}"]
     # Where another Ray has an agent's port, Ray goes on without the one that starts jobs.
     agent = _free_port()
     command += [f"--dashboard-agent-listen-port={agent}"]

@@ -15,7 +15,7 @@ from pckd.study.spec import StudySpec
 
 GIB = 2**30
 FEW: dict[str, Any] = {"CPU": 2.0, "memory": 1e9}
-GROWING = {"trial_slot": 10.0, "grows_to_CPU": 32.0, "grows_to_GPU": 8.0}
+GROWING = {"grows_to_CPU": 32.0, "grows_to_GPU": 8.0}
 
 
 @pytest.fixture(name="has")
