@@ -4,8 +4,9 @@ import uuid
 from typing import Any
 
 import ray.train
-from ray.train.torch import TorchConfig, TorchTrainer, get_device
+from ray.train.torch import TorchTrainer, get_device
 
+from pckd.distributed.network import NodeTorchConfig
 from pckd.storage import Storage
 from pckd.study.execution import Keep, run_trial
 from pckd.study.resources import Resources
@@ -47,7 +48,7 @@ def train_on_workers(
             "bank_bytes": resources.bank_bytes,
             "keep": keep,
         },
-        torch_config=TorchConfig(backend=None if resources.gpus >= 1 else "gloo"),
+        torch_config=NodeTorchConfig(backend=None if resources.gpus >= 1 else "gloo"),
         scaling_config=ray.train.ScalingConfig(
             num_workers=resources.workers,
             use_gpu=resources.gpus > 0,
