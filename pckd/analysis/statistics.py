@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import nan, sqrt
+from math import isclose, nan, sqrt
 
 import numpy as np
 import pandas as pd
@@ -27,9 +27,14 @@ class Interval:
         return self.count > 1
 
     @property
+    def has_width(self) -> bool:
+        """Whether the values differ: equal ones, such as counts of few images, show no noise."""
+        return self.is_known and not isclose(self.low, self.high, rel_tol=1e-9)
+
+    @property
     def excludes_zero(self) -> bool:
-        """Whether zero lies outside; False where there are no bounds."""
-        return self.is_known and not self.low <= 0.0 <= self.high
+        """Whether zero lies outside; False where there are no bounds, or no width."""
+        return self.has_width and not self.low <= 0.0 <= self.high
 
 
 def mean_interval(values: Iterable[float]) -> Interval:

@@ -81,6 +81,8 @@ def verdict(difference: Interval) -> str:
         return "no common seed"
     if not difference.is_known:
         return "one seed: noise unknown"
+    if difference.mean and not difference.has_width:
+        return "seeds agree exactly: noise unknown"
     if not difference.excludes_zero:
         return "within noise"
     return f"{'above' if difference.mean > 0 else 'below'}, beyond noise"

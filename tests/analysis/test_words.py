@@ -86,6 +86,8 @@ def test_lists_and_ranges() -> None:
         (mean_interval([]), "no common seed"),
         (mean_interval([5.0]), "one seed: noise unknown"),
         (Interval(1.0, -0.1, 2.1, 3), "within noise"),
+        (Interval(0.0, 0.0, 0.0, 2), "within noise"),
+        (Interval(-0.93, -0.93, -0.93 + 1e-14, 2), "seeds agree exactly: noise unknown"),
         (Interval(1.0, 0.1, 1.9, 3), "above, beyond noise"),
         (Interval(-1.0, -1.9, -0.1, 3), "below, beyond noise"),
     ],
