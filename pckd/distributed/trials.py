@@ -1,7 +1,8 @@
 """The trials of a study under Ray Tune."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ray import tune
@@ -12,7 +13,7 @@ from pckd.distributed.searcher import PlanSearcher
 from pckd.distributed.session import DRIVER, trials_at_once
 from pckd.distributed.tasks import this_device
 from pckd.distributed.workers import train_on_workers
-from pckd.errors import RunError
+from pckd.errors import InputError, RunError
 from pckd.storage import Storage
 from pckd.study.execution import Keep, run_trial
 from pckd.study.outcome import read_outcome
@@ -97,14 +98,12 @@ def _tuner(
 
 def _train_here(config: dict[str, Any], settings: dict[str, Any]) -> None:
     """A trial of one worker, in this process."""
-    trial, storage = trial_from_json(config["trial"]), Storage(settings["root"])
-    resources = Resources(**settings["resources"])
+    trial, resources = trial_from_json(config["trial"]), Resources(**settings["resources"])
     placement = Placement(this_device(), resources.cpus_per_worker, bank_bytes=resources.bank_bytes)
-    try:
+    with _interruptions():
+        storage = Storage(settings["root"])
         status = run_trial(trial, storage, placement, _report_epoch, settings["keep"])
         tune.report({"status": status})
-    except OSError as error:
-        tune.report({"status": "interrupted", "reason": str(error)})
 
 
 def _report_epoch(record: EpochRecord) -> None:
@@ -113,7 +112,17 @@ def _report_epoch(record: EpochRecord) -> None:
 
 def _train_on_workers(config: dict[str, Any], settings: dict[str, Any]) -> None:
     """A trial of several workers, in a Ray Train run of its own."""
-    trial, storage = trial_from_json(config["trial"]), Storage(settings["root"])
-    resources = Resources(**settings["resources"])
-    train_on_workers(trial, storage, resources, [TuneReportCallback()], settings["keep"])
-    tune.report({"status": read_outcome(trial, storage).status})
+    trial, resources = trial_from_json(config["trial"]), Resources(**settings["resources"])
+    with _interruptions():
+        storage = Storage(settings["root"])
+        train_on_workers(trial, storage, resources, [TuneReportCallback()], settings["keep"])
+        tune.report({"status": read_outcome(trial, storage).status})
+
+
+@contextmanager
+def _interruptions() -> Iterator[None]:
+    """Report what no restart mends, such as a full disk or missing images: the study ends."""
+    try:
+        yield
+    except (InputError, OSError) as error:
+        tune.report({"status": "interrupted", "reason": str(error)})

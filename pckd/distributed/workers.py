@@ -7,6 +7,7 @@ import ray.train
 from ray.train.torch import TorchTrainer, get_device
 
 from pckd.distributed.network import NodeTorchConfig
+from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.study.execution import Keep, run_trial
 from pckd.study.resources import Resources
@@ -34,6 +35,10 @@ def train_on_workers(
         resources: Workers, and what each takes.
         callbacks: Of Ray Train.
         keep: The student that is kept.
+
+    Raises:
+        InputError: The teacher or the data set is not there.
+        OSError: The results root cannot be read or written.
     """
     # A name of its own: Ray continues the old run when a name is used again.
     name = f"{trial.identity}-{uuid.uuid4().hex[:8]}"
@@ -68,8 +73,16 @@ def train_on_workers(
     )
     try:
         trainer.fit()
+    except ray.train.WorkerGroupError as error:
+        raise _cause(error) from None
     finally:
         storage.delete_folder(f"{folder}/{name}")
+
+
+def _cause(error: ray.train.WorkerGroupError) -> Exception:
+    """What made the workers fail, if it is one of pckd's own sentences; else the error itself."""
+    causes = error.worker_failures.values()
+    return next((each for each in causes if isinstance(each, (InputError, OSError))), error)
 
 
 def _worker(config: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from rich.console import Console
 from pckd.distributed import driver
 from pckd.distributed.driver import run_study
 from pckd.distributed.trials import run_plan
+from pckd.errors import RunError
 from pckd.progress import Display
 from pckd.storage import Storage
 from pckd.study.planning import make_plan
@@ -123,6 +124,16 @@ def test_a_trial_whose_process_dies_goes_on_from_its_checkpoint(
     pd.testing.assert_frame_equal(
         _table(storage, "epochs")[columns], _table(undisturbed, "epochs")[columns], check_exact=True
     )
+
+
+def test_a_trial_without_its_teacher_ends_the_study_with_a_sentence(
+    make_study: MakeStudy, storage: Storage
+) -> None:
+    spec = make_study(cases={"PCKD": {}})
+    plan = make_plan(spec, storage, retry_failed=False)
+    said = r"^.*/results holds no teacher \w+; train it with pckd teacher train; run the same"
+    with pytest.raises(RunError, match=said):
+        run_plan(plan, storage, spec.resources, [])
 
 
 def test_a_trial_of_two_workers_trains_in_a_nested_run(

@@ -7,8 +7,11 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from ray.train import WorkerGroupError
+from ray.train.torch import TorchTrainer
 
 from pckd.distributed.workers import train_on_workers
+from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.study.execution import network_path, run_trial
 from pckd.study.outcome import read_outcome
@@ -61,3 +64,27 @@ def test_two_workers_compute_what_one_does(
     ]
     for name, value in students[0].items():
         torch.testing.assert_close(students[1][name], value, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("failure", "raised"),
+    [
+        (InputError("no such teacher"), InputError),
+        (OSError("disk full"), OSError),
+        (RuntimeError("lost a peer"), WorkerGroupError),
+    ],
+)
+def test_what_no_restart_mends_is_raised_as_the_workers_said_it(
+    failure: Exception,
+    raised: type[Exception],
+    make_study: Callable[..., StudySpec],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fit(trainer: TorchTrainer) -> None:
+        raise WorkerGroupError("rank 0 and 1", {0: RuntimeError("lost a peer"), 1: failure})
+
+    monkeypatch.setattr(TorchTrainer, "fit", fit)
+    (trial,) = fixed_trials(make_study(cases={"PCKD": {}}))
+    with pytest.raises(raised, match=r"^no such|^disk full|rank 0 and 1$"):
+        train_on_workers(trial, Storage(tmp_path), Resources(workers=2))
