@@ -24,7 +24,15 @@ from pckd.study.trial import trial_from_json
 from pckd.training.record import EpochRecord
 
 RESTARTS = 2
-"""Times that a trial whose process died goes on from its checkpoint."""
+"""Times that a trial whose process died goes on from its checkpoint, with no epoch in between."""
+
+
+class ForgivingCallback(tune.Callback):
+    """Forgets a trial's dead processes with each epoch: where nodes come and go, many die."""
+
+    def on_trial_result(self, *_: Any, trial: Any, **__: Any) -> None:  # noqa: ANN401
+        """A trial reported an epoch, or its status."""
+        trial.run_metadata.num_failures = 0
 
 
 def run_plan(
@@ -90,7 +98,7 @@ def _tuner(
             # Tune's own files are of no use afterwards: every number is in the results store.
             storage_path=folder,
             failure_config=tune.FailureConfig(max_failures=RESTARTS),
-            callbacks=list(callbacks),
+            callbacks=[ForgivingCallback(), *callbacks],
             verbose=0,
         ),
     )

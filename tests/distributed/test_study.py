@@ -13,7 +13,7 @@ from rich.console import Console
 
 from pckd.distributed import driver
 from pckd.distributed.driver import run_study
-from pckd.distributed.trials import run_plan
+from pckd.distributed.trials import RESTARTS, run_plan
 from pckd.errors import RunError
 from pckd.progress import Display
 from pckd.storage import Storage
@@ -96,26 +96,27 @@ def test_a_search_selects_on_held_out_images(
 
 
 class _Killer(tune.Callback):  # type: ignore[misc]
-    """Kills the process of the first trial that reports an epoch, once."""
+    """Kills the process of the trial at its first reports, once more than without progress."""
 
     def __init__(self) -> None:
         self.killed: list[int] = []
 
     def on_trial_result(self, *_: Any, result: dict[str, Any], **__: Any) -> None:  # noqa: ANN401
-        if not self.killed:
+        if len(self.killed) <= RESTARTS:
             self.killed.append(result["pid"])
             os.kill(result["pid"], signal.SIGKILL)
 
 
-def test_a_trial_whose_process_dies_goes_on_from_its_checkpoint(
+def test_a_trial_whose_process_dies_again_and_again_goes_on_from_its_checkpoints(
     make_study: MakeStudy, storage: Storage, tmp_path: Path
 ) -> None:
+    """Each death comes after an epoch of progress, so none of them is the last one allowed."""
     base = make_study().model_dump()["run"]
-    run = base | {"optimization": {"epochs": 4, "batch_size": 32}}
+    run = base | {"optimization": {"epochs": 9, "batch_size": 32}}
     spec = make_study(run=run, cases={"plain": PLAIN})
     killer = _Killer()
     run_plan(make_plan(spec, storage, retry_failed=False), storage, spec.resources, [killer])
-    assert len(killer.killed) == 1
+    assert len(set(killer.killed)) == RESTARTS + 1
     undisturbed = Storage(tmp_path / "undisturbed")
     run_plan(make_plan(spec, undisturbed, retry_failed=False), undisturbed, spec.resources, [])
 
