@@ -61,7 +61,7 @@ class Group:
 
     def processes(self) -> dict[int, str]:
         """The command lines of all its processes that live, by their ids."""
-        command = ["ps", "-o", "pid=,args=", "-s", str(self.process.pid)]
+        command = ["ps", "-ww", "-o", "pid=,args=", "-s", str(self.process.pid)]
         found = subprocess.run(command, capture_output=True, text=True, check=False).stdout
         lines = (line.split(maxsplit=1) for line in found.splitlines())
         return {int(pid): args for pid, args in lines if "<defunct>" not in args}
