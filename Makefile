@@ -4,7 +4,7 @@ VENV ?= .venv
 INSTALLED = $(VENV)/.installed
 BIN = $(VENV)/bin
 
-.PHONY: help demo test test-cluster lint bench
+.PHONY: help demo test test-cluster test-faults lint bench
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -22,6 +22,9 @@ test: $(INSTALLED)  ## the test suite
 
 test-cluster: $(INSTALLED)  ## the tests on Ray clusters of many nodes; minutes
 	$(BIN)/pytest -m cluster tests/cluster
+
+test-faults: $(INSTALLED)  ## nodes killed under running studies; about 10 minutes
+	$(BIN)/pytest -m faults tests/cluster
 
 lint: $(INSTALLED)  ## ruff and mypy
 	$(BIN)/ruff check .

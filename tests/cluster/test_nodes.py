@@ -14,7 +14,7 @@ from tests.cluster.nodes import (
     wait,
 )
 
-pytestmark = pytest.mark.cluster
+pytestmark = pytest.mark.faults
 EPOCHS = 40
 DDP = tiny("ddp", EPOCHS, resources={"workers": 2})
 STUDIES = {"ddp": DDP, "search": tiny_search(EPOCHS, trials=4)}
