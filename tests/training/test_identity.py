@@ -73,6 +73,7 @@ OTHER: dict[str, Any] = {
     "protocol": "holdout",
     "seed": 1,
     "bank": True,
+    "scale": "smoke",
 }
 """Another value for each leaf of the configuration that decides numbers."""
 
