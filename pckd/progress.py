@@ -1,5 +1,6 @@
 """What a person sees while a study runs: bars on a terminal, plain lines elsewhere."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Column
 
 from pckd.study.outcome import Outcome
+from pckd.study.plan import Plan
 from pckd.study.trial import Trial
 
 
@@ -48,22 +50,24 @@ class TrialsProgress:
     display: Display
     bars: Progress
     study: str
-    total: int
-    """Trials in all."""
-    done: int
-    """Trials done, in this run and before."""
+    plan: Plan
     epochs: int
     """Of one trial."""
-    failed: int = 0
-    stopped: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    """Trials that ended, in this run and before, by status."""
+    before: int = field(init=False)
+    """Trials that earlier runs ended."""
     best: tuple[float, str] | None = None
     """Accuracy in percent and case."""
     running: dict[str, TaskID] = field(default_factory=dict)
     overall: TaskID = field(init=False)
 
     def __post_init__(self) -> None:
-        todo = (self.total - self.done) * self.epochs
-        self.overall = self.bars.add_task(escape(self.study), total=todo, note=self.summary())
+        for trial, outcome in self.plan.ended:
+            self._count(trial, outcome)
+        self.before = self.counts.total()
+        self.overall = self.bars.add_task(escape(self.study), note="")
+        self._show()
 
     def start(self, trial: Trial) -> None:
         """A trial started, or goes on."""
@@ -83,29 +87,37 @@ class TrialsProgress:
         trained = sum(bar.completed for bar in self.bars.tasks if bar.id == task)
         self.bars.advance(self.overall, self.epochs - trained)
         self.bars.remove_task(task)
-        self.done += 1
-        self.failed += outcome.status == "failed"
-        self.stopped += outcome.status == "stopped"
-        is_best = outcome.value is not None and (self.best is None or outcome.value > self.best[0])
-        if outcome.value is not None and is_best:
-            self.best = outcome.value, trial.case
+        is_best = self._count(trial, outcome)
         result = f"{outcome.value:.2f} %" if outcome.value is not None else outcome.reason
-        text = f"{self.done}/{self.total} {outcome.status} {trial.case}, seed {trial.config.seed}"
-        self.display.say(f"{text}: {result}" + ", the best so far" * is_best)
+        text = f"{self.counts.total()}/{self.plan.total} {outcome.status} {trial}: {result}"
+        self.display.say(text + ", the best so far" * is_best)
         self._show()
 
     def summary(self) -> str:
         """The state in one line."""
-        parts = [f"{self.done}/{self.total} trials", f"{len(self.running)} running"]
-        parts += [f"{self.stopped} stopped"] if self.stopped else []
-        parts += [f"{self.failed} failed"] if self.failed else []
+        parts = [f"{self.counts.total()}/{self.plan.total} trials", f"{len(self.running)} running"]
+        parts += [
+            f"{self.counts[status]} {status}"
+            for status in ("stopped", "failed")
+            if self.counts[status]
+        ]
         parts += (
             [f"best {self.best[0]:.2f} % ({escape(_short(self.best[1]))})"] if self.best else []
         )
         return ", ".join(parts)
 
+    def _count(self, trial: Trial, outcome: Outcome) -> bool:
+        """Count a trial that ended; returns whether it is the best so far."""
+        self.counts[outcome.status] += 1
+        if outcome.value is None or (self.best is not None and outcome.value <= self.best[0]):
+            return False
+        self.best = outcome.value, trial.case
+        return True
+
     def _show(self) -> None:
-        self.bars.update(self.overall, note=self.summary())
+        # A search leaves out seeds of hopeless configurations: the total may fall on the way.
+        todo = (self.plan.total - self.before) * self.epochs
+        self.bars.update(self.overall, total=todo, note=self.summary())
 
 
 def _short(case: str) -> str:

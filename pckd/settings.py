@@ -156,6 +156,8 @@ def _sentence(kind: type[BaseModel], problem: ErrorDetails) -> str:
 def _known_keys(kind: type[BaseModel], path: list[str]) -> list[str]:
     """The keys of the settings object that a path leads to; [] where it is not one."""
     for part in path:
+        if part.isdigit():  # an item of a list: its settings are those that the list holds
+            continue
         field = kind.model_fields.get(part)
         inner = None if field is None else _settings_of(field.annotation)
         if inner is None:

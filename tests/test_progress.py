@@ -10,6 +10,7 @@ from rich.console import Console
 from pckd.progress import Display, TrialsProgress
 from pckd.settings import validate
 from pckd.study.outcome import Outcome
+from pckd.study.plan import FixedPlan
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial, make_trial
 
@@ -24,10 +25,12 @@ def _trials() -> list[Trial]:
 
 
 def _shown(trials: list[Trial], **console: Any) -> str:  # noqa: ANN401
+    earlier: dict[str, Outcome] = {}
     screen = io.StringIO()
     display = Display(Console(file=screen, **console))
     with display.bars() as bars:
-        progress = TrialsProgress(display, bars, "hunt", total=4, done=0, epochs=8)
+        plan = FixedPlan(trials, earlier)
+        progress = TrialsProgress(display, bars, "hunt", plan, epochs=8)
         for trial in trials:
             progress.start(trial)
             progress.epoch(trial, 1, 50.0)
@@ -54,3 +57,33 @@ def test_elsewhere_there_is_a_line_for_each_trial_and_no_bar(trials: list[Trial]
         "90.00 %, the best so far",
         "70.00 %",
     ]
+
+
+def test_what_earlier_runs_did_counts(trials: list[Trial]) -> None:
+    screen = io.StringIO()
+    display = Display(Console(file=screen, width=200))
+    earlier = {
+        trials[0].identity: Outcome("completed", 80.0),
+        trials[1].identity: Outcome("failed", None, "it diverged"),
+    }
+    with display.bars() as bars:
+        progress = TrialsProgress(display, bars, "hunt", FixedPlan(trials, earlier), epochs=8)
+        assert progress.summary().startswith("2/4 trials, 0 running, 1 failed, best 80.00 %")
+        progress.start(trials[2])
+        progress.end(trials[2], Outcome("completed", 70.0))
+        (overall,) = (task for task in bars.tasks if task.id == progress.overall)
+        assert (overall.completed, overall.total) == (8, 2 * 8)
+    name = f"resnet8 -> resnet8, {CASE}, seed 2"
+    assert screen.getvalue() == f"3/4 completed {name}: 70.00 %\n"
+
+
+def test_the_total_follows_a_plan_that_leaves_trials_out(trials: list[Trial]) -> None:
+    display = Display(Console(file=io.StringIO()))
+    plan = FixedPlan(trials, {})
+    with display.bars() as bars:
+        progress = TrialsProgress(display, bars, "hunt", plan, epochs=8)
+        plan.total = 3
+        progress.start(trials[0])
+        assert progress.summary() == "0/3 trials, 1 running"
+        (overall,) = (task for task in bars.tasks if task.id == progress.overall)
+        assert overall.total == 3 * 8

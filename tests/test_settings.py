@@ -23,6 +23,7 @@ class Bakery(Settings):
     name: str
     oven: Oven = Field(default_factory=Oven)
     batches: tuple[int, ...] = ()
+    spares: tuple[Oven, ...] = ()
 
 
 def refusal(values: object) -> str:
@@ -43,13 +44,16 @@ def test_valid_values_become_a_frozen_object() -> None:
 
 
 def test_an_unknown_key_gets_the_allowed_ones_and_the_near_ones() -> None:
-    allowed = "allowed: batches, name, oven"
+    allowed = "allowed: batches, name, oven, spares"
     assert refusal({"name": "Rye", "ovne": {}}) == (
         f"ovne is not a known key; {allowed}; did you mean oven?"
     )
     assert refusal({"name": "Rye", "zzz": 1}) == f"zzz is not a known key; {allowed}"
     assert refusal({"name": "Rye", "oven": {"degres": 1}}) == (
         "oven.degres is not a known key; allowed: degrees, mode; did you mean degrees?"
+    )
+    assert refusal({"name": "Rye", "spares": [{}, {"mod": "fan"}]}) == (
+        "spares.1.mod is not a known key; allowed: degrees, mode; did you mean mode?"
     )
 
 

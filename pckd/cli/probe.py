@@ -19,6 +19,7 @@ from pckd.study.probing import check_targets, probe_tasks, tasks_of
 from pckd.study.resources import Resources
 from pckd.study.results import ResultsStore
 from pckd.study.spec import NAME
+from pckd.training.config import DataConfig
 from pckd.training.importing import read_network
 from pckd.training.network_file import TrainedNetwork
 from pckd.transfer.protocols import PROTOCOLS, ProbeStage
@@ -61,7 +62,10 @@ def probe(
     images = {"root": data_root, "download": download or None}
     changes = {key: value for key, value in images.items() if value is not None}
     changes |= parse_assignments(assignments or [])
-    targets = [with_changes({"name": name}, changes) for name in data]
+    targets = [
+        validate(DataConfig, with_changes({"name": name}, changes), f"--data {name}")
+        for name in data
+    ]
     values = {"data": targets, "protocol": protocol, "seeds": seeds or [0]}
     stage, storage = validate(ProbeStage, values, COMMAND_LINE), Storage(results)
     if not re.fullmatch(NAME, probed):

@@ -51,13 +51,14 @@ def run(
     from pckd.distributed.driver import run_study
 
     storage = Storage(results)
-    run_study(spec, storage, Display(), address=address, retry_failed=retry_failed, fresh=fresh)
-    rows = ResultsStore(storage, spec.study).read("trials")
-    failed = rows.loc[rows["status"] == "failed"]
-    print(f"{spec.study}: {rows['status'].isin(DONE).sum()} trials done, results in {storage.root}")
-    if len(failed):
-        first = failed.iloc[0]
-        raise RunError(f"{len(failed)} trials failed; {first['case']}: {first['reason']}")
+    ended = run_study(
+        spec, storage, Display(), address=address, retry_failed=retry_failed, fresh=fresh
+    )
+    failed = [(trial, outcome) for trial, outcome in ended if outcome.status == "failed"]
+    print(f"{spec.study}: {len(ended) - len(failed)} trials done, results in {storage.root}")
+    if failed:
+        trial, outcome = failed[0]
+        raise RunError(f"{len(failed)} trials failed; {trial}: {outcome.reason}")
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """A whole study: its teachers, its trials, its probes and pictures, on one Ray cluster."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from ray import tune
@@ -10,13 +11,14 @@ from pckd.distributed.packing import measured_resources
 from pckd.distributed.progress import ProgressCallback
 from pckd.distributed.session import check_resources, check_shared, ray_session
 from pckd.distributed.stopping import stopping
-from pckd.distributed.tasks import run_pictures, run_probes, train_teachers
+from pckd.distributed.tasks import run_tasks, train_teachers
 from pckd.distributed.trials import run_plan
 from pckd.errors import RunError
 from pckd.progress import Display, TrialsProgress
 from pckd.storage import Storage
-from pckd.study.pictures.stage import check_pictures, missing_pictures, picture_tasks
-from pckd.study.plan import Plan
+from pckd.study.checks import check_stages
+from pckd.study.pictures.stage import PictureTask, missing_pictures, picture_tasks
+from pckd.study.plan import Ended, Plan
 from pckd.study.planning import (
     changes_since,
     check_plan,
@@ -26,14 +28,13 @@ from pckd.study.planning import (
     write_spec,
 )
 from pckd.study.probe_task import ProbeTask, missing_tasks
-from pckd.study.probing import check_targets, probe_tasks
+from pckd.study.probing import probe_tasks
 from pckd.study.resources import Resources
 from pckd.study.results import ResultsStore
 from pckd.study.search import SearchPlan
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers
 from pckd.study.trial import Trial
-from pckd.training.run_data import prepare_data
 
 
 def run_study(
@@ -44,7 +45,7 @@ def run_study(
     address: str | None = None,
     retry_failed: bool = False,
     fresh: bool = False,
-) -> None:
+) -> list[Ended]:
     """Run what is missing of a study; Ray starts only if something is.
 
     Args:
@@ -55,17 +56,16 @@ def run_study(
         retry_failed: Whether trials that failed run again.
         fresh: Whether to set earlier results aside and start over.
 
+    Returns:
+        All trials of the study that have ended, in this run or before.
+
     Raises:
         InputError: The study cannot run as it is written, or not on this cluster.
         RunError: A teacher could not be trained, or the study was interrupted.
     """
     teachers = missing_teachers(spec, storage)
-    stage = spec.probe_stage()
-    if stage is not None:
-        run = spec.base_run(f"study {spec.study}, run")
-        check_targets(stage, prepare_data(run.data, run.protocol).image_size)
+    check_stages(spec)
     check_plan(spec)
-    check_pictures(spec)
     if fresh:
         set_aside(spec.study, storage, display.say)
     picture_tasks(spec, storage)  # students that were not kept are missed before any training
@@ -74,20 +74,25 @@ def run_study(
     journal = optuna_journal(spec, storage)
     plan = make_plan(spec, storage, retry_failed=retry_failed, journal=journal)
     display.say(f"{spec.study}: {plan.done} of {plan.total} trials are done")
-    if plan.done < plan.total:
-        with ray_session(address):
+    with ExitStack() as started:  # Ray, once for all stages, if there are trials to run
+        if plan.done < plan.total:
+            started.enter_context(ray_session(address))
             check_resources(spec.resources)
             check_shared(storage)
             write_spec(spec, storage)
             _train_teachers(teachers, spec.resources, storage, display)
             measured = measured_resources(spec, display.say)
             _run_trials(spec, plan, measured, storage, display)
-    write_spec(spec, storage)
-    if spec.pictures is not None:
-        _keep_pictures(spec, storage, display, address)
-    if stage is not None:
-        tasks = probe_tasks(storage, spec.study, stage)
-        run_missing_probes(tasks, spec.resources, storage, display, address=address)
+        write_spec(spec, storage)
+        if spec.pictures is not None:
+            tasks = picture_tasks(spec, storage)
+            missing = missing_pictures(storage, tasks)
+            _look("pictures", len(tasks), missing, spec.resources, storage, display, address)
+        stage = spec.probe_stage()
+        if stage is not None:
+            probes = probe_tasks(storage, spec.study, stage)
+            run_missing_probes(probes, spec.resources, storage, display, address=address)
+    return plan.ended
 
 
 def run_missing_probes(
@@ -112,33 +117,32 @@ def run_missing_probes(
         RunError: Fits failed; the others are done, and the first that failed is named.
     """
     missing = missing_tasks(storage, tasks)
+    _look("linear probes", len(tasks), missing, resources, storage, display, address)
+
+
+def _look(
+    what: str,
+    total: int,
+    missing: Sequence[ProbeTask] | Sequence[PictureTask],
+    resources: Resources,
+    storage: Storage,
+    display: Display,
+    address: str | None,
+) -> None:
+    """Run the missing ones of all tasks that look at trained networks, on one worker each."""
     failures: list[str] = []
     if missing:
         with ray_session(address), display.bars() as bars:
-            bar = bars.add_task("linear probes", total=len(missing), note="")
+            bar = bars.add_task(what, total=len(missing), note="")
             one = resources.model_copy(update={"workers": 1})
             check_resources(one)
             check_shared(storage)
-            failures = run_probes(
+            failures = run_tasks(
                 missing, storage, one, lambda done: bars.update(bar, completed=done)
             )
-    display.say(f"{len(tasks) - len(failures)} of {len(tasks)} linear probes are done")
+    display.say(f"{total - len(failures)} of {total} {what} are done")
     if failures:
-        raise RunError(f"{len(failures)} linear probes failed; {failures[0]}")
-
-
-def _keep_pictures(
-    spec: StudySpec, storage: Storage, display: Display, address: str | None
-) -> None:
-    tasks = picture_tasks(spec, storage)
-    missing = missing_pictures(storage, tasks)
-    if missing:
-        with ray_session(address), display.bars() as bars:
-            bar = bars.add_task("pictures", total=len(missing), note="")
-            one = spec.resources.model_copy(update={"workers": 1})
-            check_resources(one)
-            run_pictures(missing, storage, one, lambda done: bars.update(bar, completed=done))
-    display.say(f"{spec.study}: pictures of {len(tasks)} of {len(tasks)} students are kept")
+        raise RunError(f"{len(failures)} {what} failed; {failures[0]}")
 
 
 def _train_teachers(
@@ -174,7 +178,7 @@ def _run_trials(
     if isinstance(plan, SearchPlan) and plan.search.stop:
         scheduler = stopping(plan.search.stop, epochs, plan.recorded)
     with display.bars() as bars:
-        progress = TrialsProgress(display, bars, spec.study, plan.total, plan.done, epochs)
+        progress = TrialsProgress(display, bars, spec.study, plan, epochs)
         callbacks: list[tune.Callback] = [ProgressCallback(progress, storage)]
         if storage.is_local:
             callbacks.append(EventsCallback(Path(storage.full_path(spec.study)) / "tensorboard"))

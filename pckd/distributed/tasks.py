@@ -1,4 +1,4 @@
-"""Single Ray tasks: training a teacher, probing a student, keeping pictures of one."""
+"""Single Ray tasks: training a teacher, and looking at trained networks."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,9 +9,8 @@ import torch
 from pckd.distributed.workers import train_on_workers
 from pckd.errors import RunError
 from pckd.storage import Storage
-from pckd.study.pictures.content import make_pictures
 from pckd.study.pictures.stage import PictureTask
-from pckd.study.probe_task import ProbeTask, run_probe
+from pckd.study.probe_task import ProbeTask
 from pckd.study.resources import Resources
 from pckd.study.rows import Placement
 from pckd.study.teachers import train_teacher
@@ -64,54 +63,32 @@ def train_spread(
     _collect([_spread_task.remote(trial_to_json(trial), storage.root, resources)], on_wait)
 
 
-def run_probes(
-    tasks: Sequence[ProbeTask],
+def run_tasks(
+    tasks: Sequence[ProbeTask] | Sequence[PictureTask],
     storage: Storage,
     resources: Resources,
     on_wait: Callable[[int], None],
 ) -> list[str]:
-    """Run probes as Ray tasks, packed as resources allow; each writes its own row.
+    """Look at trained networks as Ray tasks, packed as resources allow.
 
     Args:
-        tasks: Of `pckd.study.probing`.
+        tasks: Each writes what it finds to the results root.
         storage: The results root.
         resources: What one process takes.
         on_wait: Called about once a second with the number of finished tasks.
 
     Returns:
-        What is wrong with those whose fit failed; they do not keep the others from their end.
+        What is wrong with those that failed; they do not keep the others from their end.
 
     Raises:
-        InputError: A network or a target is not there or does not suit.
+        InputError: A network or images are not there or do not suit.
     """
     options = _options(resources)
     waiting = [
-        _probe_task.options(**options).remote(task, storage.root, resources.cpus_per_worker)
+        _task.options(**options).remote(task, storage.root, resources.cpus_per_worker)
         for task in tasks
     ]
     return [failure for failure in _collect(waiting, on_wait) if failure]
-
-
-def run_pictures(
-    tasks: Sequence[PictureTask],
-    storage: Storage,
-    resources: Resources,
-    on_wait: Callable[[int], None],
-) -> None:
-    """Keep pictures of students as Ray tasks, packed as resources allow; each writes its file.
-
-    Args:
-        tasks: Of `pckd.study.pictures.stage.picture_tasks`.
-        storage: The results root.
-        resources: What one process takes.
-        on_wait: Called about once a second with the number of finished tasks.
-    """
-    options = _options(resources)
-    waiting = [
-        _picture_task.options(**options).remote(task, storage.root, resources.cpus_per_worker)
-        for task in tasks
-    ]
-    _collect(waiting, on_wait)
 
 
 def _options(resources: Resources) -> dict[str, float]:
@@ -143,15 +120,9 @@ def _spread_task(trial: str, root: str, resources: Resources) -> None:
 
 
 @ray.remote
-def _probe_task(task: ProbeTask, root: str, threads: int) -> str | None:
+def _task(task: ProbeTask | PictureTask, root: str, threads: int) -> str | None:
     try:
-        run_probe(task, Storage(root), this_device(), threads)
+        task.run(Storage(root), this_device(), threads)
     except RunError as error:
-        network = task.network
-        return f"{network.role} {network.trial} ({network.model}) on {task.target.name}: {error}"
+        return f"{task}: {error}"
     return None
-
-
-@ray.remote
-def _picture_task(task: PictureTask, root: str, threads: int) -> None:
-    make_pictures(task.trial, task.teacher, task.stage, Storage(root), this_device(), threads)

@@ -6,6 +6,7 @@ import torch
 import yaml
 
 from pckd.storage import Storage
+from pckd.study.checks import check_stages
 from pckd.study.estimate import estimate
 from pckd.study.plan import FixedPlan, Plan
 from pckd.study.planning import changes_since, make_plan
@@ -21,6 +22,7 @@ def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterato
     Raises:
         InputError: The study cannot run as it is written.
     """
+    check_stages(spec)
     plan = make_plan(spec, storage, retry_failed=retry_failed)
     yield from (f"changed since it last ran: {line}" for line in changes_since(spec, storage))
     config = spec.base_run(f"study {spec.study}")
@@ -31,6 +33,7 @@ def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterato
     for teacher in missing_teachers(spec, storage):
         epochs = teacher.config.optimization.epochs
         yield f"teacher to train first: {teacher.case}, epochs: {epochs}"
+    yield from _stages(spec)
     yield from _cost(spec, plan)
 
 
@@ -40,15 +43,24 @@ def _trials(spec: StudySpec, plan: Plan) -> Iterator[str]:
         waiting = {trial.identity for trial in plan.waiting}
         for trial in plan.trials:
             state = "to run" if trial.identity in waiting else "done"
-            pair = f"{trial.config.teacher.model} -> " if trial.config.teacher else ""
-            yield (
-                f"  {trial.identity}  {state:6}  {pair}{trial.config.student}, "
-                f"{trial.case}, seed {trial.config.seed}"
-            )
+            yield f"  {trial.identity}  {state:6}  {trial}"
     elif spec.search:
         for key, parameter in spec.search.parameters.items():
             values = parameter.model_dump(mode="json", exclude_defaults=True)
             yield f"  searched: {key}: {values}"
+
+
+def _stages(spec: StudySpec) -> Iterator[str]:
+    if spec.pictures is not None:
+        yield "then pictures of the students that the study file names"
+    stage = spec.probe_stage()
+    if stage is not None:
+        targets = ", ".join(dict.fromkeys(target.name for target in stage.data))
+        seeds = ", ".join(map(str, stage.seeds))
+        yield (
+            f"then linear probes of every student and teacher on {targets}: "
+            f"protocol {stage.protocol}, seeds {seeds}"
+        )
 
 
 def _cost(spec: StudySpec, plan: Plan) -> Iterator[str]:

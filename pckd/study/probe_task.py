@@ -73,6 +73,29 @@ class ProbeTask:
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
+    def __str__(self) -> str:
+        """What a person calls it."""
+        network = self.network
+        return f"{network.role} {network.trial} ({network.model}) on {self.target.name}"
+
+    def run(self, storage: Storage, device: torch.device, threads: int) -> None:
+        """Probe the network and write the row; nothing is written unless the probe ends well.
+
+        Args:
+            storage: The results root.
+            device: Where features are computed.
+            threads: CPU threads to use, by torch and by scikit-learn.
+
+        Raises:
+            InputError: The network's file is gone or damaged, or the target does not suit.
+            RunError: The fit did not converge, or diverged.
+        """
+        torch.set_num_threads(threads)
+        network = read_probed(self.network, storage)
+        with threadpool_limits(threads):
+            result = probe(network, self.target, self.protocol, self.seed, device)
+        ResultsStore(storage, self.study).write("probes", self.identity, [_row(self, result)])
+
 
 def missing_tasks(storage: Storage, tasks: Iterable[ProbeTask]) -> list[ProbeTask]:
     """The tasks without a readable row in the results."""
@@ -81,26 +104,6 @@ def missing_tasks(storage: Storage, tasks: Iterable[ProbeTask]) -> list[ProbeTas
         for task in tasks
         if ResultsStore(storage, task.study).find("probes", task.identity) is None
     ]
-
-
-def run_probe(task: ProbeTask, storage: Storage, device: torch.device, threads: int) -> None:
-    """Probe a network and write the row; nothing is written unless the probe ends well.
-
-    Args:
-        task: What to probe.
-        storage: The results root.
-        device: Where features are computed.
-        threads: CPU threads to use, by torch and by scikit-learn.
-
-    Raises:
-        InputError: The network's file is gone or damaged, or the target does not suit.
-        RunError: The fit did not converge, or diverged.
-    """
-    torch.set_num_threads(threads)
-    network = read_probed(task.network, storage)
-    with threadpool_limits(threads):
-        result = probe(network, task.target, task.protocol, task.seed, device)
-    ResultsStore(storage, task.study).write("probes", task.identity, [_row(task, result)])
 
 
 def read_probed(network: Probed, storage: Storage) -> TrainedNetwork:

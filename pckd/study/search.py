@@ -13,6 +13,7 @@ import pandas as pd
 
 from pckd.study.configuration import Configuration
 from pckd.study.outcome import History, Outcome
+from pckd.study.plan import Plan
 from pckd.study.search_config import Point, SearchConfig
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial, describe_point, make_trial
@@ -25,7 +26,7 @@ class Recorded(NamedTuple):
     interrupted: dict[str, History]
 
 
-class SearchPlan:
+class SearchPlan(Plan):
     """A plan whose configurations come from Optuna.
 
     What an earlier driver did is read from the results store: finished configurations are told to
@@ -55,7 +56,7 @@ class SearchPlan:
         self._check_space()
         self.outcomes = dict(outcomes)
         self.total = self.search.trials * len(spec.seeds)
-        self.done = 0
+        self.ended = []
         self.proposed = 0
         self.counted: set[str] = set()
         """Trials that the total counts: a configuration proposed again adds none."""
@@ -97,6 +98,7 @@ class SearchPlan:
         Once a seed was stopped or failed, the seeds that have not started are left out.
         """
         self.outcomes[trial.identity] = outcome
+        self.ended.append((trial, outcome))
         item = next(item for item in self.open if item.changes == trial.changes)
         item.outcomes[trial.identity] = outcome
         self._settle(item)
@@ -149,7 +151,10 @@ class SearchPlan:
         return Configuration(changes, trials, known)
 
     def _count(self, item: Configuration) -> None:
-        self.done += len(item.outcomes.keys() - self.counted)
+        new = item.outcomes.keys() - self.counted
+        self.ended += [
+            (trial, item.outcomes[trial.identity]) for trial in item.trials if trial.identity in new
+        ]
         self.total -= len(item.outcomes.keys() & self.counted)
         self.counted |= {trial.identity for trial in item.trials}
 

@@ -21,6 +21,11 @@ class Trial:
     config: RunConfig
     identity: str
 
+    def __str__(self) -> str:
+        """What a person calls it: pair, case and seed."""
+        teacher = f"{self.config.teacher.model} -> " if self.config.teacher else ""
+        return f"{teacher}{self.config.student}, {self.case}, seed {self.config.seed}"
+
 
 def make_trial(spec: StudySpec, case: str, changes: dict[str, Any], seed: int) -> Trial:
     """The trial of a study's run with some keys changed, under one seed.

@@ -3,13 +3,13 @@
 import json
 from argparse import Namespace
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 
-from pckd.cli import main
 from pckd.distributed.session import ray_session
 from pckd.models import create_model
 from pckd.training.network_file import TrainedNetwork
@@ -24,22 +24,10 @@ def _cluster() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
-    """Run `pckd probe ...` in an empty folder; return what it prints, of an error the sentence."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str, code: int = 0) -> str:
-        monkeypatch.setattr("sys.argv", ["pckd", "probe", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        captured = capsys.readouterr()
-        assert caught.value.code == code, captured.err
-        return captured.err if code else captured.out
-
-    return run
+@pytest.fixture(name="probe")
+def _probe(command: Command) -> Command:
+    """As `command`, for `pckd probe`."""
+    return partial(command, "probe")
 
 
 @pytest.fixture
@@ -54,10 +42,10 @@ def foreign(tmp_path: Path) -> Path:
 
 
 def test_a_foreign_checkpoint_is_probed_once_and_its_rows_are_kept(
-    command: Command, foreign: Path, tmp_path: Path
+    probe: Command, foreign: Path, tmp_path: Path
 ) -> None:
     arguments = ("./ckpt.pth", "--arch", "ResNet8", *NEW_DIGITS, "--protocol", "crd")
-    (printed,) = json.loads(command(*arguments, "--seed", "1", "--json"))
+    (printed,) = json.loads(probe(*arguments, "--seed", "1", "--json"))
     (row,) = pd.read_parquet(tmp_path / "results/networks/probes").to_dict("records")
     expected = ("ckpt.pth", "network", "resnet8", "crd v1", 1)
     assert tuple(row[name] for name in ("trial", "role", "model", "protocol", "seed")) == expected
@@ -69,28 +57,28 @@ def test_a_foreign_checkpoint_is_probed_once_and_its_rows_are_kept(
     assert kept.image_size == [32, 32]
     assert kept.mean == [0.5071, 0.4866, 0.4409]
     assert len(kept.class_names) == 5
-    command(*arguments, "--seed", "1")
+    probe(*arguments, "--seed", "1")
     again = pd.read_parquet(tmp_path / "results/networks/probes")
     assert again["updated"].tolist() == [row["updated"]]
     kept_file = f"./results/networks/networks/{row['network']}.pt"  # pckd's own file, no --arch
-    assert "resnet8" in command(kept_file, *NEW_DIGITS, "--protocol", "crd", "--seed", "1")
+    assert "resnet8" in probe(kept_file, *NEW_DIGITS, "--protocol", "crd", "--seed", "1")
     assert len(pd.read_parquet(tmp_path / "results/networks/probes")) == 1
 
 
 def test_a_checkpoint_of_another_architecture_leaves_nothing(
-    command: Command, foreign: Path, tmp_path: Path
+    probe: Command, foreign: Path, tmp_path: Path
 ) -> None:
-    sentence = command("./ckpt.pth", "--arch", "resnet20", *NEW_DIGITS, code=2)
+    sentence = probe("./ckpt.pth", "--arch", "resnet20", *NEW_DIGITS, code=2)
     assert "ckpt.pth does not fit the network: entry" in sentence
     assert not (tmp_path / "results").exists()
 
 
-def test_pickled_code_does_not_run(command: Command, tmp_path: Path) -> None:
+def test_pickled_code_does_not_run(probe: Command, tmp_path: Path) -> None:
     class Harm:
         def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
             return Path.touch, (tmp_path / "harmed",)  # type: ignore[return-value]
 
     torch.save({"model": Harm()}, tmp_path / "bad.pth")
     for more in ((), ("--arch", "resnet8")):
-        command("./bad.pth", *more, *NEW_DIGITS, code=2)
+        probe("./bad.pth", *more, *NEW_DIGITS, code=2)
     assert not (tmp_path / "harmed").exists()

@@ -15,7 +15,6 @@ import torch
 import yaml
 from PIL import Image
 
-from pckd.cli import main
 from pckd.models import create_model
 from pckd.storage import Storage
 from pckd.study.study_file import read_study
@@ -24,25 +23,6 @@ from pckd.training.published import REPDISTILLER, SSKD, published_accuracies
 from pckd.training.teachers import FOLDER, TeacherStore
 
 Command = Callable[..., str]
-
-
-@pytest.fixture
-def command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
-    """Run `pckd ...` in an empty folder; return what it prints, of an error the sentence."""
-    monkeypatch.setenv("PCKD_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str, code: int = 0) -> str:
-        monkeypatch.setattr("sys.argv", ["pckd", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        captured = capsys.readouterr()
-        assert caught.value.code == code, captured.err
-        return captured.err if code else captured.out
-
-    return run
 
 
 @pytest.fixture

@@ -71,8 +71,11 @@ def test_a_study_fills_its_tables_and_runs_only_what_is_missing(
     run_study(with_pictures, storage, display)
     files = {path.stem for path in Path(storage.base, "tiny", "pictures").iterdir()}
     assert files == {trials["PCKD"]["trial"], trials["plain"]["trial"]}
-    monkeypatch.setattr(driver, "run_pictures", lambda *_: pytest.fail("something ran again"))
-    run_study(with_pictures, storage, display)
+    monkeypatch.setattr(driver, "run_tasks", lambda *_: pytest.fail("something ran again"))
+    ended = run_study(with_pictures, storage, display)
+    assert {str(trial): outcome.status for trial, outcome in ended} == {
+        f"resnet14 -> resnet8, {case}, seed 0": status for case, status in statuses.items()
+    }
     with pytest.raises(pytest.fail.Exception, match="something ran again"):
         run_study(spec, storage, display, retry_failed=True)
 

@@ -72,6 +72,32 @@ def test_a_dry_run_names_the_trials_and_writes_nothing(storage: Storage) -> None
     assert not Path(storage.base).exists()
 
 
+def test_a_dry_run_names_the_stages_after_training(storage: Storage) -> None:
+    target = {"name": "digits", "classes": [3, 4]}
+    spec = _spec(probe={"data": [target], "seeds": [0, 1]}, pictures={})
+    text = "\n".join(dry_run(spec, storage, retry_failed=False))
+    assert "then pictures of the students that the study file names" in text
+    assert (
+        "then linear probes of every student and teacher on digits: protocol exact, seeds 0, 1"
+        in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("stages", "sentence"),
+    [
+        ({"probe": {"data": [{"name": "digits", "classes": [11]}]}}, "classes"),
+        ({"pictures": {"example_class": "cat"}}, "example_class"),
+    ],
+    ids=["probe", "pictures"],
+)
+def test_a_dry_run_finds_what_is_wrong_with_the_stages(
+    stages: dict[str, Any], sentence: str, storage: Storage
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        list(dry_run(_spec(**stages), storage, retry_failed=False))
+
+
 @pytest.mark.parametrize(
     "plan",
     [

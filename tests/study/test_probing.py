@@ -16,7 +16,7 @@ from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.execution import network_path, run_trial
 from pckd.study.plan import fixed_trials
-from pckd.study.probe_task import ProbeTask, missing_tasks, run_probe
+from pckd.study.probe_task import ProbeTask, missing_tasks
 from pckd.study.probing import check_targets, probe_tasks
 from pckd.study.results import ResultsStore
 from pckd.study.rows import Placement
@@ -157,10 +157,10 @@ def probed(study: Finished) -> list[ProbeTask]:
     stage = STAGE.model_copy(update={"data": (NEW_DIGITS,)})
     tasks = probe_tasks(study.storage, "small", stage)
     for task in tasks[:1]:
-        run_probe(task, study.storage, CPU, threads=1)
+        task.run(study.storage, CPU, threads=1)
     assert missing_tasks(study.storage, tasks) == tasks[1:]
     for task in tasks[1:]:
-        run_probe(task, study.storage, CPU, threads=1)
+        task.run(study.storage, CPU, threads=1)
     return tasks
 
 
@@ -270,7 +270,7 @@ def test_an_unknown_protocol_has_no_identity(tasks: list[ProbeTask]) -> None:
 def test_networks_that_are_gone_are_named(study: Finished, tasks: list[ProbeTask]) -> None:
     gone = replace(tasks[0], network=replace(tasks[0].network, path="small/networks/gone.pt"))
     with pytest.raises(InputError, match=r"no longer holds small/networks/gone\.pt, the student"):
-        run_probe(gone, study.storage, CPU, threads=1)
+        gone.run(study.storage, CPU, threads=1)
     card = Path(study.storage.full_path(f"{TEACHERS}/{study.teacher.hash}.json"))
     content = card.read_bytes()
     try:

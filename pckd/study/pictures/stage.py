@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
+import torch
+
 from pckd.errors import InputError
 from pckd.settings import near_misses
 from pckd.storage import Storage
 from pckd.study.execution import network_path
 from pckd.study.pictures.config import PictureStage
-from pckd.study.pictures.content import picture_labels
+from pckd.study.pictures.content import make_pictures, picture_labels
 from pckd.study.pictures.file import picture_path, read_pictures
 from pckd.study.plan import cases
 from pckd.study.results import ResultsStore
@@ -37,6 +39,14 @@ class PictureTask:
     def path(self) -> str:
         """Of the file that the task writes, below the results root."""
         return picture_path(self.trial.study, self.trial.identity)
+
+    def __str__(self) -> str:
+        """What a person calls it."""
+        return f"pictures of {self.trial}"
+
+    def run(self, storage: Storage, device: torch.device, threads: int) -> None:
+        """Look at the student and write the file; see `make_pictures`."""
+        make_pictures(self.trial, self.teacher, self.stage, storage, device, threads)
 
 
 def check_pictures(spec: StudySpec) -> None:

@@ -11,7 +11,6 @@ import torch
 from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.execution import run_trial
-from pckd.study.pictures.content import make_pictures
 from pckd.study.pictures.stage import PictureTask, picture_tasks
 from pckd.study.plan import fixed_trials
 from pckd.study.rows import Placement
@@ -56,7 +55,7 @@ class Finished:
         return Path(self.storage.full_path(path))
 
     def make(self, task: PictureTask) -> None:
-        make_pictures(task.trial, task.teacher, task.stage, self.storage, CPU, threads=1)
+        task.run(self.storage, CPU, threads=1)
 
     def network(self, path: str) -> TrainedNetwork:
         return TrainedNetwork.from_bytes(self.storage.read(path), path)

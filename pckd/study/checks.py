@@ -1,0 +1,20 @@
+"""What can be wrong with a study's later stages, found before any work starts."""
+
+from pckd.study.pictures.stage import check_pictures
+from pckd.study.probing import check_targets
+from pckd.study.spec import StudySpec
+from pckd.training.run_data import prepare_data
+
+
+def check_stages(spec: StudySpec) -> None:
+    """Open what the stages after training look at.
+
+    Raises:
+        InputError: A target of the probes is not there or does not suit; or the pictures name a
+            case, a seed or a class that is not there.
+    """
+    stage = spec.probe_stage()
+    if stage is not None:
+        run = spec.base_run(f"study {spec.study}, run")
+        check_targets(stage, prepare_data(run.data, run.protocol).image_size)
+    check_pictures(spec)
