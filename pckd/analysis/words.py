@@ -10,17 +10,17 @@ MISSING = "-"
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """`93.42`; a dash for None and NaN."""
+    """`93.42`, never `−0.00`; a dash for None and NaN."""
     if value is None or not isfinite(value):
         return MISSING
-    return f"{value:,.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:z,.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def signed(value: float | None, digits: int = 2) -> str:
     """`+0.42`; a dash for None and NaN."""
     if value is None or not isfinite(value):
         return MISSING
-    return f"{value:+,.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:+z,.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def bounds(low: float, high: float, digits: int = 2) -> str:

@@ -34,6 +34,7 @@ def test_numbers(value: float | None, text: str) -> None:
 
 def test_signs_and_bounds() -> None:
     assert signed(0.5) == "+0.50" and signed(-0.5) == "\N{MINUS SIGN}0.50" and signed(nan) == "-"
+    assert (number(-0.001), signed(-0.001)) == ("0.00", "+0.00")
     assert bounds(1.0, 2.5) == "1.00 to 2.50"
     assert bounds(nan, nan) == "-"
 
