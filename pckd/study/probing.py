@@ -8,7 +8,6 @@ from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.study.probe_task import Probed, ProbeTask
 from pckd.study.results import open_study
-from pckd.training.teachers import FOLDER as TEACHERS
 from pckd.training.teachers import TeacherStore
 from pckd.transfer.frozen import shown_size
 from pckd.transfer.protocols import ProbeStage, find_protocol
@@ -83,11 +82,13 @@ def _students(study: str, rows: pd.DataFrame) -> Iterator[Probed]:
 
 
 def _teachers(storage: Storage, study: str, rows: pd.DataFrame) -> Iterator[Probed]:
-    cards = {card.hash: card for card in TeacherStore(storage).cards()}
-    for content in rows["teacher"].dropna().unique():
-        if content not in cards:
+    store = TeacherStore(storage)
+    known = {card.hash for card in store.cards()}
+    for row in rows.dropna(subset="teacher").drop_duplicates("teacher").to_dict("records"):
+        content = row["teacher"]
+        if content not in known:
             raise InputError(
                 f"{storage.root} no longer holds the teacher {content} of study {study}"
             )
-        card = cards[content]
-        yield Probed(card.recipe, "teacher", f"{TEACHERS}/{content}.pt", content, card.model)
+        card = store.named(content, row["config.data.name"], row["data_fingerprint"])
+        yield Probed(card.recipe, "teacher", f"{store.path(card)}.pt", content, card.model)

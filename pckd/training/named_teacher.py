@@ -19,12 +19,12 @@ def named_teacher(config: RunConfig, store: TeacherStore) -> TeacherCard:
     """
     if config.teacher is None or config.teacher_hash is None:
         raise ValueError("the run does not name a teacher by its hash")
-    card = store.named(config.teacher_hash)
+    data = prepare_data(config.data, config.protocol)
+    card = store.named(config.teacher_hash, config.data.name, data.fingerprint)
     if card.model != config.teacher.model:
         raise InputError(
             f"teacher {card.short_hash} is a {card.model}, but teacher.model is "
             f"{config.teacher.model}"
         )
-    data = prepare_data(config.data, config.protocol)
     check_classes(store.load(card).class_names, data, f"teacher {card.short_hash} ({card.model})")
     return card

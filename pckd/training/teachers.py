@@ -1,4 +1,8 @@
-"""The store of trained teachers, below ROOT/teachers: one file and one card each, by content."""
+"""The store of trained teachers, below ROOT/teachers: weights and card, by content and data set.
+
+Weights that are imported for several data sets have a file and a card for each: their accuracy,
+the classes and the normalisation are those of the data set.
+"""
 
 import json
 import logging
@@ -59,19 +63,30 @@ class TeacherStore:
         trained = (card for card in self.cards() if card.origin == TRAINED)
         return next((card for card in trained if card.recipe == recipe), None)
 
-    def named(self, beginning: str) -> TeacherCard:
+    def named(self, beginning: str, data: str = "", data_fingerprint: str = "") -> TeacherCard:
         """The teacher whose hash begins with the given digits.
+
+        Of several cards of the same weights, the one of the given images is taken, or one of a
+        data set of that name.
+
+        Args:
+            beginning: Digits of the hash.
+            data: Name of a data set.
+            data_fingerprint: Of the images.
 
         Raises:
             InputError: There is none, or more than one; those that come near are named.
         """
         cards = self.cards()
         found = [card for card in cards if card.hash.startswith(beginning)]
-        if len(found) == 1:
-            return found[0]
+        hashes = {card.hash for card in found}
+        if len(hashes) == 1:
+            return max(
+                found, key=lambda c: (c.data_fingerprint == data_fingerprint, c.data == data)
+            )
         if found:
             raise InputError(
-                f"{len(found)} teachers in {self.storage.root} have a hash that begins with "
+                f"{len(hashes)} teachers in {self.storage.root} have a hash that begins with "
                 f"{beginning}: {_listed(found)}; give more digits"
             )
         near = get_close_matches(beginning, [card.hash[: len(beginning)] for card in cards])
@@ -82,15 +97,12 @@ class TeacherStore:
         )
 
     def add(self, network: TrainedNetwork, origin: str = TRAINED) -> TeacherCard:
-        """Keep a teacher; weights that are there already are not imported once more.
+        """Keep a teacher; weights with a card of these images are not imported once more.
 
         Args:
             network: The teacher.
             origin: 'trained', or the name of the file that is imported.
         """
-        known = {card.hash: card for card in self.cards()}
-        if origin != TRAINED and network.content_hash() in known:
-            return known[network.content_hash()]
         card = TeacherCard(
             hash=network.content_hash(),
             model=network.model,
@@ -101,10 +113,27 @@ class TeacherStore:
             test_top1=network.test_top1,
             origin=origin,
         )
+        of_these = [known for known in self.cards() if known.hash == card.hash]
+        same = [known for known in of_these if known.data_fingerprint == card.data_fingerprint]
+        if same and origin != TRAINED:
+            return same[0]
+        path = self.path(card) if same or not of_these else self._further_path(card)
         # The card goes last: where there is a card, the weights are complete.
-        self.storage.write(f"{FOLDER}/{card.hash}.pt", network.to_bytes())
-        self.storage.write(f"{FOLDER}/{card.hash}.json", json.dumps(asdict(card)).encode())
+        self.storage.write(f"{path}.pt", network.to_bytes())
+        self.storage.write(f"{path}.json", json.dumps(asdict(card)).encode())
         return card
+
+    def path(self, card: TeacherCard) -> str:
+        """Where a teacher lies below the root, without the ending of the file.
+
+        The first data set of some weights has their hash for a name.
+        """
+        further = self._further_path(card)
+        return further if self.storage.exists(f"{further}.json") else f"{FOLDER}/{card.hash}"
+
+    @staticmethod
+    def _further_path(card: TeacherCard) -> str:
+        return f"{FOLDER}/{card.hash}-{card.data_fingerprint[:SHORT]}"
 
     def load(self, card: TeacherCard) -> TrainedNetwork:
         """A teacher with its weights.
@@ -112,7 +141,7 @@ class TeacherStore:
         Raises:
             InputError: The weights are damaged, or not those that the card names.
         """
-        path = f"{FOLDER}/{card.hash}.pt"
+        path = f"{self.path(card)}.pt"
         network = TrainedNetwork.from_bytes(self.storage.read(path), path)
         if network.content_hash() != card.hash:
             raise InputError(f"{path}: its weights are not those that its name promises")
@@ -124,7 +153,7 @@ class TeacherStore:
             card = TeacherCard(**json.loads(content))
         except (ValueError, TypeError, RecursionError):
             card = None
-        if card is None or f"{card.hash}.json" != name:
+        if card is None or name.removesuffix(".json").partition("-")[0] != card.hash:
             log.warning("%s/%s is damaged and left out", FOLDER, name)
             return None
         return card

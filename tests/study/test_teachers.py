@@ -26,6 +26,7 @@ from pckd.study.teachers import STUDY, missing_teachers, train_teacher
 from pckd.study.trial import Trial
 from pckd.training.network_file import TrainedNetwork
 from pckd.training.record import EpochRecord
+from pckd.training.run_data import data_fingerprint
 from pckd.training.teachers import FOLDER, TeacherCard, TeacherStore
 
 PLACEMENT = Placement(torch.device("cpu"), 1)
@@ -50,10 +51,17 @@ def study(**run: Any) -> StudySpec:  # noqa: ANN401
 def make_card(storage: Storage) -> Callable[..., TeacherCard]:
     """Put a teacher with random weights into the store, as if it had been imported."""
 
-    def make(model: str = "resnet8", class_names: tuple[str, ...] = ("0", "1", "2")) -> TeacherCard:
+    def make(
+        model: str = "resnet8",
+        class_names: tuple[str, ...] = ("0", "1", "2"),
+        **changes: Any,  # noqa: ANN401
+    ) -> TeacherCard:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            state = create_model(model, num_classes=len(class_names)).state_dict()
         network = TrainedNetwork(
             model=model,
-            state=create_model(model, num_classes=len(class_names)).state_dict(),
+            state=state,
             class_names=list(class_names),
             mean=[0.5, 0.5, 0.5],
             std=[0.25, 0.25, 0.25],
@@ -63,7 +71,7 @@ def make_card(storage: Storage) -> Callable[..., TeacherCard]:
             trial="file.pth",
             test_top1=33.0,
         )
-        return TeacherStore(storage).add(network, "file.pth")
+        return TeacherStore(storage).add(replace(network, **changes), "file.pth")
 
     return make
 
@@ -82,7 +90,7 @@ def test_a_teacher_named_by_its_hash_is_taken_and_none_is_trained(
     storage: Storage, make_card: Callable[..., TeacherCard], digits: int
 ) -> None:
     card = make_card()
-    make_card()
+    make_card("resnet14")
     spec = study(teacher={"model": "resnet8", "hash": card.hash[:digits]})
     assert missing_teachers(spec, storage) == []
     (trial,) = fixed_trials(spec)
@@ -91,6 +99,45 @@ def test_a_teacher_named_by_its_hash_is_taken_and_none_is_trained(
     assert row is not None
     assert (row["teacher"], row["teacher_test_top1"]) == (card.hash, 33.0)
     assert row["config.teacher.hash"] == card.hash[:digits]
+
+
+def test_weights_have_a_card_for_each_data_set(
+    storage: Storage, make_card: Callable[..., TeacherCard]
+) -> None:
+    first = make_card(class_names=tuple("021"))
+    second = make_card(data="other", data_fingerprint="b" * 64, test_top1=44.0)
+    again = make_card(data="other", data_fingerprint="b" * 64, test_top1=55.0)
+    store = TeacherStore(storage)
+    assert (again, store.cards()) == (second, [second, first])
+    assert [store.load(card).class_names for card in (first, second)] == [
+        ["0", "2", "1"],
+        ["0", "1", "2"],
+    ]
+    assert store.load(second).test_top1 == 44.0
+
+
+@pytest.mark.parametrize("own", [0, 1])
+@pytest.mark.parametrize("known_by", ["name", "fingerprint"])
+def test_a_study_takes_the_card_of_its_own_images(
+    storage: Storage, make_card: Callable[..., TeacherCard], own: int, known_by: str
+) -> None:
+    of_digits: dict[str, object] = {"test_top1": 44.0}
+    of_others: dict[str, object] = {"test_top1": 55.0}
+    spec = study()
+    (trial,) = fixed_trials(spec)
+    fingerprint = data_fingerprint(trial.config.data, trial.config.protocol)
+    if known_by == "name":
+        of_others |= {"data": "others", "data_fingerprint": "b" * 64}
+    else:
+        of_digits["data_fingerprint"] = fingerprint
+    cards = [make_card(**values) for values in (of_digits, of_others)[:: 1 if own == 0 else -1]]
+    spec = study(teacher={"model": "resnet8", "hash": cards[own].hash})
+    (trial,) = fixed_trials(spec)
+    assert missing_teachers(spec, storage) == []
+    assert run_trial(trial, storage, PLACEMENT) == "completed"
+    row = ResultsStore(storage, "small").find("trials", trial.identity)
+    assert row is not None
+    assert row["teacher_test_top1"] == 44.0
 
 
 def test_a_hash_that_is_not_there_is_said_with_those_that_are(
