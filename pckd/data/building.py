@@ -55,9 +55,18 @@ def build_content(name: str, where: str, raw: RawData, image_size: int | None) -
             f"training images are {_size(train)} and test images {_size(test)}, so set "
             "data.image_size"
         )
+    refuse(name, where, problems)
+    return Content(train, test, raw.class_names)
+
+
+def refuse(name: str, where: str, problems: Sequence[str]) -> None:
+    """Say all that is wrong with a data set; nothing happens if nothing is.
+
+    Raises:
+        InputError: There are problems.
+    """
     if problems:
         raise InputError(f"data set '{name}' in {where} cannot be used: {'; '.join(problems)}")
-    return Content(train, test, raw.class_names)
 
 
 def label_problems(split_name: str, split: Labelled, class_names: Sequence[str]) -> list[str]:
@@ -85,6 +94,12 @@ def label_problems(split_name: str, split: Labelled, class_names: Sequence[str])
     return problems
 
 
+def damage_problems(split_name: str, damaged: Sequence[str]) -> list[str]:
+    """Say which images of a split, training or test, cannot be decoded; [] if all can."""
+    said = f"{split_name} images that are missing, truncated or no images: "
+    return [said + listed(damaged)] if damaged else []
+
+
 def _counted(
     labels: NDArray[np.int64], num_classes: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
@@ -101,12 +116,7 @@ def _decoded(
     description = f"decoding {split_name} images"
     pixels, undecodable, odd_sized = decode_images(split.contents, image_size, description)
     decoded = ImageSet(torch.from_numpy(pixels), torch.from_numpy(split.labels))
-    problems = []
-    if undecodable:
-        problems.append(
-            f"{split_name} images that are missing, truncated or no images: "
-            + listed([split.names[i] for i in undecodable])
-        )
+    problems = damage_problems(split_name, [split.names[i] for i in undecodable])
     if odd_sized:
         problems.append(
             f"{split_name} images that are not {_size(decoded)} like the first one, so set "

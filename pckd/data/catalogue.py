@@ -3,8 +3,10 @@
 from difflib import get_close_matches
 
 from pckd.data.entries import Download, Embedded, Entry, Normalisation, Stored
-from pckd.data.forms import class_folders, official, parquet, tiny_imagenet, voc
+from pckd.data.forms import class_folders, imagenet, official, parquet, tiny_imagenet, voc
+from pckd.data.forms.class_folders import ClassTree
 from pckd.data.forms.digits import read_digits
+from pckd.data.forms.parquet import Shards
 from pckd.errors import InputError
 
 IMAGENET_NORMALISATION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -17,13 +19,15 @@ IMAGENET_ADVICE = (
     "official archives so"
 )
 
-STREAMED = {
+STREAMED: dict[str, Stored[ClassTree | Shards]] = {
     "imagenet": Stored(
-        forms=(class_folders.TREE_FORM,), folders=IMAGENET_FOLDERS, advice=IMAGENET_ADVICE
+        forms=(imagenet.SHARDS_FORM, class_folders.TREE_FORM),
+        folders=IMAGENET_FOLDERS,
+        advice=IMAGENET_ADVICE,
     )
 }
-"""The data sets that are too large to decode into memory. `imagenet` stands for any large tree of
-class folders, and is normalised as ImageNet whatever is in it."""
+"""The data sets that are too large to decode into memory. `imagenet` stands for any large set of
+photographs, and is normalised as ImageNet whatever is in it."""
 
 CATALOGUE: dict[str, Entry] = {
     "cifar100": Stored(
@@ -35,7 +39,7 @@ CATALOGUE: dict[str, Entry] = {
     "digits": Embedded("scikit-learn", read_digits),
     "folder": Stored(forms=(class_folders.FORM,), folders=("data",)),
     "imagenet": Stored(
-        forms=(class_folders.FORM,),
+        forms=(imagenet.FORM, class_folders.FORM),
         folders=IMAGENET_FOLDERS,
         normalisation=IMAGENET_NORMALISATION,
         advice=IMAGENET_ADVICE,

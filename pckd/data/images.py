@@ -27,7 +27,8 @@ class DataSet(Generic[Split]):
         mean: Mean of the training pixels in 0..1 by channel (R, G, B).
         std: Standard deviation of the training pixels in 0..1 by channel (R, G, B).
         fingerprint: Hexadecimal hash of the pixels, labels and class names, and of what was
-            selected from them; of a streamed set, names and sizes of the files stand for pixels.
+            selected from them; of a streamed set, the encoded images stand for pixels, and for
+            those that are files of their own, their names and sizes.
     """
 
     name: str

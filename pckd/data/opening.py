@@ -1,15 +1,19 @@
 """From a data set's name and root to its images: decoded into memory, or listed to be streamed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from pckd.data.building import build_content, label_problems, listed
+from pckd.data.building import build_content, damage_problems, label_problems, refuse
 from pckd.data.cache import load_or_build
 from pckd.data.catalogue import IMAGENET_NORMALISATION, STREAMED, find_entry, is_streamed
+from pckd.data.encoded import ImageFiles
+from pckd.data.forms.class_folders import ClassTree
 from pckd.data.images import DataSet, ImageData, channel_statistics
-from pckd.data.listing import SplitListing, list_tree
-from pckd.data.streamed import FileSet
+from pckd.data.listing import list_tree
+from pckd.data.packed import open_packed
+from pckd.data.streamed import FileSet, StreamedContent
 from pckd.errors import InputError
 
 
@@ -62,39 +66,44 @@ def open_streamed(
     download: bool = False,
     loader_workers: int = 0,
 ) -> DataSet[FileSet]:
-    """Open a data set without decoding it: find it, list its files, and check them.
+    """Open a data set without decoding it: find it, list or pack its images, and check them.
 
     Args:
         name: One for which `is_streamed`.
-        root: The local folder where it lies.
-        download: Whether to download the data set if it is not there; none of them can be.
+        root: The folder where it lies, or, for Parquet files, a pyarrow filesystem URI.
+        download: Whether to unpack the official archives that lie there if it is not there.
         loader_workers: Processes that decode while a network trains; 0 decodes in its own.
 
     Raises:
-        InputError: Nothing is found, a class has no training or no test image, or files are
-            missing, truncated or no images; all are named at once.
+        InputError: Nothing is found, a class has no training or no test image, a label is out of
+            range, or images are missing, truncated or none; all are named at once. Or the cache
+            has no room for what is packed.
     """
-    where, tree = STREAMED[name].locate(name, root, download)
+    where, found = STREAMED[name].locate(name, root, download)
+    if isinstance(found, ClassTree):
+        content = _open_tree(name, where, found)
+    else:
+        content = open_packed(name, where, found)
+    train, test = (
+        replace(split, loader_workers=loader_workers) for split in (content.train, content.test)
+    )
+    mean, std = IMAGENET_NORMALISATION
+    return DataSet(name, train, test, content.class_names, mean, std, content.fingerprint)
+
+
+def _open_tree(name: str, where: str, tree: ClassTree) -> StreamedContent:
     listing = list_tree(tree)
     problems = [
         problem
         for split_name, split in (("training", listing.train), ("test", listing.test))
         for problem in (
             *label_problems(split_name, split, tree.class_names),
-            *_damaged_files(split_name, split),
+            *damage_problems(split_name, split.damaged),
         )
     ]
-    if problems:
-        raise InputError(f"data set '{name}' in {where} cannot be used: {'; '.join(problems)}")
+    refuse(name, where, problems)
     train, test = (
-        FileSet(tree.root, split.names, torch.from_numpy(split.labels), loader_workers)
+        FileSet(ImageFiles(tree.root, split.names), torch.from_numpy(split.labels))
         for split in (listing.train, listing.test)
     )
-    mean, std = IMAGENET_NORMALISATION
-    return DataSet(name, train, test, tree.class_names, mean, std, listing.fingerprint)
-
-
-def _damaged_files(split_name: str, split: SplitListing) -> list[str]:
-    damaged = split.damaged
-    said = f"{split_name} images that are missing, truncated or no images: "
-    return [said + listed(damaged)] if damaged else []
+    return StreamedContent(train, test, tree.class_names, listing.fingerprint)

@@ -1,4 +1,4 @@
-"""Image files that are damaged, found without decoding those that look whole."""
+"""Encoded images that are damaged, found without decoding those that look whole."""
 
 import os
 from collections.abc import Sequence
@@ -31,20 +31,25 @@ def damaged_files(root: Path, names: Sequence[str], description: str) -> list[st
     """
     chunks = [names[start : start + CHUNK] for start in range(0, len(names), CHUNK)]
     with ThreadPoolExecutor() as pool:  # the files are waited for, not computed on
-        found = pool.map(lambda chunk: [n for n in chunk if not _is_whole(root / n)], chunks)
+        found = pool.map(lambda chunk: [n for n in chunk if not is_whole(root / n)], chunks)
         return [name for part in tracked(found, description, len(chunks)) for name in part]
 
 
-def _is_whole(file: Path) -> bool:
+def is_whole(content: Path | bytes) -> bool:
+    """Whether an encoded image is there, is not cut short, and is one; see `damaged_files`."""
     try:
-        return _has_both_ends(file) or decode_image(file, None).size > 0
+        ends = (content[:4], content[-TAIL:]) if isinstance(content, bytes) else _ends(content)
+        return _belong_together(*ends) or decode_image(content, None).size > 0
     except Exception:  # Pillow has no common error: OSError, SyntaxError, struct.error ...
         return False
 
 
-def _has_both_ends(file: Path) -> bool:
+def _ends(file: Path) -> tuple[bytes, bytes]:
     with file.open("rb") as stream:
         head = stream.read(4)
         stream.seek(-min(TAIL, os.fstat(stream.fileno()).st_size), os.SEEK_END)
-        tail = stream.read()
+        return head, stream.read()
+
+
+def _belong_together(head: bytes, tail: bytes) -> bool:
     return any(head.startswith(first) and last in tail for first, last in ENDS.items())

@@ -4,17 +4,16 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from pckd.data.building import listed
 from pckd.data.crops import CROP_SIZE, central_crop, random_crop
 from pckd.data.decoding import decode_image
+from pckd.data.encoded import EncodedImages
 from pckd.data.splits import Batch, TrainingBatch, TrainingPass
 from pckd.data.streams import Purpose, random_stream
 from pckd.data.views import draw_order
@@ -37,17 +36,15 @@ class FileSet:
     of worker processes and of ranks changes the speed, never a pixel.
 
     Attributes:
-        root: The folder that the names are relative to.
-        names: The files, str [N], with forward slashes.
+        files: The encoded images.
         labels: Class indices, int64 [N], on the CPU.
         loader_workers: Processes that decode, at most one a CPU core; 0 decodes in this one.
         device: Where batches go.
     """
 
-    root: Path
-    names: NDArray[np.str_]
+    files: EncodedImages
     labels: Tensor
-    loader_workers: int
+    loader_workers: int = 0
     device: torch.device = CPU
 
     def __len__(self) -> int:
@@ -60,7 +57,7 @@ class FileSet:
 
     def at(self, positions: Tensor) -> "FileSet":
         """Return the images at the positions (int64 [K]), in that order."""
-        return replace(self, names=self.names[positions.numpy()], labels=self.labels[positions])
+        return replace(self, files=self.files.at(positions.numpy()), labels=self.labels[positions])
 
     def relabelled(self, labels: Tensor) -> "FileSet":
         """Return the same images with other labels, int64 [N]."""
@@ -102,7 +99,7 @@ class FileSet:
         are named at once. An error before that would leave the other ranks waiting for this one.
         """
         loader = DataLoader(
-            _Cropped(self, crop),
+            _Cropped(self.files, crop),
             batch_sampler=[batch.tolist() for batch in batches],
             collate_fn=_stacked,
             num_workers=min(self.loader_workers, os.cpu_count() or 1),
@@ -119,23 +116,40 @@ class FileSet:
             )
         if damaged:
             raise RunError(
-                f"images below {self.root} are missing, truncated or no images: {listed(damaged)}"
+                f"images {self.files.where} are missing, truncated or no images: {listed(damaged)}"
             )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StreamedContent:
+    """What a data set holds that is streamed, whatever it is called and however it is normalised.
+
+    Attributes:
+        train: The training images.
+        test: The test images.
+        class_names: The position is the label.
+        fingerprint: Hexadecimal hash of the encoded images or what stands for them, of labels and
+            class names.
+    """
+
+    train: FileSet
+    test: FileSet
+    class_names: tuple[str, ...]
+    fingerprint: str
 
 
 class _Cropped(Dataset["Tensor | str"]):
     """The images of a split, cropped, or the name of one that cannot be decoded."""
 
-    def __init__(self, files: FileSet, crop: Crop) -> None:
+    def __init__(self, files: EncodedImages, crop: Crop) -> None:
         self.files = files
         self.crop = crop
 
     def __getitem__(self, position: int) -> "Tensor | str":
-        name = str(self.files.names[position])
         try:
-            pixels = decode_image(self.files.root / name, None)
+            pixels = decode_image(self.files.read(position), None)
         except Exception:  # Pillow has no common error: OSError, SyntaxError, struct.error ...
-            return name
+            return str(self.files.names[position])
         return self.crop(torch.from_numpy(np.array(pixels)).permute(2, 0, 1), position)
 
 

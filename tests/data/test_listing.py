@@ -34,7 +34,7 @@ def test_files_are_listed_by_class_and_name(photographs: Path) -> None:
     assert data.class_names == CLASSES
     assert data.train.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
     assert data.test.labels.tolist() == [0, 0, 1, 1, 2, 2]
-    assert data.train.names[5] == "train/n01443537/n01443537_1.JPEG"
+    assert data.train.files.names[5] == "train/n01443537/n01443537_1.JPEG"
     assert data.train.image_size == (224, 224)
     assert data.mean == (0.485, 0.456, 0.406)
 
@@ -44,7 +44,7 @@ def test_the_tree_may_lie_one_folder_below_the_root(photographs: Path, below: st
     target = photographs.parent / "parent" / below
     target.parent.mkdir()
     photographs.rename(target)
-    assert open_streamed("imagenet", target.parent).train.root == target
+    assert open_streamed("imagenet", target.parent).train.files.where == f"below {target}"
 
 
 def test_what_was_listed_is_not_listed_again(
@@ -54,7 +54,7 @@ def test_what_was_listed_is_not_listed_again(
     monkeypatch.setattr("pckd.data.listing.walk", None)
     again = open_streamed("imagenet", str(photographs))
     assert again.fingerprint == first.fingerprint
-    assert again.train.names.tolist() == first.train.names.tolist()
+    assert list(again.train.files.names) == list(first.train.files.names)
     assert torch.equal(again.train.labels, first.train.labels)
 
 
@@ -89,7 +89,7 @@ def test_a_file_in_a_deeper_folder_is_noticed(photographs: Path) -> None:
     Image.new("RGB", (40, 30)).save(deeper / "new.png")
     after = open_streamed("imagenet", photographs)
     assert len(after.train) == len(before.train) + 1
-    assert f"train/{CLASSES[0]}/a/b/new.png" in after.train.names
+    assert f"train/{CLASSES[0]}/a/b/new.png" in after.train.files.names
 
 
 @pytest.mark.parametrize("place", [0.0, 0.1, 0.5, 0.9])
@@ -100,7 +100,7 @@ def test_a_damaged_list_is_made_anew(photographs: Path, cache_folder: Path, plac
     whole[int(place * len(whole))] ^= 1
     entry.write_bytes(whole)
     again = open_streamed("imagenet", photographs)
-    assert again.train.names.tolist() == first.train.names.tolist()
+    assert list(again.train.files.names) == list(first.train.files.names)
     assert again.fingerprint == first.fingerprint
 
 
@@ -160,11 +160,11 @@ def test_a_damaged_file_is_named_until_it_is_repaired(
 def test_parts_are_selected(photographs: Path) -> None:
     data = limit_images(select_classes(open_streamed("imagenet", photographs), [2, 0]), 3)
     names = [f"train/{name}/{name}_{image}.JPEG" for name in CLASSES for image in range(4)]
-    assert data.train.names.tolist() == names[0:3] + names[8:11]
+    assert list(data.train.files.names) == names[0:3] + names[8:11]
     assert data.train.labels.tolist() == [1, 1, 1, 0, 0, 0]
     assert data.test.labels.tolist() == [1, 1, 0, 0]
     kept, held = hold_out(data, 0.34, seed=0)
-    assert sorted([*kept.names, *held.names]) == sorted(data.train.names.tolist())
+    assert sorted([*kept.files.names, *held.files.names]) == sorted(data.train.files.names)
     assert held.labels.tolist() == [1, 0]
 
 

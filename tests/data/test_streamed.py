@@ -95,7 +95,7 @@ def test_evaluation_gives_central_crops_in_the_order_of_the_files(photographs: P
     test = open_streamed("imagenet", photographs).test
     images, labels = joined(test.evaluation_batches(4))
     assert labels.tolist() == [0, 0, 1, 1, 2, 2]
-    for image, name in zip(images, test.names, strict=True):
+    for image, name in zip(images, test.files.names, strict=True):
         pixels = np.array(Image.open(photographs / name))
         assert torch.equal(image, central_crop(torch.from_numpy(pixels).permute(2, 0, 1)))
     shares = [joined(test.evaluation_batches(4, rank, 2))[0] for rank in range(2)]

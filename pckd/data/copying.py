@@ -1,0 +1,95 @@
+"""Copying the images of Parquet files, as they are encoded, into one file."""
+
+import hashlib
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pckd.data.building import damage_problems, refuse
+from pckd.data.forms.parquet import Shards
+from pckd.data.forms.parquet_file import read_images
+from pckd.data.place import FileStamp
+from pckd.data.soundness import is_whole
+from pckd.data.tracking import tracked
+from pckd.errors import InputError
+
+GIBIBYTE = 2**30
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Copied:
+    """What is known of the images that were copied.
+
+    Attributes:
+        offsets: The first byte of each image, and the end of the last: int64 [N + 1].
+        digest: SHA-256 of all bytes, hexadecimal.
+    """
+
+    offsets: NDArray[np.int64]
+    digest: str
+
+
+def copy_images(name: str, where: str, shards: Shards, file: Path) -> Copied:
+    """Copy the training images, then the test images, and look for damaged ones.
+
+    The file is there when all is copied, and not before; only one process may write it at a time.
+
+    Args:
+        name: The data set's name, for messages.
+        where: Where it was found, for messages.
+        shards: What is copied.
+        file: What is written.
+
+    Raises:
+        InputError: The file cannot be written or has no room, a shard cannot be read, or images
+            are missing, truncated or none.
+    """
+    partial = file.with_suffix(".partial")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _check_room(name, where, [*shards.train, *shards.test], file.parent)
+        with partial.open("wb") as stream:
+            copied, problems = _copy(shards, stream)
+        refuse(name, where, problems)
+        partial.replace(file)
+    except OSError as error:
+        raise InputError(
+            f"the images of data set '{name}' in {where} cannot be copied to {file.parent} "
+            f"({error}): set PCKD_CACHE to another folder"
+        ) from error
+    finally:
+        with suppress(OSError):  # it may have its name already, or never have been
+            partial.unlink()
+    return copied
+
+
+def _check_room(name: str, where: str, files: Iterable[FileStamp], folder: Path) -> None:
+    needed, free = sum(stamp.size for stamp in files), shutil.disk_usage(folder).free
+    if needed > free:
+        raise InputError(
+            f"the images of data set '{name}' in {where} are copied once to {folder}, which has "
+            f"{free / GIBIBYTE:.1f} GiB left of the {needed / GIBIBYTE:.1f} GiB they take: set "
+            "PCKD_CACHE to another folder"
+        )
+
+
+def _copy(shards: Shards, stream: BinaryIO) -> tuple[Copied, list[str]]:
+    offsets, digest, problems = [0], hashlib.sha256(), []
+    for split_name, files in (("training", shards.train), ("test", shards.test)):
+        damaged = []
+        parts = tracked(files, f"copying {split_name} images", len(files))
+        for content, name in chain.from_iterable(read_images(shards.place, f) for f in parts):
+            if not is_whole(content):
+                damaged.append(name)
+            stream.write(content)
+            digest.update(content)
+            offsets.append(offsets[-1] + len(content))
+        problems += damage_problems(split_name, damaged)
+    return Copied(np.array(offsets, dtype=np.int64), digest.hexdigest()), problems
