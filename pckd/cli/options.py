@@ -22,5 +22,5 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 DataName = Annotated[str | None, typer.Option("--data", help="Data set.")]
 DataRoot = Annotated[str | None, typer.Option("--data-root", help="Folder or URI that holds it.")]
 Download = Annotated[
-    bool, typer.Option("--download", help="Fetch the data set into its folder if it is missing.")
+    bool, typer.Option("--download", help="Fetch or unpack the data set if it is missing.")
 ]

@@ -12,18 +12,14 @@ from pckd.errors import InputError
 IMAGENET_NORMALISATION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and standard deviation that ImageNet's networks were published with."""
 
-IMAGENET_FOLDERS = ("data", "imagenet")
-
-IMAGENET_ADVICE = (
-    "torchvision.datasets.ImageNet(FOLDER, 'train') and ImageNet(FOLDER, 'val') unpack the "
-    "official archives so"
-)
+IMAGENET_FOLDERS = ("data", imagenet.FOLDER)
 
 STREAMED: dict[str, Stored[ClassTree | Shards]] = {
     "imagenet": Stored(
         forms=(imagenet.SHARDS_FORM, class_folders.TREE_FORM),
         folders=IMAGENET_FOLDERS,
-        advice=IMAGENET_ADVICE,
+        download=imagenet.ARCHIVES,
+        advice=imagenet.ADVICE,
     )
 }
 """The data sets that are too large to decode into memory. `imagenet` stands for any large set of
@@ -42,7 +38,8 @@ CATALOGUE: dict[str, Entry] = {
         forms=(imagenet.FORM, class_folders.FORM),
         folders=IMAGENET_FOLDERS,
         normalisation=IMAGENET_NORMALISATION,
-        advice=IMAGENET_ADVICE,
+        download=imagenet.ARCHIVES,
+        advice=imagenet.ADVICE,
     ),
     "parquet": Stored(forms=(parquet.FORM,), folders=("data",)),
     "stl10": Stored(

@@ -50,7 +50,10 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """How to get the official files: the archive's address, and what fetches and unpacks it."""
+    """How to get the official files: the archive's address, and what fetches and unpacks it.
+
+    What fetches raises OSError or RuntimeError, or an InputError that says what to do.
+    """
 
     url: str
     fetch: Callable[[Path], None]
@@ -136,6 +139,8 @@ class Stored(Generic[Found]):
         return ", or ".join(form.looked_for for form in self.forms)
 
     def _advice(self, where: str) -> str:
+        if self.advice:
+            return f"; {self.advice}"
         if self.download is None:
-            return f"; {self.advice}" if self.advice else ""
+            return ""
         return f"; data.download=true fetches it, or unpack {self.download.url} in {where}"

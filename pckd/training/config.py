@@ -49,7 +49,7 @@ class DataConfig(Settings):
 
     name: Annotated[str, AfterValidator(_known_data)] = Field(description="name of the data set")
     root: str | None = Field(None, description="folder or URI that holds it; digits need none")
-    download: bool = Field(False, description="fetch it into root where it is missing")
+    download: bool = Field(False, description="fetch or unpack it in root where it is missing")
     loader_workers: int = Field(
         4, ge=0, description="processes that decode a streamed set, at most one a CPU core"
     )

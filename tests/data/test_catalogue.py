@@ -80,14 +80,6 @@ def test_a_set_of_ones_own_cannot_be_downloaded(name: str, root: Path) -> None:
     assert "cannot be downloaded: place there" in refusal(name, root, download=True)
 
 
-def test_imagenets_archives_have_to_be_unpacked(root: Path) -> None:
-    (root / "ILSVRC2012_img_train.tar").touch()
-    message = refusal("imagenet", root, image_size=32, download=True)
-    assert "cannot be downloaded: place there Parquet files train-*" in message
-    assert message.endswith("unpack the official archives so")
-    assert refusal("imagenet", root, image_size=32).endswith("unpack the official archives so")
-
-
 def test_a_uri_that_cannot_be_opened_is_named() -> None:
     assert refusal("parquet", "nowhere://a/b").startswith("cannot open the data root nowhere://a/b")
 
