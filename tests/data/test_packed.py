@@ -141,13 +141,19 @@ def test_the_fingerprint_is_of_labels_and_bytes(shards: Path, tmp_path: Path) ->
     first = open_streamed("imagenet", shards).fingerprint
     moved = shards.rename(tmp_path / "moved")
     assert open_streamed("imagenet", moved).fingerprint == first
-    file = moved / TRAIN.format(1)
 
-    def swap(rows: list[tuple[bytes | None, int]]) -> None:
-        rows[0], rows[1] = rows[1], rows[0]
+    def change_a_byte(rows: list[tuple[bytes | None, int]]) -> None:
+        content = bytearray(rows[0][0] or b"")
+        content[len(content) // 2] ^= 1
+        rows[0] = (bytes(content), rows[0][1])
 
-    rewrite(file, swap)
-    assert open_streamed("imagenet", moved).fingerprint != first
+    def change_a_label(rows: list[tuple[bytes | None, int]]) -> None:
+        rows[0] = (rows[0][0], 2)
+
+    for change in (change_a_byte, change_a_label):
+        before = open_streamed("imagenet", moved).fingerprint
+        rewrite(moved / TRAIN.format(0), change)
+        assert open_streamed("imagenet", moved).fingerprint != before
 
 
 def test_another_filesystem_is_read_once(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,9 +236,9 @@ def test_what_was_packed_and_is_damaged_is_packed_anew(
     else:
         content[len(content) // 2] ^= 1
         file.write_bytes(content)
-    assert same(
-        open_streamed("imagenet", shards).train, open_streamed("imagenet", photographs).train
-    )
+    packed, folders = (open_streamed("imagenet", root) for root in (shards, photographs))
+    assert same(packed.train, folders.train)
+    assert same(packed.test, folders.test)
 
 
 def test_a_crash_leaves_nothing_that_is_taken_for_whole(
