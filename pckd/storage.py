@@ -169,6 +169,8 @@ def _open(root: str) -> tuple[fs.FileSystem, str]:
     patience = fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS)
     changes = {"retry_strategy": patience, "allow_delayed_open": True}
     filesystem = fs.S3FileSystem(**{**options, **changes})
+    if not base:
+        raise ValueError("it names no bucket")
     bucket = PurePosixPath(base).parts[0]
     missing = filesystem.get_file_info(bucket).type == fs.FileType.NotFound
     if missing and not options["allow_bucket_creation"]:

@@ -145,7 +145,7 @@ def test_a_root_below_home_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (tmp_path / "results/file").is_file()
 
 
-@pytest.mark.parametrize("root", ["file", "file/below", "nowhere://bucket"])
+@pytest.mark.parametrize("root", ["s3://", "file", "file/below", "nowhere://bucket"])
 def test_a_root_that_can_hold_nothing_is_refused(root: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     given = root if "://" in root else str(tmp_path / root)

@@ -5,7 +5,7 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from pckd.storage import Storage
-from pckd.study.execution import mark_ended
+from pckd.study.execution import mark_ended, mark_started
 from pckd.study.outcome import read_outcome
 from pckd.study.plan import Plan
 from pckd.study.trial import Trial, trial_to_json
@@ -35,6 +35,11 @@ class PlanSearcher(Searcher):
         """The next trial, as the configuration of Tune's trial."""
         trial = None if self.interruption else self.plan.next_trial()
         if trial is None:
+            return str(Searcher.FINISHED)
+        try:
+            mark_started(trial, self.storage)
+        except OSError as error:
+            self.interruption = str(error)
             return str(Searcher.FINISHED)
         self.running[trial_id] = trial
         return {"trial": trial_to_json(trial)}

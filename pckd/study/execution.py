@@ -228,6 +228,18 @@ def network_path(trial: Trial) -> str:
     return f"{trial.study}/networks/{trial.identity}.pt"
 
 
+def mark_started(trial: Trial, storage: Storage) -> None:
+    """Open the row of a trial that is handed out; one that has a row keeps it.
+
+    A driver that dies now forgets nothing of what its searcher proposed.
+    """
+    store = ResultsStore(storage, trial.study)
+    if store.find("trials", trial.identity) is None:
+        now = datetime.now(UTC)
+        opened = {**progress_columns([]), "status": "running", "started": now, "updated": now}
+        store.write("trials", trial.identity, [{**_unplaced(trial), **opened}])
+
+
 def mark_ended(trial: Trial, storage: Storage, status: str, reason: str) -> None:
     """Close the row of a trial whose own process can no longer do so.
 
@@ -238,9 +250,12 @@ def mark_ended(trial: Trial, storage: Storage, status: str, reason: str) -> None
         reason: In words.
     """
     store = ResultsStore(storage, trial.study)
-    placement = Placement(torch.device("cpu"), torch.get_num_threads())
-    row = store.find("trials", trial.identity) or trial_columns(trial, placement)
+    row = store.find("trials", trial.identity) or _unplaced(trial)
     if status == "stopped":
         storage.delete(checkpoint_path(trial))
     ended = {"status": status, "reason": reason, "updated": datetime.now(UTC)}
     store.write("trials", trial.identity, [{**row, **ended}])
+
+
+def _unplaced(trial: Trial) -> dict[str, Any]:
+    return trial_columns(trial, Placement(torch.device("cpu"), torch.get_num_threads()))

@@ -3,6 +3,7 @@
 import inspect
 import math
 import warnings
+import zlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
@@ -21,12 +22,36 @@ Value = float | int | str | bool
 Point = dict[str, Value]
 """A configuration: the value of each parameter that is active in it, by dotted key."""
 
+
+class CountingSampler(optuna.samplers.RandomSampler):
+    """Optuna's random sampler, whose points depend on their number alone.
+
+    A search that is interrupted proposes what an undisturbed one does.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.seed = seed
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: optuna.trial.FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:  # noqa: ANN401
+        """One value, drawn by the seed, the number of the trial and the parameter's name."""
+        seed = zlib.crc32(f"{self.seed} {trial.number} {param_name}".encode())
+        once = optuna.samplers.RandomSampler(seed)
+        return once.sample_independent(study, trial, param_name, param_distribution)
+
+
 SAMPLERS: Mapping[str, type[optuna.samplers.BaseSampler]] = {
     "tpe": optuna.samplers.TPESampler,
     "gp": optuna.samplers.GPSampler,
     "cmaes": optuna.samplers.CmaEsSampler,
     "qmc": optuna.samplers.QMCSampler,
-    "random": optuna.samplers.RandomSampler,
+    "random": CountingSampler,
     "nsga2": optuna.samplers.NSGAIISampler,
 }
 """Optuna's samplers by the names that study files use."""
@@ -215,9 +240,11 @@ class SearchConfig(Settings):
         return self
 
     def create_sampler(self, offset: int) -> optuna.samplers.BaseSampler:
-        """Optuna's sampler of this search; `offset` is added to its seed."""
+        """Optuna's sampler of this search, which goes on after `offset` configurations."""
         conditional = any(parameter.when for parameter in self.parameters.values())
-        return self.sampler.create(self.seed + offset, conditional=conditional)
+        # Others would propose their first points again; the random one counts.
+        seed = self.seed if self.sampler.name == "random" else self.seed + offset
+        return self.sampler.create(seed, conditional=conditional)
 
     def suggest(self, trial: optuna.trial.Trial) -> Point:
         """The configuration that Optuna proposes in a trial."""

@@ -256,6 +256,21 @@ def test_the_same_search_proposes_the_same_points(tmp_path: Path) -> None:
     assert first == second
 
 
+def test_an_interrupted_random_search_proposes_what_an_undisturbed_one_does(
+    tmp_path: Path,
+) -> None:
+    spec = study(sampler="random", seeds=(0, 1))
+    undisturbed = Driver(tmp_path / "undisturbed")
+    expected = identities(undisturbed.finish(undisturbed.plan(spec)))
+    driver = Driver(tmp_path / "interrupted")
+    found = identities(driver.finish(driver.plan(spec), most=3))
+    plan = driver.plan(spec)
+    interrupted = [driver.start(plan) for _ in range(3)]
+    found += identities(driver.finish(driver.plan(spec)))
+    assert set(identities(interrupted)) <= set(found)
+    assert found == expected
+
+
 @pytest.mark.parametrize("side_by_side", [False, True])
 def test_a_choice_that_is_proposed_again_is_not_trained_again(
     side_by_side: bool, driver: Driver

@@ -1,0 +1,39 @@
+"""What Tune asks of a plan, without Ray."""
+
+from pathlib import Path
+from typing import Any, cast
+
+from ray.tune.search import Searcher
+
+from pckd.distributed.searcher import PlanSearcher
+from pckd.storage import Storage
+from pckd.study.plan import Plan
+from pckd.study.results import ResultsStore
+from pckd.study.trial import Trial, make_trial
+from tests.distributed.conftest import tiny_study
+
+
+class _Plan:
+    def next_trial(self) -> Trial:
+        return make_trial(tiny_study(), "run", {}, 0)
+
+
+def _searcher(root: Path) -> PlanSearcher:
+    return PlanSearcher(cast("Plan", _Plan()), Storage(root))
+
+
+def test_a_trial_that_is_handed_out_has_a_row_before_it_starts(tmp_path: Path) -> None:
+    rows: list[Any] = []
+    for name in ("first", "again"):
+        assert _searcher(tmp_path).suggest(name) != Searcher.FINISHED
+        rows += ResultsStore(Storage(tmp_path), "tiny").read("trials").to_dict("records")
+    assert (rows[0]["status"], rows[0]["epochs_done"]) == ("running", 0)
+    assert rows[0]["started"] == rows[1]["started"] == rows[1]["updated"]
+
+
+def test_a_results_root_that_cannot_be_written_ends_the_study(tmp_path: Path) -> None:
+    searcher = _searcher(tmp_path)
+    (tmp_path / "tiny").write_text("in the way")
+    assert searcher.suggest("first") == Searcher.FINISHED
+    assert searcher.interruption is not None
+    assert not searcher.running
