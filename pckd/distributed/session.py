@@ -100,7 +100,7 @@ def _way_out(kind: str, there: float) -> str:
 def check_shared(storage: Storage) -> None:
     """Refuse a results root that is a folder, if some node of the cluster does not see it.
 
-    Nodes that come later are not asked.
+    Nodes that come later are not asked, and of one that goes away meanwhile no answer is awaited.
 
     Raises:
         InputError: One or more do not; they are named.
@@ -117,7 +117,7 @@ def check_shared(storage: Storage) -> None:
             ).remote(storage.full_path(mark))
             for node in nodes
         ]
-        seen = ray.get(asked)
+        seen = [_answer(each) for each in asked]
     finally:
         storage.delete(mark)
     blind = [node["NodeManagerAddress"] for node, sees in zip(nodes, seen, strict=True) if not sees]
@@ -126,6 +126,14 @@ def check_shared(storage: Storage) -> None:
             f"results root {storage.root} is not the same folder on {', '.join(blind)}: give "
             "--results a filesystem URI such as s3://BUCKET/results, or a folder that all share"
         )
+
+
+def _answer(asked: "ray.ObjectRef[bool]") -> bool:
+    gone = ray.exceptions.TaskUnschedulableError, ray.exceptions.WorkerCrashedError
+    try:
+        return bool(ray.get(asked))
+    except (*gone, ray.exceptions.NodeDiedError):
+        return True  # nothing will be trained there
 
 
 @ray.remote(num_cpus=0)

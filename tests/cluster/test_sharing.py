@@ -43,3 +43,12 @@ def test_a_folder_that_one_node_does_not_see_is_refused(
     ):
         check_shared(Storage(root))
     assert not list(root.iterdir())
+
+
+def test_a_node_that_goes_away_meanwhile_is_not_waited_for(
+    two_nodes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = ray.nodes()
+    gone = {"NodeID": "ab" * 28, "Alive": True, "NodeManagerAddress": "10.0.0.9"}
+    monkeypatch.setattr(ray, "nodes", lambda: [*there, gone])
+    check_shared(Storage(tmp_path))
