@@ -23,7 +23,7 @@ test: $(INSTALLED)  ## the test suite
 test-cluster: $(INSTALLED)  ## the tests on Ray clusters of many nodes; minutes
 	$(BIN)/pytest -m cluster tests/cluster
 
-test-faults: $(INSTALLED)  ## nodes killed under running studies; about 10 minutes
+test-faults: $(INSTALLED)  ## what test-cluster leaves out because it takes minutes
 	$(BIN)/pytest -m faults tests/cluster
 
 lint: $(INSTALLED)  ## ruff and mypy
