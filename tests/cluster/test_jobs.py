@@ -145,7 +145,7 @@ def test_a_submitted_study_runs_in_the_working_tree_and_shows_no_secret(
     done = head.pckd("cluster", "submit", "tiny.yaml", *options)
     assert done.returncode == 0, done.stderr
     job, *log = done.stdout.splitlines()
-    assert any(line.startswith("1/1 completed run, seed 3") for line in log), done.stdout
+    assert any(line.startswith("1/1 completed resnet8, run, seed 3") for line in log), done.stdout
     (row,) = pd.read_parquet(tmp_path / "tiny/trials").to_dict("records")
     assert (row["status"], row["seed"], row["pckd"]) == ("completed", 3, VERSION)
 
@@ -167,6 +167,8 @@ def test_ctrl_c_detaches_and_stop_ends_the_job(head: Head, tmp_path: Path) -> No
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # What runs in the background of a shell was told to ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert client.stdout is not None
     job = client.stdout.readline().strip()
