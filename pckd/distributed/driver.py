@@ -179,7 +179,7 @@ def _run_trials(
         scheduler = stopping(plan.search.stop, epochs, plan.recorded)
     with display.bars() as bars:
         progress = TrialsProgress(display, bars, spec.study, plan, epochs)
-        callbacks: list[tune.Callback] = [ProgressCallback(progress, storage)]
+        callbacks: list[tune.Callback] = [ProgressCallback(progress)]
         if storage.is_local:
             callbacks.append(EventsCallback(Path(storage.full_path(spec.study)) / "tensorboard"))
         run_plan(plan, storage, resources, callbacks, scheduler, spec.keep)

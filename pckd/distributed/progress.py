@@ -5,17 +5,14 @@ from typing import Any
 from ray import tune
 
 from pckd.progress import TrialsProgress
-from pckd.storage import Storage
-from pckd.study.outcome import Outcome, read_outcome
 from pckd.study.trial import Trial, trial_from_json
 
 
 class ProgressCallback(tune.Callback):
     """Tells the display what Tune's trials do."""
 
-    def __init__(self, progress: TrialsProgress, storage: Storage) -> None:
+    def __init__(self, progress: TrialsProgress) -> None:
         self.progress = progress
-        self.storage = storage
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune writes its callbacks to disk, and a display cannot be."""
@@ -41,13 +38,18 @@ class ProgressCallback(tune.Callback):
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ANN401
         """A trial ended by itself or was stopped."""
-        ended = _trial(trial)
-        if (trial.last_result or {}).get("status") != "interrupted":
-            self.progress.end(ended, read_outcome(ended, self.storage))
+        self._end(trial)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ANN401
         """A trial's process died more often than allowed."""
-        self.progress.end(_trial(trial), Outcome("failed", None, "its process died"))
+        self._end(trial)
+
+    def _end(self, trial: Any) -> None:  # noqa: ANN401
+        """Show what the plan was told just before; of a trial that was interrupted, nothing."""
+        told = self.progress.plan.ended[-1:]
+        for ended, outcome in told:
+            if ended.identity == _trial(trial).identity:
+                self.progress.end(ended, outcome)
 
 
 def _trial(trial: Any) -> Trial:  # noqa: ANN401

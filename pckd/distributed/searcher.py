@@ -53,12 +53,19 @@ class PlanSearcher(Searcher):
         if status == "interrupted":
             self.interruption = (result or {})["reason"]
             return
+        try:
+            self._close(trial, status, error=error)
+            self.plan.tell(trial, read_outcome(trial, self.storage))
+        except OSError as problem:
+            self.interruption = str(problem)
+
+    def _close(self, trial: Trial, status: str | None, *, error: bool) -> None:
+        """Write into a trial's row how it ended, if its process could not."""
         if error:
             reason = "its process died and could not be replaced"
             mark_ended(trial, self.storage, "failed", reason)
         elif status is None:
             mark_ended(trial, self.storage, "stopped", "hopeless beside the other trials")
-        self.plan.tell(trial, read_outcome(trial, self.storage))
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save, as for `__getstate__`."""

@@ -1,5 +1,6 @@
 """What Tune asks of a plan, without Ray."""
 
+import shutil
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,5 +36,15 @@ def test_a_results_root_that_cannot_be_written_ends_the_study(tmp_path: Path) ->
     searcher = _searcher(tmp_path)
     (tmp_path / "tiny").write_text("in the way")
     assert searcher.suggest("first") == Searcher.FINISHED
+    assert searcher.interruption is not None
+    assert not searcher.running
+
+
+def test_a_results_root_that_is_lost_meanwhile_ends_the_study(tmp_path: Path) -> None:
+    searcher = _searcher(tmp_path)
+    searcher.suggest("first")
+    shutil.rmtree(tmp_path / "tiny")
+    (tmp_path / "tiny").write_text("in the way")
+    searcher.on_trial_complete("first", {"epoch": 1, "top1": 50.0})
     assert searcher.interruption is not None
     assert not searcher.running
