@@ -3,6 +3,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pckd.analysis.describing import progress_words
 from pckd.analysis.loading import load_study
 from pckd.analysis.numbers.comparison import compare_cases
 from pckd.analysis.pairs import own_changes, pair_name, pair_of
@@ -50,6 +51,7 @@ def test_a_shared_student_is_no_missing_trial_and_no_second_one(shared: "StudyBu
     study = load_study(shared.storage, "demo")
     assert (study.planned_trials, len(study.trials), study.trials["trial"].nunique()) == (8, 8, 6)
     assert (study.unplanned_rows, study.replaced_rows) == (0, 0)
+    assert progress_words(study) == "6 completed"
     epochs = study.epochs.groupby(["pair", "case", "seed"])["epoch"].apply(list)
     assert len(epochs) == 8
     assert all(item == [1, 2, 3] for item in epochs)
