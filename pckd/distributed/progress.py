@@ -46,8 +46,7 @@ class ProgressCallback(tune.Callback):
 
     def _end(self, trial: Any) -> None:  # noqa: ANN401
         """Show what the plan was told just before; of a trial that was interrupted, nothing."""
-        told = self.progress.plan.ended[-1:]
-        for ended, outcome in told:
+        for ended, outcome in self.progress.plan.ended[-1:]:
             if ended.identity == _trial(trial).identity:
                 self.progress.end(ended, outcome)
 

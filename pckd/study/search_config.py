@@ -1,9 +1,6 @@
-"""What a search looks for, in Optuna's words: parameters, sampler, objectives, early stopping."""
+"""What a search looks for, in Optuna's words: parameters, objectives, early stopping."""
 
-import inspect
 import math
-import warnings
-import zlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
@@ -17,50 +14,11 @@ from optuna.distributions import (
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pckd.settings import Settings, near_misses
+from pckd.study.samplers import SamplerConfig, named_sampler
 
 Value = float | int | str | bool
 Point = dict[str, Value]
 """A configuration: the value of each parameter that is active in it, by dotted key."""
-
-
-class CountingSampler(optuna.samplers.RandomSampler):
-    """Optuna's random sampler, whose points depend on their number alone.
-
-    A search that is interrupted proposes what an undisturbed one does.
-    """
-
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed)
-        self.seed = seed
-
-    def sample_independent(
-        self,
-        study: optuna.Study,
-        trial: optuna.trial.FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:  # noqa: ANN401
-        """One value, drawn by the seed, the number of the trial and the parameter's name."""
-        seed = zlib.crc32(f"{self.seed} {trial.number} {param_name}".encode())
-        once = optuna.samplers.RandomSampler(seed)
-        return once.sample_independent(study, trial, param_name, param_distribution)
-
-
-SAMPLERS: Mapping[str, type[optuna.samplers.BaseSampler]] = {
-    "tpe": optuna.samplers.TPESampler,
-    "gp": optuna.samplers.GPSampler,
-    "cmaes": optuna.samplers.CmaEsSampler,
-    "qmc": optuna.samplers.QMCSampler,
-    "random": CountingSampler,
-    "nsga2": optuna.samplers.NSGAIISampler,
-}
-"""Optuna's samplers by the names that study files use."""
-
-DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "tpe": {"multivariate": True, "constant_liar": True},
-    "qmc": {"scramble": True},
-}
-"""What suits weights that act together, and trials that run side by side and are interrupted."""
 
 
 class Parameter(Settings):
@@ -137,54 +95,6 @@ class Parameter(Settings):
         )
 
 
-class SamplerConfig(Settings):
-    """Optuna's sampler; `sampler: tpe` is short for `sampler: {name: tpe}`."""
-
-    name: str = Field("tpe", description=f"one of {', '.join(SAMPLERS)}")
-    options: dict[str, Any] = Field(default_factory=dict, description="as Optuna names them")
-
-    @model_validator(mode="after")
-    def _known(self) -> "SamplerConfig":
-        if self.name not in SAMPLERS:
-            allowed = list(SAMPLERS)
-            raise ValueError(
-                f"sampler {self.name!r} is not known{near_misses(self.name, allowed)}; "
-                f"allowed: {', '.join(allowed)}"
-            )
-        known = set(inspect.signature(SAMPLERS[self.name]).parameters) - {"seed"}
-        for option in self.options:
-            if option not in known:
-                raise ValueError(
-                    f"sampler {self.name} has no option {option!r}"
-                    f"{near_misses(option, sorted(known))}; allowed: {', '.join(sorted(known))}"
-                )
-        if self.name == "qmc" and not self.options.get("scramble", True):
-            raise ValueError(
-                "sampler qmc needs scramble: true, or a search that is interrupted would propose "
-                "its first points again"
-            )
-        return self
-
-    def create(self, seed: int, *, conditional: bool) -> optuna.samplers.BaseSampler:
-        """The sampler itself.
-
-        Args:
-            seed: Of its random numbers; a sampler that has none ignores it.
-            conditional: Whether some parameters depend on others, which TPE models in groups.
-        """
-        grouped = {"group": conditional} if self.name == "tpe" else {}
-        options = {**DEFAULTS.get(self.name, {}), **grouped, **self.options}
-        if "seed" in inspect.signature(SAMPLERS[self.name]).parameters:
-            options["seed"] = seed
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return SAMPLERS[self.name](**options)
-
-
-def _named(value: Any) -> Any:  # noqa: ANN401
-    return {"name": value} if isinstance(value, str) else value
-
-
 class StopConfig(Settings):
     """Early stopping of hopeless trials, by a scheduler of Ray Tune."""
 
@@ -198,7 +108,7 @@ class SearchConfig(Settings):
 
     trials: int = Field(ge=1, description="configurations to try")
     parameters: dict[str, Parameter] = Field(min_length=1, description="in the order of choosing")
-    sampler: Annotated[SamplerConfig, BeforeValidator(_named)] = Field(
+    sampler: Annotated[SamplerConfig, BeforeValidator(named_sampler)] = Field(
         default_factory=SamplerConfig, description="who proposes"
     )
     seed: int = Field(0, ge=0, description="of the sampler")
@@ -239,12 +149,10 @@ class SearchConfig(Settings):
             raise ValueError("the first objective must be accuracy")
         return self
 
-    def create_sampler(self, offset: int) -> optuna.samplers.BaseSampler:
-        """Optuna's sampler of this search, which goes on after `offset` configurations."""
+    def create_sampler(self, known: int) -> optuna.samplers.BaseSampler:
+        """Optuna's sampler of this search, which goes on after `known` configurations."""
         conditional = any(parameter.when for parameter in self.parameters.values())
-        # Others would propose their first points again; the random one counts.
-        seed = self.seed if self.sampler.name == "random" else self.seed + offset
-        return self.sampler.create(seed, conditional=conditional)
+        return self.sampler.create(self.seed, known, conditional=conditional)
 
     def suggest(self, trial: optuna.trial.Trial) -> Point:
         """The configuration that Optuna proposes in a trial."""

@@ -14,8 +14,8 @@ from pckd.storage import Storage
 from pckd.study.outcome import Outcome
 from pckd.study.planning import make_plan, optuna_journal
 from pckd.study.results import ResultsStore
+from pckd.study.samplers import SAMPLERS
 from pckd.study.search import SearchPlan
-from pckd.study.search_config import SAMPLERS
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial
 

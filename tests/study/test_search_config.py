@@ -7,7 +7,8 @@ import pytest
 
 from pckd.errors import InputError
 from pckd.settings import validate
-from pckd.study.search_config import SAMPLERS, Parameter, SearchConfig
+from pckd.study.samplers import SAMPLERS
+from pckd.study.search_config import Parameter, SearchConfig
 
 MAXIMIZE, MINIMIZE = optuna.study.StudyDirection.MAXIMIZE, optuna.study.StudyDirection.MINIMIZE
 
