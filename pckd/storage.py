@@ -1,14 +1,12 @@
 """Files below one root: a local folder or any pyarrow filesystem URI such as s3://bucket/results.
 
 A write is atomic: a reader sees the old file, the new file or none, never half of one. On a local
-disk that is a temporary file, flushed, then renamed; object stores show an object only once its
-upload is complete. A request to S3 that fails is tried again, for about a minute at most.
+disk `pckd.files` sees to that; object stores show an object only once its upload is complete. A
+request to S3 that fails is tried again, for about a minute at most.
 """
 
-import fcntl
 import os
 import re
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -16,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from pyarrow import fs
 
 from pckd.errors import InputError
+from pckd.files import hold_lock, write_atomically
 
 ATTEMPTS = 5
 """Of a request to S3: 13 seconds where nobody listens, up to 60 where nobody answers. Without this,
@@ -77,7 +76,7 @@ class Storage:
     def write(self, path: str, content: bytes) -> None:
         """Write a file, atomically and, on a local disk, durably; folders are made as needed."""
         if self.is_local:
-            _replace_file(Path(self.full_path(path)), content)
+            write_atomically(Path(self.full_path(path)), lambda stream: stream.write(content))
             return
         with self.filesystem.open_output_stream(self.full_path(path)) as stream:
             stream.write(content)
@@ -108,9 +107,9 @@ class Storage:
     def lock(self, path: str, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Hold a lock below a local root, for as long as the block runs.
 
-        Other processes that want it wait; it is free as soon as its holder ends, however it does.
-        On any other filesystem there is no lock: two processes may then do the same work at the
-        same moment, and of what both write the later file stays.
+        Other processes that want it wait; it is released when its holder exits, even if it is
+        killed. On any other filesystem there is no lock: two processes may then do the same work
+        at the same moment, and of what both write the later file stays.
 
         Args:
             path: Of a file that is made where it is missing, and stays.
@@ -119,14 +118,7 @@ class Storage:
         if not self.is_local:
             yield
             return
-        file = Path(self.full_path(path))
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("w") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                on_wait()
-                fcntl.flock(stream, fcntl.LOCK_EX)
+        with hold_lock(Path(self.full_path(path)), on_wait):
             yield
 
     def names(self, folder: str, suffix: str = "") -> list[str]:
@@ -176,17 +168,3 @@ def _open(root: str) -> tuple[fs.FileSystem, str]:
     if missing and not options["allow_bucket_creation"]:
         raise FileNotFoundError(f"there is no bucket {bucket}")
     return filesystem, base
-
-
-def _replace_file(target: Path, content: bytes) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("xb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

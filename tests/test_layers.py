@@ -14,20 +14,29 @@ import pckd
 ROOT = Path(pckd.__file__).parent
 SOURCES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 
-FOUNDATION = {"errors", "settings", "storage"}
+FOUNDATION = {"errors", "files", "settings", "storage"}
 COMPUTING = {"method", "models", "data", "training"}
 ARROWS: dict[str, set[str]] = {
     "": set(),
     "errors": set(),
     "settings": {"errors"},
-    "storage": {"errors"},
+    "files": set(),
+    "storage": {"errors", "files"},
     "method": set(),
     "models": {"errors"},
-    "data": {"errors"},
+    "data": {"errors", "files"},
     "training": FOUNDATION | {"method", "models", "data"},
     "transfer": FOUNDATION | COMPUTING,
     "study": FOUNDATION | COMPUTING | {"transfer", ""},
-    "analysis": {"errors", "storage", "study.results", "study.schema", "study.pictures.file", ""},
+    "analysis": {
+        "errors",
+        "files",
+        "storage",
+        "study.results",
+        "study.schema",
+        "study.pictures.file",
+        "",
+    },
     "progress": FOUNDATION | {"study"},
     "distributed": FOUNDATION | COMPUTING | {"transfer", "study", "progress"},
     "cli": FOUNDATION

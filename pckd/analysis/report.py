@@ -16,6 +16,7 @@ from pckd.analysis.markdown import escaped, table_text
 from pckd.analysis.parts import Paragraph, Part, Picture, Section, Table
 from pckd.analysis.sections import SECTIONS
 from pckd.errors import InputError
+from pckd.files import write_atomically
 from pckd.storage import Storage
 
 PAGES = ("report.html", "report.md")
@@ -62,7 +63,7 @@ def write_report(storage: Storage, studies: Sequence[str], folder: Path) -> Path
             for part in section.parts:
                 _write_part(part, report.folder)
     for name in PAGES:
-        (folder / name).write_text(_render(name, reports), encoding="utf-8")
+        _write(folder / name, _render(name, reports))
     return folder / "report.html"
 
 
@@ -84,14 +85,18 @@ def _labelled(section: Section, label: str) -> Section:
 
 def _write_part(part: Part, folder: Path) -> None:
     if isinstance(part, Table):
-        part.values.to_csv(folder / f"{part.name}.csv", index=False)
-        text = f"{table_text(part.shown)}\n{escaped(part.caption)}\n"
-        (folder / f"{part.name}.md").write_text(text, encoding="utf-8")
+        _write(folder / f"{part.name}.csv", part.values.to_csv(index=False))
+        _write(folder / f"{part.name}.md", f"{table_text(part.shown)}\n{escaped(part.caption)}\n")
     elif isinstance(part, Picture):
         if part.values is not None:
-            part.values.to_csv(folder / f"{part.name}.csv", index=False)
+            _write(folder / f"{part.name}.csv", part.values.to_csv(index=False))
         for form in ("png", "svg"):
-            (folder / f"{part.name}.{form}").write_bytes(save(part.figure, form))
+            _write(folder / f"{part.name}.{form}", save(part.figure, form))
+
+
+def _write(path: Path, content: str | bytes) -> None:
+    written = content.encode() if isinstance(content, str) else content
+    write_atomically(path, lambda stream: stream.write(written))
 
 
 def _render(page: str, reports: Sequence[StudyReport]) -> str:

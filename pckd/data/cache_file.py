@@ -1,10 +1,8 @@
 """Files of the cache: written whole or not at all, and read without trust."""
 
-import fcntl
 import hashlib
 import json
 import os
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -12,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from pckd.files import hold_lock, write_atomically
 
 VERSION = 2
 """Part of every key: raise it when what is stored, or how images are decoded, changes."""
@@ -43,16 +43,9 @@ def load_entry(entry: Path) -> dict[str, Any] | None:
 
 
 def store_entry(entry: Path, stored: dict[str, Any]) -> None:
-    """Keep tensors and plain values; where the cache cannot be written, a warning says so.
-
-    What is written lies beside the entry until it is whole.
-    """
+    """Keep tensors and plain values; where the cache cannot be written, a warning says so."""
     try:
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=entry.parent, prefix="partial-") as folder:
-            partial = Path(folder) / entry.name
-            torch.save(stored, partial)
-            partial.replace(entry)
+        write_atomically(entry, lambda stream: torch.save(stored, stream))
     except (OSError, RuntimeError) as error:
         warnings.warn(
             f"what was read is not kept, because {entry.parent} cannot be written ({error}): "
@@ -65,12 +58,10 @@ def store_entry(entry: Path, stored: dict[str, Any]) -> None:
 def locked(entry: Path) -> Iterator[None]:
     """Hold the lock of an entry, for which other processes of this machine wait.
 
-    Where there is none to have, for example in a folder that cannot be written, go on: the work
-    is done twice.
+    Without a lock, as in a folder that cannot be written, continue: two processes may then do the
+    same work.
     """
-    lock_file = entry.with_suffix(".lock")
     with ExitStack() as stack:
         with suppress(OSError):
-            lock_file.parent.mkdir(parents=True, exist_ok=True)
-            fcntl.flock(stack.enter_context(lock_file.open("w")), fcntl.LOCK_EX)
+            stack.enter_context(hold_lock(entry.with_suffix(".lock")))
         yield

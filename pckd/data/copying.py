@@ -3,7 +3,6 @@
 import hashlib
 import shutil
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -19,6 +18,7 @@ from pckd.data.place import FileStamp
 from pckd.data.soundness import is_whole
 from pckd.data.tracking import tracked
 from pckd.errors import InputError
+from pckd.files import remove_leftovers, write_atomically
 
 GIBIBYTE = 2**30
 
@@ -51,23 +51,16 @@ def copy_images(name: str, where: str, shards: Shards, file: Path) -> Copied:
         InputError: The file cannot be written or has no room, a shard cannot be read, or images
             are missing, truncated or none.
     """
-    partial = file.with_suffix(".partial")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(file)
         _check_room(name, where, [*shards.train, *shards.test], file.parent)
-        with partial.open("wb") as stream:
-            copied, problems = _copy(shards, stream)
-        refuse(name, where, problems)
-        partial.replace(file)
+        return write_atomically(file, lambda stream: _copy(name, where, shards, stream))
     except OSError as error:
         raise InputError(
             f"the images of data set '{name}' in {where} cannot be copied to {file.parent} "
             f"({error}): set PCKD_CACHE to another folder"
         ) from error
-    finally:
-        with suppress(OSError):  # it may have its name already, or never have been
-            partial.unlink()
-    return copied
 
 
 def _check_room(name: str, where: str, files: Iterable[FileStamp], folder: Path) -> None:
@@ -80,16 +73,17 @@ def _check_room(name: str, where: str, files: Iterable[FileStamp], folder: Path)
         )
 
 
-def _copy(shards: Shards, stream: BinaryIO) -> tuple[Copied, list[str]]:
+def _copy(name: str, where: str, shards: Shards, stream: BinaryIO) -> Copied:
     offsets, digest, problems = [0], hashlib.sha256(), []
     for split_name, files in (("training", shards.train), ("test", shards.test)):
         damaged = []
         parts = tracked(files, f"copying {split_name} images", len(files))
-        for content, name in chain.from_iterable(read_images(shards.place, f) for f in parts):
+        for content, image in chain.from_iterable(read_images(shards.place, f) for f in parts):
             if not is_whole(content):
-                damaged.append(name)
+                damaged.append(image)
             stream.write(content)
             digest.update(content)
             offsets.append(offsets[-1] + len(content))
         problems += damage_problems(split_name, damaged)
-    return Copied(np.array(offsets, dtype=np.int64), digest.hexdigest()), problems
+    refuse(name, where, problems)
+    return Copied(np.array(offsets, dtype=np.int64), digest.hexdigest())

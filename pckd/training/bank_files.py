@@ -118,8 +118,19 @@ def _allocate(file: IO[bytes], start: int, row_bytes: int, room: int) -> int:
     """
     wanted = start + row_bytes * max((room - start) // row_bytes, 1)
     size = max(os.fstat(file.fileno()).st_size, wanted)
-    os.posix_fallocate(file.fileno(), 0, size)
+    _take_blocks(file, size)
     return (size - start) // row_bytes
+
+
+def _take_blocks(file: IO[bytes], size: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+        return
+    # macOS has no such call: zeros are written behind what is there.
+    file.seek(0, os.SEEK_END)
+    while (missing := min(size - file.tell(), PAGE * 256)) > 0:
+        file.write(bytes(missing))
+    file.flush()
 
 
 def _boot() -> str:

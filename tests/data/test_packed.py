@@ -252,10 +252,17 @@ def test_a_crash_leaves_nothing_that_is_taken_for_whole(
         with pytest.raises(KeyboardInterrupt):
             open_streamed("imagenet", shards)
     assert {file.suffix for file in cache_folder.iterdir()} == {".lock"}
-    (lock,) = cache_folder.iterdir()
-    lock.with_suffix(".partial").write_bytes(b"what a power failure leaves")
     open_streamed("imagenet", shards)
-    assert not list(cache_folder.glob("*.partial"))
+    assert not list(cache_folder.glob(".*"))
+
+
+def test_what_a_power_failure_left_of_a_copy_is_removed(shards: Path, cache_folder: Path) -> None:
+    open_streamed("imagenet", shards)
+    (copy,) = cache_folder.glob("*.images")
+    copy.rename(copy.with_name(f".{copy.name}.half"))
+    open_streamed("imagenet", shards)
+    assert copy.exists()
+    assert not list(cache_folder.glob(".*"))
 
 
 def test_too_little_room_is_said_before_anything_is_copied(

@@ -12,7 +12,7 @@ import torch
 
 from pckd.training import bank_files
 from pckd.training.bank import FeatureBank
-from pckd.training.bank_files import default_bank_bytes, open_bank
+from pckd.training.bank_files import _take_blocks, default_bank_bytes, open_bank
 
 ROWS, COPIES, WIDTH = 6, 2, 8
 SIZE = 2 * 4096 + ROWS * COPIES * WIDTH * 2
@@ -175,3 +175,15 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_half_of_the_memory_is_the_default() -> None:
     total = int(Path("/proc/meminfo").read_text().split()[1]) * 1024
     assert np.isclose(default_bank_bytes(), total / 2, rtol=0.05)
+
+
+def test_a_system_without_posix_fallocate_takes_the_blocks_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "posix_fallocate")
+    with (tmp_path / "bank").open("w+b") as file:
+        file.write(b"header")
+        _take_blocks(file, 3_000_000)
+        _take_blocks(file, 2_000_000)
+    content = (tmp_path / "bank").read_bytes()
+    assert (len(content), content[:7]) == (3_000_000, b"header\0")

@@ -10,6 +10,7 @@ from pckd.data.forms import parquet
 from pckd.data.forms.base import Form
 from pckd.data.tracking import tracked
 from pckd.errors import InputError
+from pckd.files import move_into_place
 
 TEST_SPLITS = ("validation", "val", "valid", "test")
 """The validation images first: the labels of the test images are not published."""
@@ -71,7 +72,7 @@ def _unpack_into(target: Path, archives: list[Path]) -> None:
     try:
         unfinished.mkdir()
         _parse(unfinished, archives)
-        unfinished.replace(target)
+        move_into_place(unfinished, target)
     except OSError as error:
         raise InputError(f"the archives of ImageNet cannot be unpacked: {error}") from error
     finally:
