@@ -9,8 +9,9 @@ import torch
 
 from pckd.settings import validate
 from pckd.storage import Storage
+from pckd.study.placement import Placement
 from pckd.study.results import ResultsStore
-from pckd.study.rows import Placement, epoch_row, progress_columns, trial_columns
+from pckd.study.rows import epoch_row, placement_columns, progress_columns, trial_columns
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial
 from pckd.training.record import EpochRecord
@@ -51,7 +52,7 @@ def reports(trial: Trial, storage: Storage) -> Iterator[dict[str, Any]]:
     The best weight of KD is 1: each factor of ten away costs 5 points.
     """
     store = ResultsStore(storage, trial.study)
-    columns = {**trial_columns(trial, PLACEMENT), "started": datetime.now(UTC)}
+    columns = {**trial_columns(trial), **placement_columns(PLACEMENT), "started": datetime.now(UTC)}
     records: list[EpochRecord] = []
     for epoch in range(1, EPOCHS + 1):
         records.append(_record(epoch, 80 + epoch - 5 * abs(np.log10(trial.config.loss.kd))))

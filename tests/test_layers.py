@@ -14,17 +14,18 @@ import pckd
 ROOT = Path(pckd.__file__).parent
 SOURCES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 
-FOUNDATION = {"errors", "files", "settings", "storage"}
+FOUNDATION = {"errors", "files", "machine", "settings", "storage"}
 COMPUTING = {"method", "models", "data", "training"}
 ARROWS: dict[str, set[str]] = {
     "": set(),
     "errors": set(),
     "settings": {"errors"},
     "files": set(),
+    "machine": set(),
     "storage": {"errors", "files"},
     "method": set(),
     "models": {"errors"},
-    "data": {"errors", "files"},
+    "data": {"errors", "files", "machine"},
     "training": FOUNDATION | {"method", "models", "data"},
     "transfer": FOUNDATION | COMPUTING,
     "study": FOUNDATION | COMPUTING | {"transfer", ""},

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import typer
 
 from pckd.cli.options import Assignments, DataName, DataRoot, Download, Results
@@ -11,7 +10,8 @@ from pckd.errors import InputError
 from pckd.progress import Display
 from pckd.settings import parse_assignments, validate
 from pckd.storage import Storage
-from pckd.study.execution import network_path
+from pckd.study.paths import network_path
+from pckd.study.placement import this_device
 from pckd.study.results import ResultsStore
 from pckd.training.config import DataConfig, RunConfig, changed_run
 from pckd.training.evaluation import evaluate as evaluate_network
@@ -50,11 +50,6 @@ def data_config(changes: dict[str, Any], assignments: list[str] | None, command:
     if values:
         raise InputError(f"{COMMAND_LINE}: {command} takes data.* keys only, not {min(values)}")
     return config
-
-
-def this_device() -> torch.device:
-    """The first GPU, or the CPU where there is none."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def distill(

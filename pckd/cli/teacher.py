@@ -8,9 +8,10 @@ import typer
 
 from pckd.cli.options import Assignments, DataName, DataRoot, Download, Json, Results
 from pckd.cli.output import print_rows
-from pckd.cli.run import data_changes, data_config, run_config, this_device
+from pckd.cli.run import data_changes, data_config, run_config
 from pckd.progress import Display
 from pckd.storage import Storage
+from pckd.study.placement import this_device
 from pckd.training.importing import import_teacher
 from pckd.training.published import TOLERANCE, published_accuracies
 from pckd.training.teachers import TeacherCard, TeacherStore

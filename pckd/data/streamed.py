@@ -1,6 +1,5 @@
 """Splits whose pixels stay in files: decoded by worker processes while the network trains."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +17,7 @@ from pckd.data.splits import Batch, TrainingBatch, TrainingPass
 from pckd.data.streams import Purpose, random_stream
 from pckd.data.views import draw_order
 from pckd.errors import RunError
+from pckd.machine import available_cpus
 
 CPU = torch.device("cpu")
 
@@ -102,7 +102,7 @@ class FileSet:
             _Cropped(self.files, crop),
             batch_sampler=[batch.tolist() for batch in batches],
             collate_fn=_stacked,
-            num_workers=min(self.loader_workers, os.cpu_count() or 1),
+            num_workers=min(self.loader_workers, available_cpus()),
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator(),  # else it draws from the global one
         )

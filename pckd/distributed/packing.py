@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import ray
 
-from pckd.distributed.tasks import this_device
+from pckd.distributed.tasks import assigned_device
 from pckd.study.packing import GIBIBYTE, gpu_share, peak_gpu_memory
+from pckd.study.placement import Placement
 from pckd.study.resources import Resources
-from pckd.study.rows import Placement
 from pckd.study.spec import StudySpec
 from pckd.training.config import RunConfig
 
@@ -46,4 +46,4 @@ def measured_resources(spec: StudySpec, say: Callable[[str], None]) -> Resources
 
 @ray.remote
 def _memory_task(config: RunConfig, threads: int) -> tuple[int, int]:
-    return peak_gpu_memory(config, Placement(this_device(), threads))
+    return peak_gpu_memory(config, Placement(assigned_device(), threads))

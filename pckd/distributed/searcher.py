@@ -5,10 +5,10 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from pckd.storage import Storage
-from pckd.study.execution import mark_ended, mark_started
 from pckd.study.outcome import read_outcome
 from pckd.study.plan import Plan
 from pckd.study.trial import Trial, trial_to_json
+from pckd.study.trial_row import close_row, open_row
 
 
 class PlanSearcher(Searcher):
@@ -37,7 +37,7 @@ class PlanSearcher(Searcher):
         if trial is None:
             return str(Searcher.FINISHED)
         try:
-            mark_started(trial, self.storage)
+            open_row(trial, self.storage)
         except OSError as error:
             self.interruption = str(error)
             return str(Searcher.FINISHED)
@@ -63,9 +63,9 @@ class PlanSearcher(Searcher):
         """Write into a trial's row how it ended, if its process could not."""
         if error:
             reason = "its process died and could not be replaced"
-            mark_ended(trial, self.storage, "failed", reason)
+            close_row(trial, self.storage, "failed", reason)
         elif status is None:
-            mark_ended(trial, self.storage, "stopped", "hopeless beside the other trials")
+            close_row(trial, self.storage, "stopped", "hopeless beside the other trials")
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save, as for `__getstate__`."""

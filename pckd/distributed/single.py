@@ -1,6 +1,5 @@
 """One run outside any study: in this process, or over several workers under Ray Train."""
 
-import os
 from collections.abc import Callable
 
 import torch
@@ -13,9 +12,9 @@ from pckd.storage import Storage
 from pckd.study.alone import STUDY
 from pckd.study.execution import run_trial
 from pckd.study.outcome import read_outcome
+from pckd.study.placement import this_process
 from pckd.study.resources import Resources
 from pckd.study.results import ResultsStore
-from pckd.study.rows import Placement
 from pckd.study.teachers import teacher_trial, train_teacher, untrained_teachers
 from pckd.study.trial import Trial
 from pckd.training.config import RunConfig
@@ -46,7 +45,7 @@ def distill_once(config: RunConfig, storage: Storage, workers: int, display: Dis
     for teacher in untrained_teachers([config], storage):
         _train_teacher(teacher, storage, display)
     if workers == 1:
-        run_trial(trial, storage, _placement(), _line(trial, display))
+        run_trial(trial, storage, this_process(), _line(trial, display))
     else:
         _under_ray(trial, storage, workers, display)
     outcome = read_outcome(trial, storage)
@@ -73,7 +72,7 @@ def _train_teacher(trial: Trial, storage: Storage, display: Display) -> TeacherC
     def waits() -> None:
         display.say(f"teacher {trial.case}: another process trains it; waiting for that")
 
-    return train_teacher(trial, storage, _placement(), _line(trial, display), waits)
+    return train_teacher(trial, storage, this_process(), _line(trial, display), waits)
 
 
 def _under_ray(trial: Trial, storage: Storage, workers: int, display: Display) -> None:
@@ -91,11 +90,6 @@ def _under_ray(trial: Trial, storage: Storage, workers: int, display: Display) -
     with ray_session(None):
         check_resources(resources)
         train_spread(trial, storage, resources, show)
-
-
-def _placement() -> Placement:
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return Placement(device, os.cpu_count() or 1)
 
 
 def _line(trial: Trial, display: Display) -> Callable[[EpochRecord], None]:

@@ -10,14 +10,14 @@ from pckd.distributed.workers import train_on_workers
 from pckd.errors import RunError
 from pckd.storage import Storage
 from pckd.study.pictures.stage import PictureTask
+from pckd.study.placement import Placement
 from pckd.study.probe_task import ProbeTask
 from pckd.study.resources import Resources
-from pckd.study.rows import Placement
 from pckd.study.teachers import train_teacher
 from pckd.study.trial import Trial, trial_from_json, trial_to_json
 
 
-def this_device() -> torch.device:
+def assigned_device() -> torch.device:
     """The device that Ray assigned to this process: its first GPU, or the CPU."""
     return torch.device("cuda", 0) if ray.get_gpu_ids() else torch.device("cpu")
 
@@ -111,7 +111,7 @@ def _collect(waiting: list["ray.ObjectRef[Any]"], on_wait: Callable[[int], None]
 
 @ray.remote
 def _teacher_task(trial: str, root: str, threads: int) -> None:
-    train_teacher(trial_from_json(trial), Storage(root), Placement(this_device(), threads))
+    train_teacher(trial_from_json(trial), Storage(root), Placement(assigned_device(), threads))
 
 
 @ray.remote(num_cpus=0)
@@ -122,7 +122,7 @@ def _spread_task(trial: str, root: str, resources: Resources) -> None:
 @ray.remote
 def _task(task: ProbeTask | PictureTask, root: str, threads: int) -> str | None:
     try:
-        task.run(Storage(root), this_device(), threads)
+        task.run(Storage(root), assigned_device(), threads)
     except RunError as error:
         return f"{task}: {error}"
     return None

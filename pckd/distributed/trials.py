@@ -11,15 +11,15 @@ from ray.tune.schedulers import TrialScheduler
 
 from pckd.distributed.searcher import PlanSearcher
 from pckd.distributed.session import DRIVER, trials_at_once
-from pckd.distributed.tasks import this_device
+from pckd.distributed.tasks import assigned_device
 from pckd.distributed.workers import train_on_workers
 from pckd.errors import InputError, RunError
 from pckd.storage import Storage
 from pckd.study.execution import Keep, run_trial
 from pckd.study.outcome import read_outcome
+from pckd.study.placement import Placement
 from pckd.study.plan import Plan
 from pckd.study.resources import Resources
-from pckd.study.rows import Placement
 from pckd.study.trial import trial_from_json
 from pckd.training.record import EpochRecord
 
@@ -107,7 +107,9 @@ def _tuner(
 def _train_here(config: dict[str, Any], settings: dict[str, Any]) -> None:
     """A trial of one worker, in this process."""
     trial, resources = trial_from_json(config["trial"]), Resources(**settings["resources"])
-    placement = Placement(this_device(), resources.cpus_per_worker, bank_bytes=resources.bank_bytes)
+    placement = Placement(
+        assigned_device(), resources.cpus_per_worker, bank_bytes=resources.bank_bytes
+    )
     with _interruptions():
         storage = Storage(settings["root"])
         status = run_trial(trial, storage, placement, _report_epoch, settings["keep"])

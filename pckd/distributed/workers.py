@@ -10,8 +10,8 @@ from pckd.distributed.network import NodeTorchConfig
 from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.study.execution import Keep, run_trial
+from pckd.study.placement import Placement
 from pckd.study.resources import Resources
-from pckd.study.rows import Placement
 from pckd.study.trial import Trial, trial_from_json, trial_to_json
 from pckd.training.group import DataParallelGroup
 from pckd.training.record import EpochRecord

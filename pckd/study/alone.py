@@ -7,17 +7,22 @@ import torch
 
 from pckd.errors import InputError
 from pckd.storage import Storage
+from pckd.study.checkpoint import Checkpoint
 from pckd.study.execution import run_trial
 from pckd.study.outcome import Outcome, read_outcome
+from pckd.study.placement import Placement
 from pckd.study.results import open_study
-from pckd.study.rows import Placement
 from pckd.study.trial import Trial
+from pckd.study.trial_row import restart_row
 from pckd.training.config import RunConfig
 from pckd.training.identity import run_identity
 from pckd.training.record import EpochRecord
 
 STUDY = "runs"
 """The reserved study in which single runs land."""
+
+REPEATS = "repeats"
+"""The reserved study in which repetitions land; the latest of a trial replaces the one before."""
 
 
 def repeat_trial(
@@ -31,7 +36,7 @@ def repeat_trial(
     Args:
         study: Its name.
         identity: Of the trial; a unique beginning is enough.
-        storage: The results root; the repetition lands in its study `runs`.
+        storage: The results root; the repetition lands in its study `repeats`.
         on_epoch: Called after each epoch.
 
     Returns:
@@ -46,15 +51,19 @@ def repeat_trial(
     if len(found) != 1:
         listed = ", ".join(rows["trial"]) or "none"
         raise InputError(f"study {study} has {len(found)} trials {identity}...; it has: {listed}")
-    row = found[0]
+    row = open_study(storage, study).find("trials", found[0]["trial"]) or {}
     config = RunConfig.model_validate_json(row["config"])
-    alone = Trial(STUDY, row["case"], {}, config, run_identity(config))
+    alone = Trial(REPEATS, row["case"], {}, config, run_identity(config))
     if alone.identity != row["trial"]:
         raise InputError(
             f"trial {row['trial']} cannot be repeated: code or images have changed since"
         )
     if row["status"] == "running":
         raise InputError(f"trial {row['trial']} has not ended in study {study}")
+    if row["device"] is None:
+        raise InputError(f"trial {row['trial']} cannot be repeated: it never started")
     device = torch.device("cpu" if row["device"] == "cpu" else "cuda")
+    Checkpoint(alone, storage).delete()
+    restart_row(alone, storage)
     run_trial(alone, storage, Placement(device, int(row["threads"])), on_epoch)
     return read_outcome(replace(alone, study=study), storage), read_outcome(alone, storage)

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 
-import torch
 import yaml
 
 from pckd.storage import Storage
 from pckd.study.checks import check_stages
 from pckd.study.estimate import estimate
+from pckd.study.placement import Placement, this_device
 from pckd.study.plan import FixedPlan, Plan
 from pckd.study.planning import changes_since, make_plan
-from pckd.study.rows import Placement
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers
 from pckd.study.trial import make_trial
@@ -68,7 +67,7 @@ def _cost(spec: StudySpec, plan: Plan) -> Iterator[str]:
     if not waiting:
         return
     resources = spec.resources
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = this_device()
     trial = make_trial(spec, "dry run", spec.pair_changes()[0], spec.seeds[0])
     one = estimate(trial, Placement(device, resources.cpus_per_worker))
     epochs = waiting * trial.config.optimization.epochs

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import torch
 
 from pckd.models import create_model
+from pckd.study.placement import Placement
 from pckd.study.results import Row, to_parquet, to_table
-from pckd.study.rows import Placement, epoch_row, trial_columns
+from pckd.study.rows import epoch_row, trial_columns
 from pckd.study.trial import Trial
 from pckd.training.config import RunConfig
 from pckd.training.run import Run
@@ -51,7 +52,7 @@ def estimate(trial: Trial, placement: Placement) -> Estimate:
     epoch = images / record.images_per_second + (record.seconds - timed)
     epochs = config.optimization.epochs
     state = run.student.state_dict().values()
-    tables = _file_size("trials", [trial_columns(trial, placement)])
+    tables = _file_size("trials", [trial_columns(trial)])
     tables += _file_size("epochs", [epoch_row(trial, record)] * epochs)
     return Estimate(epoch * epochs, sum(value.nbytes for value in state), tables)
 

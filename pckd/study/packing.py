@@ -6,7 +6,7 @@ import torch
 
 from pckd.errors import RunError
 from pckd.study.estimate import untrained_run
-from pckd.study.rows import Placement
+from pckd.study.placement import Placement
 from pckd.training.config import RunConfig
 from pckd.training.evaluation import BATCH
 from pckd.training.run_data import RunData

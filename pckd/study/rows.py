@@ -4,34 +4,21 @@ import json
 import platform
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from pydantic import BaseModel
 
 import pckd
+from pckd.study.placement import Placement
 from pckd.study.results import Row
 from pckd.study.trial import Trial
 from pckd.training.config import RunConfig
 from pckd.training.evaluation import Accuracy
-from pckd.training.group import Group, LocalGroup
 from pckd.training.identity import code_version
 from pckd.training.record import EpochRecord
 from pckd.training.run_data import RunData
 from pckd.training.teachers import TeacherCard
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where one process of a trial computes."""
-
-    device: torch.device
-    threads: int
-    """CPU threads of this process."""
-    group: Group = field(default_factory=LocalGroup)
-    bank_bytes: int | None = None
-    """Bound on all teacher feature banks of this machine, None for the default."""
 
 
 def config_columns(config: RunConfig) -> Row:
@@ -39,7 +26,17 @@ def config_columns(config: RunConfig) -> Row:
     return dict(_leaves(config, "config."))
 
 
-def trial_columns(trial: Trial, placement: Placement) -> dict[str, Any]:
+def placement_columns(placement: Placement) -> Row:
+    """Where a trial computes; known once its process has started."""
+    return {
+        "device": _device_name(placement.device),
+        "host": socket.gethostname(),
+        "workers": placement.group.size,
+        "threads": placement.threads,
+    }
+
+
+def trial_columns(trial: Trial) -> dict[str, Any]:
     """What is known of a trial before it starts."""
     config = trial.config
     return {
@@ -50,10 +47,6 @@ def trial_columns(trial: Trial, placement: Placement) -> dict[str, Any]:
         "seed": config.seed,
         "epochs_planned": config.optimization.epochs,
         "evaluated_on": evaluated_on(config),
-        "device": _device_name(placement.device),
-        "host": socket.gethostname(),
-        "workers": placement.group.size,
-        "threads": placement.threads,
         "code_version": code_version(),
         "pckd": pckd.__version__,
         "torch": torch.__version__,

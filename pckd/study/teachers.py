@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 
 from pckd.errors import RunError
 from pckd.storage import Storage
-from pckd.study.execution import network_path, run_trial
+from pckd.study.execution import run_trial
 from pckd.study.outcome import read_outcome
+from pckd.study.paths import network_path
+from pckd.study.placement import Placement
 from pckd.study.plan import cases
-from pckd.study.rows import Placement
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial
 from pckd.training.config import RunConfig

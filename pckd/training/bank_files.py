@@ -19,6 +19,7 @@ from typing import IO
 import numpy as np
 
 from pckd.data.cache_file import cache_folder, locked
+from pckd.machine import available_memory
 from pckd.training.bank import FeatureBank
 
 PAGE = 4096
@@ -26,8 +27,8 @@ PAGE = 4096
 
 
 def default_bank_bytes() -> int:
-    """Half of this machine's memory."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    """Half of the memory that this process may use."""
+    return available_memory() // 2
 
 
 def open_bank(

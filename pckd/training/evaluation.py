@@ -8,6 +8,7 @@ import torch
 from pckd.data import ImageSplit, normalise
 from pckd.models import Network
 from pckd.training.group import Group, LocalGroup
+from pckd.training.record import DivergedError
 
 BATCH = 500
 """Images a forward pass, at most; changes speed and memory only."""
@@ -40,18 +41,24 @@ def evaluate(
         group: The processes that share the images among them.
 
     Raises:
+        DivergedError: An output of the network is NaN or infinite.
         RunError: A streamed image cannot be decoded.
     """
     group = group or LocalGroup()
     was_training = network.training
     network.eval()
-    correct = torch.zeros(2, dtype=torch.int64, device=next(network.parameters()).device)
+    counts = torch.zeros(3, dtype=torch.int64, device=next(network.parameters()).device)
     with group.share_errors():
         for pixels, labels in images.evaluation_batches(BATCH, group.rank, group.size):
             logits = network(normalise(pixels, mean, std)).logits
             best = logits.topk(min(5, logits.shape[1]), dim=1).indices
             hits = best == labels[:, None]
-            correct += torch.stack([hits[:, 0].sum(), hits.sum()])
+            finite = logits.isfinite().all(dim=1)
+            counts += torch.stack([hits[:, 0].sum(), hits.sum(), (~finite).sum()])
     network.train(was_training)
-    top1, top5 = (100 * group.sum(correct).double() / len(images)).tolist()
-    return Accuracy(top1, top5)
+    top1, top5, not_finite = group.sum(counts).tolist()
+    if not_finite:
+        raise DivergedError(
+            f"the network's outputs are NaN or infinite for {not_finite} of {len(images)} images"
+        )
+    return Accuracy(100 * top1 / len(images), 100 * top5 / len(images))

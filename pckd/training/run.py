@@ -18,7 +18,7 @@ from pckd.training.evaluation import Accuracy, evaluate
 from pckd.training.group import Group, LocalGroup, check_even_batches
 from pckd.training.network_file import TrainedNetwork
 from pckd.training.numerics import compiled, mixed_precision
-from pckd.training.record import EpochRecord, StepRecorder
+from pckd.training.record import DivergedError, EpochRecord, StepRecorder
 from pckd.training.run_data import RunData
 from pckd.training.teaching import build_teacher
 
@@ -91,7 +91,7 @@ class Run:
         """Train one more epoch and evaluate.
 
         Raises:
-            DivergedError: A loss term became NaN or infinite.
+            DivergedError: A loss term or an output became NaN or infinite.
             RunError: The teacher's features do not fit its bank.
             RunError: A streamed image cannot be decoded.
         """
@@ -103,8 +103,8 @@ class Run:
         easy_threshold = threshold(self.config.preview.growth_rate, epoch)
         losses, sums = self._train_steps(epoch, easy_threshold).read(self.group, epoch)
         trained = time.perf_counter()
-        accuracy = self.evaluate(self.data.evaluation)
         self.epoch = epoch
+        accuracy = self.evaluate(self.data.evaluation)
         images = len(self.data.train)
         easy, easy_weight, hard_weight = sums.tolist()
         return EpochRecord(
@@ -122,8 +122,15 @@ class Run:
         )
 
     def evaluate(self, images: ImageSplit) -> Accuracy:
-        """The student's accuracy; the ranks of a group share the images."""
-        return evaluate(self.student, images, self.data.mean, self.data.std, self.group)
+        """The student's accuracy; the ranks of a group share the images.
+
+        Raises:
+            DivergedError: An output is NaN or infinite.
+        """
+        try:
+            return evaluate(self.student, images, self.data.mean, self.data.std, self.group)
+        except DivergedError as error:
+            raise DivergedError(f"after epoch {self.epoch} {error}") from None
 
     def state(self) -> dict[str, Any]:
         """All that `load_state` needs to go on from here: tensors and plain values."""

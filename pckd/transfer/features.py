@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pckd.data import normalise
+from pckd.errors import RunError
 from pckd.models import Network
 
 
@@ -45,11 +46,18 @@ def extract_features(
 
     Returns:
         float32 [N, d] on the CPU, in the order of the images.
+
+    Raises:
+        RunError: A feature is NaN or infinite.
     """
     with _evaluating(network):
-        return torch.cat(
+        features = torch.cat(
             [network(normalise(batch, mean, std)).features.float().cpu() for batch in batches]
         )
+    bad = int((~features.isfinite().all(dim=1)).sum())
+    if bad:
+        raise RunError(f"features are NaN or infinite for {bad} of {len(features)} images")
+    return features
 
 
 @contextmanager

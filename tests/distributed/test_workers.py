@@ -13,12 +13,13 @@ from ray.train.torch import TorchTrainer
 from pckd.distributed.workers import train_on_workers
 from pckd.errors import InputError
 from pckd.storage import Storage
-from pckd.study.execution import network_path, run_trial
+from pckd.study.execution import run_trial
 from pckd.study.outcome import read_outcome
+from pckd.study.paths import network_path
+from pckd.study.placement import Placement
 from pckd.study.plan import fixed_trials
 from pckd.study.resources import Resources
 from pckd.study.results import ResultsStore
-from pckd.study.rows import Placement
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers, train_teacher
 from pckd.training.network_file import TrainedNetwork

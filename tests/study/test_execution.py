@@ -1,24 +1,30 @@
 """Training one trial: what stays behind after an error, an interruption and a full disk."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 
+from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.alone import repeat_trial
-from pckd.study.execution import Keep, checkpoint_path, network_path, run_trial
+from pckd.study.execution import Keep, run_trial
 from pckd.study.outcome import read_outcome
+from pckd.study.paths import checkpoint_path, network_path
+from pckd.study.placement import Placement
 from pckd.study.plan import fixed_trials
 from pckd.study.results import ResultsStore
-from pckd.study.rows import Placement
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial
+from pckd.study.trial_row import close_row, open_row
+from pckd.training.evaluation import evaluate
+from pckd.training.group import LocalGroup
 from pckd.training.network_file import TrainedNetwork
-from pckd.training.record import EpochRecord
+from pckd.training.record import DivergedError, EpochRecord
 from pckd.training.run import Run
+from pckd.training.run_data import prepare_data
 
 CPU = Placement(torch.device("cpu"), 1)
 
@@ -44,8 +50,12 @@ def _storage(tmp_path: Path) -> Storage:
     return Storage(tmp_path / "results")
 
 
+def _row(storage: Storage, trial: Trial) -> dict[str, Any]:
+    return ResultsStore(storage, "tiny").find("trials", trial.identity) or {}
+
+
 def _status(storage: Storage, trial: Trial) -> str:
-    return str((ResultsStore(storage, "tiny").find("trials", trial.identity) or {})["status"])
+    return str(_row(storage, trial)["status"])
 
 
 def _after(epoch: int, error: BaseException) -> Any:  # noqa: ANN401
@@ -109,11 +119,68 @@ def test_the_best_student_is_the_one_of_the_best_epoch(trial: Trial, storage: St
     run_trial(trial, storage, CPU, keep="best")
     history = read_outcome(trial, storage).history
     student = TrainedNetwork.from_bytes(storage.read(network_path(trial)), "student")
-    assert student.test_top1 == max(history)
+    data = prepare_data(trial.config.data, trial.config.protocol)
+    again = evaluate(student.network(CPU.device), data.test, data.mean, data.std).top1
+    row = _row(storage, trial)
+    assert student.test_top1 == again == row["test_top1"] == max(history)
+    assert row["network"] == student.content_hash()
+    assert "chosen on the test images" in row["notices"]
+
+
+def test_the_best_student_outlives_an_interruption(
+    trial: Trial, storage: Storage, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(trial, storage, CPU, _after(2, KeyboardInterrupt()), keep="best")
+    other = Storage(tmp_path / "undisturbed")
+    for root in (storage, other):
+        run_trial(trial, root, CPU, keep="best")
+    assert _row(storage, trial)["network"] == _row(other, trial)["network"]
+
+
+def test_a_trial_that_was_stopped_or_failed_trains_again(trial: Trial, storage: Storage) -> None:
+    for status in ("stopped", "failed"):
+        close_row(trial, storage, status, "some reason")
+        assert run_trial(trial, storage, CPU) == "completed"
+        outcome = read_outcome(trial, storage)
+        assert (outcome.status, outcome.reason) == ("completed", "")
+
+
+def test_a_trial_that_diverged_starts_from_the_beginning(trial: Trial, storage: Storage) -> None:
+    assert run_trial(trial, storage, CPU, _after(2, DivergedError("kd became nan"))) == "failed"
+    epochs: list[int] = []
+    run_trial(trial, storage, CPU, lambda record: epochs.append(record.epoch))
+    assert epochs == [1, 2, 3]
+
+
+def test_an_error_of_one_rank_of_several_is_raised(trial: Trial, storage: Storage) -> None:
+    class Rank(LocalGroup):
+        rank, size = 1, 2
+
+    placement = Placement(CPU.device, 1, cast("LocalGroup", Rank()))
+    with pytest.raises(RuntimeError, match="no memory"):
+        run_trial(trial, storage, placement, _after(1, RuntimeError("no memory")))
+    assert ResultsStore(storage, "tiny").find("trials", trial.identity) is None
+
+
+def test_a_row_that_was_only_handed_out_names_no_machine(trial: Trial, storage: Storage) -> None:
+    open_row(trial, storage)
+    row = _row(storage, trial)
+    assert [row[name] for name in ("device", "host", "workers", "threads")] == [None] * 4
+    close_row(trial, storage, "failed", "its process died")
+    with pytest.raises(InputError, match="never started"):
+        repeat_trial("tiny", trial.identity, storage)
+    open_row(trial, storage)
+    assert _status(storage, trial) == "running"
 
 
 def test_a_trial_alone_gives_the_numbers_of_the_study(trial: Trial, storage: Storage) -> None:
     run_trial(trial, storage, CPU)
-    before, now = repeat_trial("tiny", trial.identity[:6], storage)
-    assert before.history == now.history
-    assert (before.status, before.value) == (now.status, now.value)
+    epochs: list[int] = []
+    for _ in range(2):
+        before, now = repeat_trial(
+            "tiny", trial.identity[:6], storage, lambda record: epochs.append(record.epoch)
+        )
+        assert before.history == now.history
+        assert (before.status, before.value) == (now.status, now.value)
+    assert epochs == [1, 2, 3, 1, 2, 3]

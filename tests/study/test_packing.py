@@ -9,7 +9,7 @@ from pckd.errors import RunError
 from pckd.study import packing
 from pckd.study.estimate import untrained_run
 from pckd.study.packing import MARGIN, gpu_share, peak_gpu_memory, train_briefly
-from pckd.study.rows import Placement
+from pckd.study.placement import Placement
 from pckd.training.config import RunConfig
 
 GIB = 2**30

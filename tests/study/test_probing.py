@@ -14,12 +14,13 @@ from sklearn.preprocessing import StandardScaler
 from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
-from pckd.study.execution import network_path, run_trial
+from pckd.study.execution import run_trial
+from pckd.study.paths import network_path
+from pckd.study.placement import Placement
 from pckd.study.plan import fixed_trials
 from pckd.study.probe_task import ProbeTask, missing_tasks
 from pckd.study.probing import check_targets, probe_tasks
 from pckd.study.results import ResultsStore
-from pckd.study.rows import Placement
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers, train_teacher
 from pckd.study.trial import Trial

@@ -18,9 +18,9 @@ from pckd.models import create_model
 from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.execution import run_trial
+from pckd.study.placement import Placement
 from pckd.study.plan import fixed_trials
 from pckd.study.results import ResultsStore
-from pckd.study.rows import Placement
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import STUDY, missing_teachers, train_teacher
 from pckd.study.trial import Trial

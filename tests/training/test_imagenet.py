@@ -16,7 +16,7 @@ from pckd.errors import RunError
 from pckd.storage import Storage
 from pckd.study.execution import run_trial
 from pckd.study.outcome import read_outcome
-from pckd.study.rows import Placement
+from pckd.study.placement import Placement
 from pckd.study.trial import Trial
 from pckd.training.config import RunConfig
 from pckd.training.identity import run_identity
@@ -126,7 +126,9 @@ def test_resnet34_teaches_resnet18_from_the_command_line(
     arguments += ["--student", "torchvision/resnet18", "--teacher", "torchvision/resnet34"]
     arguments += [f"--set={key}={value}" for key, value in settings.items()]
     results = tmp_path / "results"
-    monkeypatch.setattr("os.cpu_count", lambda: 1)  # one thread, as in all tests
+    monkeypatch.setattr(
+        "pckd.data.streamed.available_cpus", lambda: 1
+    )  # one thread, as in all tests
     monkeypatch.setattr("sys.argv", ["pckd", *arguments, "--results", str(results)])
     with pytest.raises(SystemExit, match="0"):
         main()

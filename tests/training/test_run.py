@@ -117,6 +117,23 @@ def test_a_diverged_loss_names_term_epoch_and_step(
     )
 
 
+def test_outputs_that_are_not_finite_end_the_run_after_its_last_step_too(
+    config: RunConfig, data: RunData, teacher: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(config, data, teacher, CPU)
+    step = run.optimizer.step
+
+    def ruin() -> None:
+        step()
+        if batches_left.pop() == 0:
+            next(run.student.parameters()).data.fill_(torch.nan)
+
+    batches_left = [0, 1, 2]
+    monkeypatch.setattr(run.optimizer, "step", ruin)
+    with pytest.raises(DivergedError, match=r"after epoch 1 .* NaN or infinite for .* images"):
+        run.train_epoch()
+
+
 def test_teacher_and_its_statistics_do_not_move(
     config: RunConfig, data: RunData, teacher: Network
 ) -> None:

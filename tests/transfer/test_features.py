@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from pckd.data import normalise
+from pckd.errors import RunError
 from pckd.models import create_model
 from pckd.training.network_file import TrainedNetwork
 from pckd.transfer.features import LabelledFeatures, extract_features
@@ -65,3 +66,11 @@ def test_rows_are_taken_in_the_order_asked_for() -> None:
     assert len(taken) == 2
     assert taken.labels.tolist() == [7, 5]
     assert taken.features.tolist() == [[4, 5], [0, 1]]
+
+
+def test_features_that_are_not_finite_are_refused() -> None:
+    network = create_model("resnet8", num_classes=3)
+    next(network.parameters()).data.fill_(torch.nan)
+    images = torch.zeros(4, 3, 32, 32, dtype=torch.uint8)
+    with pytest.raises(RunError, match="NaN or infinite for 4 of 4 images"):
+        extract_features(network, [images], (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))

@@ -10,7 +10,7 @@ from torch import Tensor
 from pckd.errors import InputError
 from pckd.settings import near_misses
 from pckd.storage import Storage
-from pckd.study.execution import network_path
+from pckd.study.paths import network_path
 from pckd.study.pictures.config import PictureStage
 from pckd.study.pictures.file import Array, picture_path, write_pictures
 from pckd.study.pictures.looking import evenly, example_arrays, look

@@ -11,7 +11,7 @@ import torch
 from pckd.errors import InputError
 from pckd.settings import near_misses
 from pckd.storage import Storage
-from pckd.study.execution import network_path
+from pckd.study.paths import network_path
 from pckd.study.pictures.config import PictureStage
 from pckd.study.pictures.content import make_pictures, picture_labels
 from pckd.study.pictures.file import picture_path, read_pictures

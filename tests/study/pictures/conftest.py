@@ -12,8 +12,8 @@ from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.execution import run_trial
 from pckd.study.pictures.stage import PictureTask, picture_tasks
+from pckd.study.placement import Placement
 from pckd.study.plan import fixed_trials
-from pckd.study.rows import Placement
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers, train_teacher
 from pckd.training.network_file import TrainedNetwork

@@ -12,7 +12,7 @@ from PIL import Image
 from pckd.data import ImageSet, ImageSplit
 from pckd.errors import InputError
 from pckd.models import Network, create_model
-from pckd.study.execution import network_path
+from pckd.study.paths import network_path
 from pckd.study.pictures import looking
 from pckd.study.pictures.file import Array, read_pictures
 from pckd.study.pictures.looking import example_arrays

@@ -8,7 +8,7 @@ import pytest
 from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
-from pckd.study.execution import network_path
+from pckd.study.paths import network_path
 from pckd.study.pictures.stage import check_pictures, missing_pictures, picture_tasks
 from pckd.study.results import ResultsStore
 from pckd.study.rows import config_columns

@@ -1,0 +1,13 @@
+"""Where the files of a trial lie below the results root."""
+
+from pckd.study.trial import Trial
+
+
+def checkpoint_path(trial: Trial) -> str:
+    """The state of a trial that has not ended."""
+    return f"{trial.study}/checkpoints/{trial.identity}.pt"
+
+
+def network_path(trial: Trial) -> str:
+    """The student that a trial trained."""
+    return f"{trial.study}/networks/{trial.identity}.pt"

@@ -1,0 +1,30 @@
+"""Where one process of a trial computes."""
+
+from dataclasses import dataclass, field
+
+import torch
+
+from pckd.machine import available_cpus
+from pckd.training.group import Group, LocalGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where one process of a trial computes."""
+
+    device: torch.device
+    threads: int
+    """CPU threads of this process."""
+    group: Group = field(default_factory=LocalGroup)
+    bank_bytes: int | None = None
+    """Bound on all teacher feature banks of this machine, None for the default."""
+
+
+def this_device() -> torch.device:
+    """The first GPU of this machine, or the CPU where there is none."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def this_process() -> Placement:
+    """This process with all CPUs that it may use, and the first GPU if there is one."""
+    return Placement(this_device(), available_cpus())
