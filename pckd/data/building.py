@@ -1,6 +1,6 @@
 """From a data set as it was read to tensors that can be trusted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from pckd.data.decoding import decode_images
 from pckd.data.forms.base import RawData, RawSplit
 from pckd.data.images import Content
+from pckd.data.pixels import Flaw
 from pckd.data.resident import ImageSet
+from pckd.data.words import listed
 from pckd.errors import InputError
 
 
@@ -24,10 +26,6 @@ class Labelled(Protocol):
     @property
     def labels(self) -> NDArray[np.int64]:
         """As a `RawSplit` has them."""
-
-
-MOST_NAMES = 5
-"""Names that a message lists before it counts the rest."""
 
 
 def build_content(name: str, where: str, raw: RawData, image_size: int | None) -> Content:
@@ -94,10 +92,18 @@ def label_problems(split_name: str, split: Labelled, class_names: Sequence[str])
     return problems
 
 
-def damage_problems(split_name: str, damaged: Sequence[str]) -> list[str]:
-    """Say which images of a split, training or test, cannot be decoded; [] if all can."""
-    said = f"{split_name} images that are missing, truncated or no images: "
-    return [said + listed(damaged)] if damaged else []
+def flaw_problems(images: str, flawed: Iterable[tuple[str, Flaw]]) -> list[str]:
+    """Say which images cannot be used, a sentence for each kind of flaw; [] if all can.
+
+    Args:
+        images: What they are called in messages, such as training images.
+        flawed: The name of each, and what is wrong with it.
+    """
+    by_kind: dict[str, list[str]] = {}
+    for name, flaw in flawed:
+        shown = f"{name} ({flaw.detail})" if flaw.detail else name
+        by_kind.setdefault(flaw.kind, []).append(shown)
+    return [f"{images} that {kind}: {listed(names)}" for kind, names in by_kind.items()]
 
 
 def _counted(
@@ -114,9 +120,10 @@ def _decoded(
     split_name: str, split: RawSplit, image_size: int | None
 ) -> tuple[ImageSet, list[str]]:
     description = f"decoding {split_name} images"
-    pixels, undecodable, odd_sized = decode_images(split.contents, image_size, description)
+    pixels, flaws, odd_sized = decode_images(split.contents, image_size, description)
     decoded = ImageSet(torch.from_numpy(pixels), torch.from_numpy(split.labels))
-    problems = damage_problems(split_name, [split.names[i] for i in undecodable])
+    flawed = [(split.names[position], flaw) for position, flaw in flaws.items()]
+    problems = flaw_problems(f"{split_name} images", flawed)
     if odd_sized:
         problems.append(
             f"{split_name} images that are not {_size(decoded)} like the first one, so set "
@@ -128,9 +135,3 @@ def _decoded(
 def _size(split: ImageSet) -> str:
     height, width = split.images.shape[-2:]
     return f"{height}x{width}"
-
-
-def listed(names: Sequence[str]) -> str:
-    """Join up to five names, then a count."""
-    more = len(names) - MOST_NAMES
-    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

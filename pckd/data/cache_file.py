@@ -13,7 +13,7 @@ import torch
 
 from pckd.files import hold_lock, write_atomically
 
-VERSION = 2
+VERSION = 3
 """Part of every key: raise it when what is stored, or how images are decoded, changes."""
 
 

@@ -11,11 +11,10 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from pckd.data.building import damage_problems, refuse
+from pckd.data.building import flaw_problems, refuse
 from pckd.data.forms.parquet import Shards
-from pckd.data.forms.parquet_file import read_images
 from pckd.data.place import FileStamp
-from pckd.data.soundness import is_whole
+from pckd.data.soundness import find_flaw
 from pckd.data.tracking import tracked
 from pckd.errors import InputError
 from pckd.files import remove_leftovers, write_atomically
@@ -76,14 +75,14 @@ def _check_room(name: str, where: str, files: Iterable[FileStamp], folder: Path)
 def _copy(name: str, where: str, shards: Shards, stream: BinaryIO) -> Copied:
     offsets, digest, problems = [0], hashlib.sha256(), []
     for split_name, files in (("training", shards.train), ("test", shards.test)):
-        damaged = []
+        flawed = []
         parts = tracked(files, f"copying {split_name} images", len(files))
-        for content, image in chain.from_iterable(read_images(shards.place, f) for f in parts):
-            if not is_whole(content):
-                damaged.append(image)
+        for content, image in chain.from_iterable(shards.images(file) for file in parts):
+            if flaw := find_flaw(content):
+                flawed.append((image, flaw))
             stream.write(content)
             digest.update(content)
             offsets.append(offsets[-1] + len(content))
-        problems += damage_problems(split_name, damaged)
+        problems += flaw_problems(f"{split_name} images", flawed)
     refuse(name, where, problems)
     return Copied(np.array(offsets, dtype=np.int64), digest.hexdigest())

@@ -105,15 +105,25 @@ class Stored(Generic[Found]):
         return str(place), found
 
     def _find(self, place: Place) -> Found | None:
-        """Return the first form found in the root or in one of the folders below it."""
+        """Return the first form found in the root or in one of the folders below it.
+
+        Raises:
+            InputError: A folder cannot be looked into, or holds one form incomplete and no other.
+        """
         for folder in ("", *self.folders):
+            incomplete: list[InputError] = []
             for form in self.forms:
                 try:
                     found = form.find(place.below(folder))
+                except InputError as error:
+                    incomplete.append(error)
                 except OSError as error:
                     raise InputError(f"cannot look into {place.below(folder)}: {error}") from error
-                if found is not None:
-                    return found
+                else:
+                    if found is not None:
+                        return found
+            if incomplete:
+                raise incomplete[0]
         return None
 
     def _fetch(self, name: str, place: Place) -> None:

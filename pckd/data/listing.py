@@ -12,9 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from pckd.data.cache_file import entry_path, load_entry, store_entry
-from pckd.data.forms.class_folders import ClassTree, walk
+from pckd.data.forms.class_folders import ClassTree
+from pckd.data.forms.files import walk
+from pckd.data.pixels import Flaw
 from pckd.data.place import FileStamp
-from pckd.data.soundness import damaged_files
+from pckd.data.soundness import flawed_files
 from pckd.data.tracking import tracked
 
 SEPARATOR = "\0"
@@ -32,13 +34,13 @@ class SplitListing:
         names: Relative to the tree's root, with forward slashes: str [N].
         labels: Class indices, int64 [N].
         sizes: Bytes, int64 [N]; -1 for a link that leads nowhere.
-        damaged: Names of those that are missing, cut short or no images.
+        flawed: Names of those that cannot be used, and why.
     """
 
     names: NDArray[np.str_]
     labels: NDArray[np.int64]
     sizes: NDArray[np.int64]
-    damaged: Sequence[str] = ()
+    flawed: Sequence[tuple[str, Flaw]] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +63,7 @@ def list_tree(tree: ClassTree) -> Listing:
 
     What was listed holds for as long as none of the folders was changed since: files that come,
     go or get another name are noticed, one that is overwritten in its place is not. A list with
-    damaged files is not kept, so that they can be repaired in their place.
+    files that cannot be used is not kept, so that they can be repaired in their place.
     """
     entry = entry_path("listing", [str(tree.train), str(tree.test)])
     return _load(entry, tree) or _list_and_store(entry, tree)
@@ -90,7 +92,7 @@ def _list_and_store(entry: Path, tree: ClassTree) -> Listing:
         "times": train_times | test_times,
         "fingerprint": listing.fingerprint,
     }
-    if not (train.damaged or test.damaged):
+    if not (train.flawed or test.flawed):
         store_entry(entry, stored)
     return listing
 
@@ -109,10 +111,8 @@ def _listed(tree: ClassTree, split: Path) -> tuple[SplitListing, Times]:
             names += [f"{below}/{file}" for file in files]
             sizes += [FileStamp.of(folder / file).size for file in files]
             labels += [label] * len(files)
-    damaged = damaged_files(tree.root, names, f"checking {split}")
-    listed = SplitListing(
-        np.array(names, dtype=np.str_), np.array(labels), np.array(sizes), damaged
-    )
+    flawed = flawed_files(tree.root, names, f"checking {split}")
+    listed = SplitListing(np.array(names, dtype=np.str_), np.array(labels), np.array(sizes), flawed)
     return listed, times
 
 

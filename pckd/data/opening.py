@@ -3,9 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
+import PIL
 import torch
 
-from pckd.data.building import build_content, damage_problems, label_problems, refuse
+from pckd.data.building import build_content, flaw_problems, label_problems, refuse
 from pckd.data.cache import load_or_build
 from pckd.data.catalogue import IMAGENET_NORMALISATION, STREAMED, find_entry, is_streamed
 from pckd.data.encoded import ImageFiles
@@ -52,7 +53,7 @@ def open_data(
     stamps = [(stamp.location, stamp.size, stamp.modified) for stamp in source.files]
     content, fingerprint = load_or_build(
         name,
-        [stamps, image_size],
+        [stamps, source.meaning, image_size, PIL.__version__],
         lambda: build_content(name, where, source.read(), image_size),
     )
     mean, std = entry.normalisation or channel_statistics(content.train.images)
@@ -98,7 +99,7 @@ def _open_tree(name: str, where: str, tree: ClassTree) -> StreamedContent:
         for split_name, split in (("training", listing.train), ("test", listing.test))
         for problem in (
             *label_problems(split_name, split, tree.class_names),
-            *damage_problems(split_name, split.damaged),
+            *flaw_problems(f"{split_name} images", split.flawed),
         )
     ]
     refuse(name, where, problems)

@@ -77,7 +77,7 @@ def open_packed(name: str, where: str, shards: Shards) -> StreamedContent:
             room or cannot be written.
     """
     stamps = [(stamp.location, stamp.size, stamp.modified) for stamp in _files(shards)]
-    entry = entry_path(f"{name}-packed", [str(shards.place), stamps])
+    entry = entry_path(f"{name}-packed", [str(shards.place), len(shards.train), stamps])
     found = _load(entry)
     if found is not None:
         return found

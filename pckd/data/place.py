@@ -9,7 +9,14 @@ from pckd.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class FileStamp:
-    """What tells whether a file has changed: where it is, bytes, nanoseconds since 1970."""
+    """What tells whether a file has changed.
+
+    Attributes:
+        location: Where it is.
+        size: Bytes.
+        modified: Nanoseconds since 1970; of a local file those of its status, which a program
+            cannot set back when it writes another content.
+    """
 
     location: str
     size: int
@@ -22,7 +29,7 @@ class FileStamp:
             status = file.stat()
         except FileNotFoundError:
             return cls(str(file), -1, 0)
-        return cls(str(file), status.st_size, status.st_mtime_ns)
+        return cls(str(file), status.st_size, status.st_ctime_ns)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +73,11 @@ class Place:
         from pyarrow.fs import FileSelector
 
         entries = self.filesystem.get_file_info(FileSelector(self.path, allow_not_found=True))
-        stamps = [FileStamp(e.path, e.size, e.mtime_ns or 0) for e in entries if e.is_file]
+        files = [entry for entry in entries if entry.is_file]
+        if self.local:
+            stamps = [FileStamp.of(Path(entry.path)) for entry in files]
+        else:
+            stamps = [FileStamp(entry.path, entry.size, entry.mtime_ns or 0) for entry in files]
         return sorted(stamps, key=lambda stamp: stamp.location)
 
 

@@ -1,14 +1,16 @@
-"""Encoded images that are damaged, found without decoding those that look whole."""
+"""Encoded images that cannot be used, found without decoding those that look whole."""
 
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pckd.data.decoding import decode_image
+from pckd.data.decoding import decode_image, flaw_of, open_image
+from pckd.data.pixels import Flaw, check_header
 from pckd.data.tracking import tracked
 
-ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND\xaeB\x60\x82"}
+JPEG = b"\xff\xd8"
+ENDS = {JPEG: b"\xff\xd9", b"\x89PNG": b"IEND\xaeB\x60\x82"}
 """What a JPEG and a PNG begin and end with: a file that is cut short lacks its end."""
 
 TAIL = 32
@@ -17,38 +19,55 @@ TAIL = 32
 CHUNK = 256
 """Files that a thread looks at in one go."""
 
+LARGE = 2**20
+"""Bytes from which a JPEG may have more pixels than are decoded."""
 
-def damaged_files(root: Path, names: Sequence[str], description: str) -> list[str]:
-    """Return the names of the files that are missing, cut short or no images.
 
-    Of a JPEG or PNG the first and last bytes are read; only what these leave in doubt is decoded.
-    A file whose middle is damaged passes.
+def flawed_files(root: Path, names: Sequence[str], description: str) -> list[tuple[str, Flaw]]:
+    """Return the files that are missing, cut short, or images that cannot be used, and why.
+
+    Of a JPEG the first and last bytes are read, of a PNG or a large JPEG the header too; only what
+    these leave in doubt is decoded. A file whose middle is damaged passes.
 
     Args:
         root: The folder that the names are relative to.
         names: The files.
         description: What the progress bar says; it shows when standard error is a terminal.
     """
+
+    def look_at(chunk: Sequence[str]) -> list[tuple[str, Flaw]]:
+        flaws = ((name, find_flaw(root / name)) for name in chunk)
+        return [(name, flaw) for name, flaw in flaws if flaw is not None]
+
     chunks = [names[start : start + CHUNK] for start in range(0, len(names), CHUNK)]
     with ThreadPoolExecutor() as pool:  # the files are waited for, not computed on
-        found = pool.map(lambda chunk: [n for n in chunk if not is_whole(root / n)], chunks)
-        return [name for part in tracked(found, description, len(chunks)) for name in part]
+        found = pool.map(look_at, chunks)
+        return [flaw for part in tracked(found, description, len(chunks)) for flaw in part]
 
 
-def is_whole(content: Path | bytes) -> bool:
-    """Whether an encoded image is there, is not cut short, and is one; see `damaged_files`."""
+def find_flaw(content: Path | bytes) -> Flaw | None:
+    """Say why an encoded image cannot be used, or None if it looks whole; see `flawed_files`."""
     try:
-        ends = (content[:4], content[-TAIL:]) if isinstance(content, bytes) else _ends(content)
-        return _belong_together(*ends) or decode_image(content, None).size > 0
-    except Exception:  # Pillow has no common error: OSError, SyntaxError, struct.error ...
-        return False
+        head, tail, size = _ends(content)
+        if not _belong_together(head, tail):
+            decode_image(content, None)
+        elif not head.startswith(JPEG) or size > LARGE:
+            with open_image(content) as image:
+                check_header(image)
+    except Exception as error:
+        return flaw_of(error)
+    return None
 
 
-def _ends(file: Path) -> tuple[bytes, bytes]:
-    with file.open("rb") as stream:
+def _ends(content: Path | bytes) -> tuple[bytes, bytes, int]:
+    """Return the first bytes, the last bytes, and how many there are in all."""
+    if isinstance(content, bytes):
+        return content[:4], content[-TAIL:], len(content)
+    with content.open("rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
         head = stream.read(4)
-        stream.seek(-min(TAIL, os.fstat(stream.fileno()).st_size), os.SEEK_END)
-        return head, stream.read()
+        stream.seek(-min(TAIL, size), os.SEEK_END)
+        return head, stream.read(), size
 
 
 def _belong_together(head: bytes, tail: bytes) -> bool:

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from pckd.data.building import listed
+from pckd.data.building import flaw_problems
 from pckd.data.crops import CROP_SIZE, central_crop, random_crop
-from pckd.data.decoding import decode_image
+from pckd.data.decoding import decode_image, flaw_of
 from pckd.data.encoded import EncodedImages
+from pckd.data.pixels import Flaw
 from pckd.data.splits import Batch, TrainingBatch, TrainingPass
 from pckd.data.streams import Purpose, random_stream
 from pckd.data.views import draw_order
@@ -23,6 +24,9 @@ CPU = torch.device("cpu")
 
 LARGEST_TEST_BATCH = 64
 """Images a forward pass when testing, at most: a matter of memory, at this size of images."""
+
+FlawedName = tuple[str, Flaw]
+"""What an image is called that cannot be used, and why."""
 
 Crop = Callable[[Tensor, int], Tensor]
 """From an image, uint8 [3, H, W], and its position in the split to uint8 [3, 224, 224]."""
@@ -106,18 +110,16 @@ class FileSet:
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator(),  # else it draws from the global one
         )
-        damaged: list[str] = []
-        for positions, (images, undecodable) in zip(batches, loader, strict=True):
-            damaged += undecodable
+        flawed: list[FlawedName] = []
+        for positions, (images, flaws) in zip(batches, loader, strict=True):
+            flawed += flaws
             labels = self.labels[positions]
             yield (
                 images.to(self.device, non_blocking=True),
                 labels.to(self.device, non_blocking=True),
             )
-        if damaged:
-            raise RunError(
-                f"images {self.files.where} are missing, truncated or no images: {listed(damaged)}"
-            )
+        if flawed:
+            raise RunError("; ".join(flaw_problems(f"images {self.files.where}", flawed)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,18 +140,18 @@ class StreamedContent:
     fingerprint: str
 
 
-class _Cropped(Dataset["Tensor | str"]):
-    """The images of a split, cropped, or the name of one that cannot be decoded."""
+class _Cropped(Dataset["Tensor | FlawedName"]):
+    """The images of a split, cropped, or the name of one that cannot be used."""
 
     def __init__(self, files: EncodedImages, crop: Crop) -> None:
         self.files = files
         self.crop = crop
 
-    def __getitem__(self, position: int) -> "Tensor | str":
+    def __getitem__(self, position: int) -> "Tensor | FlawedName":
         try:
             pixels = decode_image(self.files.read(position), None)
-        except Exception:  # Pillow has no common error: OSError, SyntaxError, struct.error ...
-            return str(self.files.names[position])
+        except Exception as error:
+            return str(self.files.names[position]), flaw_of(error)
         return self.crop(torch.from_numpy(np.array(pixels)).permute(2, 0, 1), position)
 
 
@@ -162,8 +164,8 @@ def _same_crop(image: Tensor, position: int) -> Tensor:
     return central_crop(image)
 
 
-def _stacked(images: "list[Tensor | str]") -> tuple[Tensor, list[str]]:
-    """Make a batch [B, 3, H, W], black where only a name is given, and list these names."""
+def _stacked(images: "list[Tensor | FlawedName]") -> tuple[Tensor, list[FlawedName]]:
+    """Make a batch [B, 3, H, W], black where there is only a name, and list these names."""
     black = torch.zeros(3, CROP_SIZE, CROP_SIZE, dtype=torch.uint8)
-    stacked = torch.stack([black if isinstance(image, str) else image for image in images])
-    return stacked, [image for image in images if isinstance(image, str)]
+    stacked = torch.stack([image if isinstance(image, Tensor) else black for image in images])
+    return stacked, [image for image in images if not isinstance(image, Tensor)]

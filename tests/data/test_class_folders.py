@@ -150,3 +150,57 @@ def test_a_train_folder_alone_is_refused(tree: Path) -> None:
     (tree / "test").rename(tree / "other")
     with pytest.raises(InputError, match="has a folder train, but beside it none of test, val"):
         open_data("folder", tree)
+
+
+@pytest.mark.parametrize(
+    "name", ["@eaDir", "__MACOSX", "$RECYCLE.BIN", "lost+found", ".AppleDouble"]
+)
+@pytest.mark.parametrize("place", ["train", "test/cat", "train/dog/deeper"])
+def test_folders_of_systems_are_no_data(tree: Path, images: Pixels, name: str, place: str) -> None:
+    before = open_data("folder", tree)
+    for folder in (tree / place / name, tree / place / name / "000.png"):
+        folder.mkdir(parents=True)
+        Image.fromarray(images[0]).save(folder / "SYNOFILE_THUMB_M.png")
+    (tree / place / "Thumbs.db").write_bytes(b"\xd0\xcf")
+    (tree / "train/cat/._000.png").write_bytes(b"\0\5\x16\7")
+    assert open_data("folder", tree).fingerprint == before.fingerprint
+
+
+def test_folders_that_are_whole_numbers_are_sorted_as_numbers(
+    root: Path, images: Pixels, write_folder: Callable[..., None]
+) -> None:
+    numbers = ["0", "1", "2", "10", "11", "03"]
+    for split in ("train", "test"):
+        write_folder(root / split, images, numbers)
+    assert open_data("folder", root).class_names == ("0", "1", "2", "03", "10", "11")
+
+
+def test_one_name_that_is_no_number_makes_all_of_them_text(
+    root: Path, images: Pixels, write_folder: Callable[..., None]
+) -> None:
+    for split in ("train", "test"):
+        write_folder(root / split, images, ["0", "1", "2", "10", "11", "x3"])
+    assert open_data("folder", root).class_names == ("0", "1", "10", "11", "2", "x3")
+
+
+def test_images_beside_the_class_folders_are_named(tree: Path, images: Pixels) -> None:
+    Image.fromarray(images[0]).save(tree / "train/lost.png")
+    with pytest.raises(InputError, match=r"train holds class folders and .*: lost\.png$"):
+        open_data("folder", tree)
+
+
+def test_a_link_that_leads_back_counts_no_image_twice(tree: Path) -> None:
+    before = open_data("folder", tree)
+    (tree / "train/cat/again").symlink_to(tree / "train/cat")
+    assert len(open_data("folder", tree).train) == len(before.train)
+
+
+def test_a_form_that_is_incomplete_gives_way_to_one_that_is_whole(
+    tree: Path, write_parquet: Callable[..., None], encode: Callable[..., bytes], images: Pixels
+) -> None:
+    expected = open_data("folder", tree).fingerprint
+    write_parquet(tree / "train.parquet", [encode(images[0])], [0])
+    assert open_data("cifar100", tree).fingerprint == expected
+    (tree / "test").rename(tree / "other")
+    with pytest.raises(InputError, match="holds only training Parquet files"):
+        open_data("cifar100", tree)

@@ -217,7 +217,7 @@ def test_images_that_are_lost_later_are_named_after_the_last_batch(
     with pytest.raises(RunError) as caught:
         next(batches)
     assert str(caught.value) == (
-        f"images in {file} are missing, truncated or no images: row 5 of "
+        f"images in {file} that are missing, truncated or no images: row 5 of "
         "validation-00000-of-00001.parquet"
     )
 
@@ -248,7 +248,7 @@ def test_a_crash_leaves_nothing_that_is_taken_for_whole(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("pckd.data.copying.is_whole", crash)
+        patch.setattr("pckd.data.copying.find_flaw", crash)
         with pytest.raises(KeyboardInterrupt):
             open_streamed("imagenet", shards)
     assert {file.suffix for file in cache_folder.iterdir()} == {".lock"}

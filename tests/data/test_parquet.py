@@ -194,3 +194,55 @@ def test_an_empty_set_is_refused(root: Path, write_parquet: Callable[..., None])
         write_parquet(root / f"{split}-00000-of-00001.parquet", [], [])
     with pytest.raises(InputError, match="no training images; there are no test images"):
         open_data("parquet", root)
+
+
+def write_columns(file: Path, encoded: list[bytes], **labels: list[int]) -> None:
+    pq.write_table(pa.table({"image": encoded, **labels}), file)
+
+
+def test_files_with_other_label_columns_are_refused(root: Path, encoded: list[bytes]) -> None:
+    labels = [0, 1, 2] * 2
+    write_columns(root / "train-00000-of-00002.parquet", encoded, fine_label=labels)
+    write_columns(root / "train-00001-of-00002.parquet", encoded, fine_label=labels, label=[0] * 6)
+    write_columns(root / "test-00000-of-00001.parquet", encoded, fine_label=labels)
+    with pytest.raises(
+        InputError,
+        match=r"train-00000-of-00002\.parquet has image and fine_label, "
+        r"train-00001-of-00002\.parquet has image and label and fine_label",
+    ):
+        open_data("parquet", root)
+
+
+def test_class_names_in_another_order_are_refused(
+    root: Path, encoded: list[bytes], write_parquet: Callable[..., None]
+) -> None:
+    write_parquet(root / "train.parquet", encoded, [0, 1] * 3, {"class_names": ["cat", "dog"]})
+    write_parquet(root / "test.parquet", encoded, [0, 1] * 3, {"class_names": ["dog", "cat"]})
+    with pytest.raises(InputError, match=r"class 0 is 'cat' in train\.parquet and 'dog' in test"):
+        open_data("parquet", root)
+
+
+def test_class_names_of_one_file_serve_all(
+    root: Path, encoded: list[bytes], write_parquet: Callable[..., None]
+) -> None:
+    write_parquet(root / "train.parquet", encoded, [0, 1] * 3)
+    write_parquet(root / "test.parquet", encoded, [0, 1] * 3, {"class_names": ["cat", "dog"]})
+    assert open_data("parquet", root).class_names == ("cat", "dog")
+
+
+@pytest.mark.parametrize("names", ["cats", {"cat": 0}, ["cat", "cat"]])
+def test_class_names_that_are_no_list_of_names_are_refused(
+    root: Path, write: Callable[..., None], names: object
+) -> None:
+    write({"class_names": names})
+    with pytest.raises(InputError, match=r"class names that cannot be read|the same name"):
+        open_data("parquet", root)
+
+
+def test_a_label_beyond_the_number_of_images_is_refused(
+    root: Path, encoded: list[bytes], write_parquet: Callable[..., None]
+) -> None:
+    for split in ("train", "test"):
+        write_parquet(root / f"{split}.parquet", encoded, [0, 1, 2, 3, 4, 2**40])
+    with pytest.raises(InputError, match=f"12 images and a label {2**40} in column label"):
+        open_data("parquet", root)

@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from pckd.data.soundness import damaged_files
+from pckd.data.pixels import DAMAGED
+from pckd.data.soundness import flawed_files
 
 MakePixels = Callable[..., NDArray[np.uint8]]
 FORMATS = ["jpg", "png", "bmp", "webp", "gif"]
@@ -16,7 +17,9 @@ FORMATS = ["jpg", "png", "bmp", "webp", "gif"]
 
 def damaged(folder: Path) -> list[str]:
     names = sorted(file.name for file in folder.iterdir())
-    return damaged_files(folder, names, "checking")
+    found = flawed_files(folder, names, "checking")
+    assert all(flaw == DAMAGED for _, flaw in found)
+    return [name for name, _ in found]
 
 
 @pytest.fixture
@@ -65,4 +68,4 @@ def test_many_files_are_named_in_their_order(tmp_path: Path) -> None:
     names = [f"{number:04d}.jpg" for number in range(600)]
     for name in names:
         (tmp_path / name).touch()
-    assert damaged_files(tmp_path, names, "checking") == names
+    assert flawed_files(tmp_path, names, "checking") == [(name, DAMAGED) for name in names]

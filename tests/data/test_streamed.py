@@ -135,7 +135,7 @@ def test_an_image_that_cannot_be_decoded_is_named_after_the_last_batch(
         with pytest.raises(RunError) as caught:
             next(batches)
         assert str(caught.value) == (
-            f"images below {photographs} are missing, truncated or no images: "
+            f"images below {photographs} that are missing, truncated or no images: "
             "train/n01443537/n01443537_2.JPEG"
         )
 

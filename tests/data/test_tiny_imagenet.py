@@ -126,3 +126,26 @@ def test_an_archive_in_the_root_is_checked_and_unpacked(
     monkeypatch.setattr(tiny_imagenet, "CHECKSUM", checksum)
     downloaded = open_data("tiny-imagenet", archive.parent, download=True)
     assert downloaded.fingerprint == open_data("tiny-imagenet", tree).fingerprint
+
+
+@pytest.mark.parametrize("below", ["", "images"])
+def test_validation_images_may_have_moved_to_their_classes(tree: Path, below: str) -> None:
+    before = open_data("tiny-imagenet", tree)
+    for line in (tree / "val/val_annotations.txt").read_text().splitlines():
+        file, wnid = line.split("\t")[:2]
+        (tree / "val" / wnid / below).mkdir(parents=True, exist_ok=True)
+        (tree / "val/images" / file).rename(tree / "val" / wnid / below / file)
+    assert open_data("tiny-imagenet", tree).fingerprint == before.fingerprint
+
+
+def test_an_image_that_is_annotated_twice_is_named(tree: Path) -> None:
+    with (tree / "val/val_annotations.txt").open("a") as stream:
+        stream.write("val_10.JPEG\tn02\n")
+    with pytest.raises(InputError, match=r"line 7 of .* names val_10\.JPEG again"):
+        open_data("tiny-imagenet", tree)
+
+
+def test_a_class_that_the_list_lacks_is_named(tree: Path) -> None:
+    (tree / "train/n04").mkdir()
+    with pytest.raises(InputError, match=r"wnids\.txt lacks classes that train has: n04"):
+        open_data("tiny-imagenet", tree)

@@ -44,12 +44,15 @@ class Source:
     """A data set that was found.
 
     Attributes:
-        files: The files behind it; when one changes, what was cached is out of date.
+        files: All files behind it; when one changes, what was cached is out of date.
         read: Reads them.
+        meaning: What else decides what is read, such as labels that stand in the names of folders,
+            as JSON can write it.
     """
 
     files: Sequence[FileStamp]
     read: Callable[[], RawData]
+    meaning: object = None
 
 
 Found = TypeVar("Found", covariant=True)

@@ -1,20 +1,19 @@
 """Trees with one folder per class: train/CLASS/... and test/CLASS/... or val/CLASS/..."""
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from pckd.data.forms.base import Form, RawData, RawSplit, Source
+from pckd.data.forms.files import is_image, is_system, walk
 from pckd.data.place import FileStamp, Place
+from pckd.data.words import listed
 from pckd.errors import InputError
 
 TEST_FOLDERS = ("test", "val", "valid", "validation")
 """What the test folder may be called; the first that shares a class with train is taken."""
-
-IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 LabelledFile = tuple[Path, int]
 
@@ -27,7 +26,7 @@ class ClassTree:
         root: The folder that holds both splits.
         train: The folder of the training images.
         test: The folder of the test images.
-        class_names: Folders in either split, sorted; the position is the label.
+        class_names: Folders in either split, in their order; the position is the label.
     """
 
     root: Path
@@ -43,27 +42,28 @@ def find_tree(place: Place) -> ClassTree | None:
         InputError: If no test folder shares a class with the train folder.
     """
     local = place.local
-    if local is None or not (train_names := _class_folders(local / "train")):
+    if local is None or not (train_names := class_folders(local / "train")):
         return None
-    test_folders = {local / name: _class_folders(local / name) for name in TEST_FOLDERS}
+    test_folders = {local / name: class_folders(local / name) for name in TEST_FOLDERS}
     test_folder = next((f for f, names in test_folders.items() if names & train_names), None)
     if test_folder is None:
         raise InputError(
             f"{local} has a folder train, but beside it none of {', '.join(TEST_FOLDERS)} that "
             "holds the same class folders"
         )
-    names = sorted(train_names | test_folders[test_folder])
-    return ClassTree(local, local / "train", test_folder, tuple(names))
+    names = in_order(train_names | test_folders[test_folder])
+    return ClassTree(local, local / "train", test_folder, names)
 
 
 def find(place: Place) -> Source | None:
     """Find a tree of class folders and list its images.
 
     A class folder may hold further folders. Other files than images are passed over, and so is
-    what begins with a dot. Classes are numbered in the order of their names.
+    what begins with a dot or was left by a system.
 
     Raises:
-        InputError: If no test folder shares a class with the train folder.
+        InputError: If no test folder shares a class with the train folder, or images lie beside
+            the class folders.
     """
     tree = find_tree(place)
     if tree is None:
@@ -81,6 +81,31 @@ TREE_FORM = Form(LOOKED_FOR, find_tree)
 """The tree alone, whose files are not looked at."""
 
 
+def class_folders(folder: Path) -> set[str]:
+    """Return the names of the folders in a folder; none if it does not exist.
+
+    Raises:
+        InputError: Images lie in the folder itself, so that they are of no class.
+    """
+    if not folder.is_dir():
+        return set()
+    entries = [entry for entry in folder.iterdir() if not is_system(entry.name)]
+    folders = {entry.name for entry in entries if entry.is_dir()}
+    stray = sorted(e.name for e in entries if e.name not in folders and is_image(e.name))
+    if folders and stray:
+        raise InputError(
+            f"{folder} holds class folders and images beside them, which are of no class: "
+            f"{listed(stray)}"
+        )
+    return folders
+
+
+def in_order(class_names: Iterable[str]) -> tuple[str, ...]:
+    """Sort class names: as numbers if all of them are whole numbers, else as text."""
+    names = sorted(class_names)
+    return tuple(sorted(names, key=int) if all(name.isdecimal() for name in names) else names)
+
+
 def class_files(folder: Path, class_names: Sequence[str]) -> list[LabelledFile]:
     """List the images below the folder of each class with the class's label, by class."""
     return [
@@ -96,35 +121,27 @@ def image_source(
     train: Sequence[LabelledFile],
     test: Sequence[LabelledFile],
     class_names: Sequence[str],
+    others: Sequence[Path] = (),
 ) -> Source:
-    """Return the source of image files below a root."""
+    """Return the source of image files below a root.
+
+    Args:
+        root: The folder that names in messages are relative to.
+        train: The training images.
+        test: The test images.
+        class_names: The position is the label.
+        others: Files that say which images these are, and of what class.
+    """
 
     def split(files: Sequence[LabelledFile]) -> RawSplit:
         names = [file.relative_to(root).as_posix() for file, _ in files]
         labels = np.array([label for _, label in files], dtype=np.int64)
         return RawSplit(names, [file for file, _ in files], labels)
 
-    stamps = [FileStamp.of(file) for file, _ in (*train, *test)]
-    return Source(stamps, lambda: RawData(split(train), split(test), tuple(class_names)))
-
-
-def _class_folders(folder: Path) -> set[str]:
-    """Return the names of the folders in a folder; none if it does not exist."""
-    if not folder.is_dir():
-        return set()
-    return {entry.name for entry in folder.iterdir() if _is_visible(entry.name) and entry.is_dir()}
-
-
-def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Go through a folder and those below it, deeper ones last, with the names of their images.
-
-    Names are sorted; links to folders are followed.
-    """
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = sorted(filter(_is_visible, folders))
-        names = filter(_is_visible, files)
-        yield Path(parent), sorted(n for n in names if n.lower().endswith(IMAGE_SUFFIXES))
-
-
-def _is_visible(name: str) -> bool:
-    return not name.startswith(".")
+    parts = split(train), split(test)
+    meaning = [(part.names, part.labels.tolist()) for part in parts]
+    return Source(
+        files=[FileStamp.of(file) for file in (*others, *(file for file, _ in (*train, *test)))],
+        meaning=[class_names, meaning],
+        read=lambda: RawData(*parts, tuple(class_names)),
+    )

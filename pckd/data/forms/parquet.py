@@ -1,14 +1,15 @@
 """Parquet files in the layout of the Hugging Face hub: encoded images and labels."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pckd.data.forms.base import Form, RawData, RawSplit, Source
-from pckd.data.forms.parquet_file import file_name, read_class_names, read_images, read_labels
+from pckd.data.forms.parquet_file import Layout, common_layout, file_name, read_images, read_labels
+from pckd.data.forms.shard_names import check_whole, split_of
 from pckd.data.place import FileStamp, Place
 from pckd.errors import InputError
 
@@ -16,7 +17,7 @@ TEST_SPLITS = ("test", "val", "valid", "validation")
 """What a test split may be called, the first one present is taken."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)  # without slots, which leave no room for a cached property
 class Shards:
     """The Parquet files of a data set, found but not yet read.
 
@@ -30,15 +31,34 @@ class Shards:
     train: Sequence[FileStamp]
     test: Sequence[FileStamp]
 
+    @cached_property
+    def layout(self) -> Layout:
+        """The columns, which are the same in all files; InputError if they are not."""
+        return common_layout(self.place, [*self.train, *self.test])
+
     def labels(self, files: Iterable[FileStamp]) -> NDArray[np.int64]:
         """Read the labels of some of the files, one after another: int64 [N]."""
-        return np.concatenate([read_labels(self.place, stamp) for stamp in files])
+        return np.concatenate([read_labels(self.place, stamp, self.layout) for stamp in files])
 
     def class_names(self, *labels: NDArray[np.int64]) -> tuple[str, ...]:
-        """Return the names in the metadata, or numbers up to the largest of the labels."""
-        last = max(part.max(initial=-1) for part in labels)
-        numbered = tuple(f"class {label}" for label in range(last + 1))
-        return read_class_names(self.place, self.train[0]) or numbered
+        """Return the names in the metadata, or numbers up to the largest of the labels.
+
+        Raises:
+            InputError: There are no names, and labels are too large to be numbers of classes.
+        """
+        if self.layout.class_names is not None:
+            return self.layout.class_names
+        last, images = max(part.max(initial=-1) for part in labels), sum(map(len, labels))
+        if last >= images:
+            raise InputError(
+                f"files in {self.place} have {images} images and a label {last} in column "
+                f"{self.layout.label}: labels must count classes from 0"
+            )
+        return tuple(f"class {label}" for label in range(last + 1))
+
+    def images(self, stamp: FileStamp) -> Iterable[tuple[bytes, str]]:
+        """Read the images of one of the files, few at a time; see `read_images`."""
+        return read_images(self.place, stamp, self.layout)
 
 
 def find_shards(place: Place, test_splits: Sequence[str] = TEST_SPLITS) -> Shards | None:
@@ -49,24 +69,24 @@ def find_shards(place: Place, test_splits: Sequence[str] = TEST_SPLITS) -> Shard
         test_splits: What the test split may be called; the first one present is taken.
 
     Raises:
-        InputError: If one of the splits is there and the other is not, or parts of one are missing.
+        InputError: If one of the splits is there and the other is not, or the files of one do not
+            belong together.
     """
     splits: dict[str, list[FileStamp]] = {}
     for stamp in place.files():
-        match = re.fullmatch(r"([a-z]+)(-.*)?\.parquet", file_name(stamp))
-        if match:
-            splits.setdefault(match[1], []).append(stamp)
-    train = splits.get("train", [])
-    test = next((splits[name] for name in test_splits if name in splits), [])
-    if not train and not test:
+        if split := split_of(file_name(stamp)):
+            splits.setdefault(split, []).append(stamp)
+    test_split = next((name for name in test_splits if name in splits), None)
+    if "train" not in splits and test_split is None:
         return None
-    if not train or not test:
+    if "train" not in splits or test_split is None:
         raise InputError(
-            f"{place} holds only {'test' if test else 'training'} Parquet files: "
-            f"{'train-*.parquet' if test else 'test-*.parquet or val-*.parquet'} is missing"
+            f"{place} holds only {'test' if test_split else 'training'} Parquet files: "
+            f"{'train-*.parquet' if test_split else 'test-*.parquet or val-*.parquet'} is missing"
         )
-    _check_parts(place, [*train, *test])
-    return Shards(place, train, test)
+    for split in ("train", test_split):
+        check_whole(str(place), split, [file_name(stamp) for stamp in splits[split]])
+    return Shards(place, splits["train"], splits[test_split])
 
 
 def find(place: Place, test_splits: Sequence[str] = TEST_SPLITS) -> Source | None:
@@ -74,28 +94,13 @@ def find(place: Place, test_splits: Sequence[str] = TEST_SPLITS) -> Source | Non
     shards = find_shards(place, test_splits)
     if shards is None:
         return None
-    return Source([*shards.train, *shards.test], lambda: _read(shards))
+    files = [*shards.train, *shards.test]
+    return Source(files, lambda: _read(shards), [len(shards.train), len(shards.test)])
 
 
 LOOKED_FOR = "Parquet files train-*.parquet and test-*.parquet or val-*.parquet"
 
 FORM = Form(LOOKED_FOR, find)
-
-
-def _check_parts(place: Place, files: Iterable[FileStamp]) -> None:
-    """Hold the names NAME-00000-of-00002 against the number of parts that they promise."""
-    names = {file_name(stamp) for stamp in files}
-    for name in sorted(names):
-        match = re.fullmatch(r"([a-z]+)-\d{5}-of-(\d{5})(.*)", name)
-        if match is None:
-            continue
-        promised = int(match[2])
-        present = sum(other.startswith(f"{match[1]}-") for other in names)
-        if present < promised:
-            raise InputError(
-                f"{place} holds {present} of the {promised} files "
-                f"{match[1]}-*-of-{match[2]}.parquet: the others are missing"
-            )
 
 
 def _read(shards: Shards) -> RawData:
@@ -104,6 +109,6 @@ def _read(shards: Shards) -> RawData:
 
 
 def _split(shards: Shards, files: Sequence[FileStamp]) -> RawSplit:
-    images = [image for stamp in files for image in read_images(shards.place, stamp)]
+    images = [image for stamp in files for image in shards.images(stamp)]
     contents, names = [content for content, _ in images], [name for _, name in images]
     return RawSplit(names, contents, shards.labels(files))

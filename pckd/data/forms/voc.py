@@ -41,15 +41,16 @@ def find(place: Place) -> Source | None:
     local = place.local
     if local is None or local.parts[-2:] != FOLDER or not local.is_dir():
         return None
-    for split in SPLITS:
-        if not (local / "ImageSets" / "Main" / f"{split}.txt").is_file():
+    lists = [local / "ImageSets" / "Main" / f"{split}.txt" for split in SPLITS]
+    for split, file in zip(SPLITS, lists, strict=True):
+        if not file.is_file():
             raise InputError(
                 f"{local} lacks ImageSets/Main/{split}.txt: unpack VOC{split}_06-Nov-2007.tar there"
             )
     train, test = (_listed(local.parent.parent, split) for split in SPLITS)
-    files = (*train.images, *train.annotations, *test.images, *test.annotations)
+    files = (*lists, *train.images, *train.annotations, *test.images, *test.annotations)
     stamps = [FileStamp.of(Path(file)) for file in files]
-    return Source(stamps, lambda: _read(train, test))
+    return Source(stamps, lambda: _read(train, test), [train.images, test.images])
 
 
 FORM = Form("the official folder VOCdevkit/VOC2007", find)

@@ -1,0 +1,67 @@
+"""Which files and folders of a tree hold images, and which were left there by systems."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+
+SYSTEM_NAMES = frozenset(
+    (
+        *("@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@__thumb"),
+        *("__macosx", "network trash folder", "temporary items", "icon\r"),
+        *("$recycle.bin", "recycler", "recycled", "system volume information", "found.000"),
+        *("thumbs.db", "ehthumbs.db", "desktop.ini", "lost+found", "~snapshot", "__pycache__"),
+    )
+)
+"""Names in lower case that file servers (Synology, QNAP, NetApp), archivers, desktops and disks
+leave among the files of people, besides those that begin with a dot."""
+
+READ = (
+    *(".avif", ".bmp", ".dib", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm"),
+    *(".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
+)
+"""Endings of files that Pillow reads, if its installation is complete."""
+
+NOT_READ = (
+    *(".heic", ".heif", ".hif", ".jxl", ".svg", ".psd", ".exr", ".hdr", ".dcm", ".npy"),
+    *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".raw", ".rw2"),
+)
+"""Endings of images that are refused rather than passed over, unless a plug-in of Pillow's reads
+them."""
+
+IMAGE_SUFFIXES = (*READ, *NOT_READ)
+
+
+def is_system(name: str) -> bool:
+    """Whether a file or folder of this name is not the person's data."""
+    return name.startswith(".") or name.lower() in SYSTEM_NAMES
+
+
+def is_image(name: str) -> bool:
+    """Whether a file's name is that of an image, of a kind that is read or not."""
+    return name.lower().endswith(IMAGE_SUFFIXES)
+
+
+def is_read(file: Path) -> bool:
+    """Whether Pillow decodes the full image of a file with this ending.
+
+    It would open a camera's raw file, too, and find the preview in it.
+    """
+    return file.suffix.lower() in Image.registered_extensions()
+
+
+def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Go through a folder and those below it, deeper ones last, with the names of their images.
+
+    Names are sorted; links to folders are followed, but no folder is gone through twice.
+    """
+    seen: set[tuple[int, int]] = set()
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        status = Path(parent).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not is_system(name))
+        yield Path(parent), sorted(n for n in files if is_image(n) and not is_system(n))

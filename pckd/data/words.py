@@ -1,0 +1,12 @@
+"""Parts of messages."""
+
+from collections.abc import Sequence
+
+MOST_NAMES = 5
+"""Names that a message lists before it counts the rest."""
+
+
+def listed(names: Sequence[str]) -> str:
+    """Join up to five names, then a count."""
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
