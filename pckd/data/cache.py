@@ -12,7 +12,7 @@ def load_or_build(name: str, key: object, build: Callable[[], Content]) -> tuple
     """Return the content that is stored under a key, or build and store it; and its fingerprint.
 
     Of several processes that want the same entry at the same moment, one builds it while the
-    others wait. An entry that does not have the fingerprint it was stored with is built anew.
+    others wait. An entry that is not as it was stored is built anew.
     Where the cache cannot be written, a warning says so, and the content is used without it.
 
     Args:
@@ -32,20 +32,16 @@ def load_or_build(name: str, key: object, build: Callable[[], Content]) -> tuple
 
 
 def _load(entry: Path) -> tuple[Content, str] | None:
-    """Return the content of an entry, or None if it is missing or damaged in any way."""
+    """Return the content of an entry and its fingerprint, or None if it is missing or damaged."""
     stored = load_entry(entry)
     if stored is None:
         return None
-    try:
-        content = Content(
-            ImageSet(stored["train_images"], stored["train_labels"]),
-            ImageSet(stored["test_images"], stored["test_labels"]),
-            stored["class_names"],
-        )
-        fingerprint = content_fingerprint(content)
-        return (content, fingerprint) if fingerprint == stored["fingerprint"] else None
-    except Exception:  # whatever is damaged, it means: build it anew
-        return None
+    content = Content(
+        ImageSet(stored["train_images"], stored["train_labels"]),
+        ImageSet(stored["test_images"], stored["test_labels"]),
+        tuple(stored["class_names"]),
+    )
+    return content, stored["fingerprint"]
 
 
 def _build_and_store(entry: Path, build: Callable[[], Content]) -> tuple[Content, str]:

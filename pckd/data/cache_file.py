@@ -1,20 +1,25 @@
-"""Files of the cache: written whole or not at all, and read without trust."""
+"""Files of the cache: written whole or not at all, and used only as they were written."""
 
 import hashlib
 import json
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pckd.files import hold_lock, write_atomically
 
 VERSION = 3
 """Part of every key: raise it when what is stored, or how images are decoded, changes."""
+
+
+DIGEST = "digest"
+"""The key under which an entry keeps the digest of all others."""
 
 
 def cache_folder() -> Path:
@@ -34,24 +39,40 @@ def entry_path(name: str, key: object) -> Path:
 
 
 def load_entry(entry: Path) -> dict[str, Any] | None:
-    """Map an entry (copy-on-write), or return None if it is missing or cannot be read."""
+    """Map an entry (copy-on-write), or return None if it is missing or not as it was stored."""
     try:
         stored = torch.load(entry, mmap=True, weights_only=True)
+        return stored if stored.pop(DIGEST) == _digest(stored) else None
     except Exception:  # a damaged archive fails in many ways, and all mean: make it anew
         return None
-    return stored if isinstance(stored, dict) else None
 
 
 def store_entry(entry: Path, stored: dict[str, Any]) -> None:
-    """Keep tensors and plain values; where the cache cannot be written, a warning says so."""
+    """Keep tensors and plain values, with the digest by which damage is noticed.
+
+    Where the cache cannot be written, a warning says so.
+    """
+    content = {**stored, DIGEST: _digest(stored)}
     try:
-        write_atomically(entry, lambda stream: torch.save(stored, stream))
+        write_atomically(entry, lambda stream: torch.save(content, stream))
     except (OSError, RuntimeError) as error:
         warnings.warn(
             f"what was read is not kept, because {entry.parent} cannot be written ({error}): "
             "set PCKD_CACHE to a folder that can",
             stacklevel=2,
         )
+
+
+def _digest(stored: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of names and values, in hexadecimal."""
+    digest = hashlib.sha256()
+    for name, value in sorted(stored.items()):
+        is_tensor = isinstance(value, Tensor)
+        known = (str(value.dtype), list(value.shape)) if is_tensor else value
+        digest.update(json.dumps([name, known]).encode())
+        if is_tensor:
+            digest.update(value.contiguous().numpy().data)
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
@@ -28,10 +29,12 @@ class Copied:
 
     Attributes:
         offsets: The first byte of each image, and the end of the last: int64 [N + 1].
+        checksums: CRC-32 of each image's bytes: int64 [N].
         digest: SHA-256 of all bytes, hexadecimal.
     """
 
     offsets: NDArray[np.int64]
+    checksums: NDArray[np.int64]
     digest: str
 
 
@@ -73,7 +76,7 @@ def _check_room(name: str, where: str, files: Iterable[FileStamp], folder: Path)
 
 
 def _copy(name: str, where: str, shards: Shards, stream: BinaryIO) -> Copied:
-    offsets, digest, problems = [0], hashlib.sha256(), []
+    offsets, checksums, digest, problems = [0], [], hashlib.sha256(), []
     for split_name, files in (("training", shards.train), ("test", shards.test)):
         flawed = []
         parts = tracked(files, f"copying {split_name} images", len(files))
@@ -82,7 +85,10 @@ def _copy(name: str, where: str, shards: Shards, stream: BinaryIO) -> Copied:
                 flawed.append((image, flaw))
             stream.write(content)
             digest.update(content)
+            checksums.append(zlib.crc32(content))
             offsets.append(offsets[-1] + len(content))
         problems += flaw_problems(f"{split_name} images", flawed)
     refuse(name, where, problems)
-    return Copied(np.array(offsets, dtype=np.int64), digest.hexdigest())
+    return Copied(
+        np.array(offsets, dtype=np.int64), np.array(checksums, dtype=np.int64), digest.hexdigest()
+    )

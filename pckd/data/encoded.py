@@ -1,12 +1,17 @@
 """Images of a split as they are encoded, read one by one from files or from a packed file."""
 
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pckd.data.pixels import Flaw, FlawedImageError
+
+CHANGED = Flaw("are not as they were packed: delete this file, and it is made anew")
 
 
 class EncodedImages(Protocol):
@@ -21,7 +26,7 @@ class EncodedImages(Protocol):
         """What each image is called in messages, N entries."""
 
     def read(self, position: int) -> bytes:
-        """Return an encoded image; raises OSError if its file is gone."""
+        """Return an encoded image; raises OSError or FlawedImageError if it is gone or changed."""
 
     def at(self, positions: NDArray[np.int64]) -> Self:
         """Return the images at the positions (int64 [K]), in that order."""
@@ -87,11 +92,13 @@ class PackedImages:
     Attributes:
         file: The file that holds them.
         offsets: The first byte of each row, and the last row's end: int64 [R + 1].
+        checksums: CRC-32 of each row's bytes: int64 [R].
         names: Of the rows that are these images, N of them.
     """
 
     file: Path
     offsets: NDArray[np.int64]
+    checksums: NDArray[np.int64]
     names: RowNames
 
     @property
@@ -100,13 +107,20 @@ class PackedImages:
         return f"in {self.file}"
 
     def read(self, position: int) -> bytes:
-        """Return the bytes of an image."""
+        """Return the bytes of an image.
+
+        Raises:
+            FlawedImageError: They are no longer those that were packed.
+        """
         row = self.names.rows[position]
         start, end = self.offsets[row : row + 2].tolist()
         with self.file.open("rb") as stream:
             stream.seek(start)
-            return stream.read(end - start)
+            content = stream.read(end - start)
+        if zlib.crc32(content) != self.checksums[row]:
+            raise FlawedImageError(CHANGED)
+        return content
 
     def at(self, positions: NDArray[np.int64]) -> "PackedImages":
         """Return the images at the positions (int64 [K]), in that order."""
-        return PackedImages(self.file, self.offsets, self.names.at(positions))
+        return replace(self, names=self.names.at(positions))

@@ -1,8 +1,9 @@
-"""The files of a class tree: checked once, and kept until one of its folders changes."""
+"""The files of a class tree: checked once, and kept until one of its folders or files changes."""
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from pckd.data.cache_file import entry_path, load_entry, store_entry
 from pckd.data.forms.class_folders import ClassTree
@@ -21,6 +23,11 @@ from pckd.data.tracking import tracked
 
 SEPARATOR = "\0"
 """Between names where they are kept: the one character that no file name holds."""
+
+SPLITS = ("train", "test")
+
+CHUNK = 4096
+"""Files that a thread asks the file system for in one go."""
 
 Times = dict[str, int]
 """When folders were last changed, in nanoseconds since 1970."""
@@ -34,12 +41,14 @@ class SplitListing:
         names: Relative to the tree's root, with forward slashes: str [N].
         labels: Class indices, int64 [N].
         sizes: Bytes, int64 [N]; -1 for a link that leads nowhere.
+        changed: When each was changed last, nanoseconds since 1970, int64 [N].
         flawed: Names of those that cannot be used, and why.
     """
 
     names: NDArray[np.str_]
     labels: NDArray[np.int64]
     sizes: NDArray[np.int64]
+    changed: NDArray[np.int64]
     flawed: Sequence[tuple[str, Flaw]] = ()
 
 
@@ -61,9 +70,8 @@ class Listing:
 def list_tree(tree: ClassTree) -> Listing:
     """List the files of a tree and look for damaged ones, or take the list from the cache.
 
-    What was listed holds for as long as none of the folders was changed since: files that come,
-    go or get another name are noticed, one that is overwritten in its place is not. A list with
-    files that cannot be used is not kept, so that they can be repaired in their place.
+    What was listed holds for as long as none of the folders and files was changed since. A list
+    with files that cannot be used is not kept.
     """
     entry = entry_path("listing", [str(tree.train), str(tree.test)])
     return _load(entry, tree) or _list_and_store(entry, tree)
@@ -72,14 +80,14 @@ def list_tree(tree: ClassTree) -> Listing:
 def _load(entry: Path, tree: ClassTree) -> Listing | None:
     """Return what is kept; None if it is missing, damaged or out of date."""
     stored = load_entry(entry)
-    try:
-        if stored is None or any(_changed(Path(f)) != time for f, time in stored["times"].items()):
-            return None
-        train, test = (_unpacked(stored[split]) for split in ("train", "test"))
-        intact = _fingerprint(train, test, tree) == stored["fingerprint"]
-    except Exception:  # a damaged entry fails in many ways, and all mean: list anew
+    if stored is None or any(_changed(Path(f)) != time for f, time in stored["times"].items()):
         return None
-    return Listing(train, test, stored["fingerprint"]) if intact else None
+    train, test = (_unpacked(stored, split) for split in SPLITS)
+    for split in (train, test):
+        sizes, changed = _stamped(tree.root, split.names)
+        if not (np.array_equal(sizes, split.sizes) and np.array_equal(changed, split.changed)):
+            return None
+    return Listing(train, test, stored["fingerprint"])
 
 
 def _list_and_store(entry: Path, tree: ClassTree) -> Listing:
@@ -87,8 +95,8 @@ def _list_and_store(entry: Path, tree: ClassTree) -> Listing:
     test, test_times = _listed(tree, tree.test)
     listing = Listing(train, test, _fingerprint(train, test, tree))
     stored = {
-        "train": _packed(train),
-        "test": _packed(test),
+        **_packed(train, "train"),
+        **_packed(test, "test"),
         "times": train_times | test_times,
         "fingerprint": listing.fingerprint,
     }
@@ -102,18 +110,30 @@ def _listed(tree: ClassTree, split: Path) -> tuple[SplitListing, Times]:
     times = {str(split): _changed(split)}
     names: list[str] = []
     labels: list[int] = []
-    sizes: list[int] = []
     classes = tracked(enumerate(tree.class_names), f"listing {split}", len(tree.class_names))
     for label, class_name in classes:
         for folder, files in walk(split / class_name):
             times[str(folder)] = _changed(folder)
             below = folder.relative_to(tree.root).as_posix()
             names += [f"{below}/{file}" for file in files]
-            sizes += [FileStamp.of(folder / file).size for file in files]
             labels += [label] * len(files)
     flawed = flawed_files(tree.root, names, f"checking {split}")
-    listed = SplitListing(np.array(names, dtype=np.str_), np.array(labels), np.array(sizes), flawed)
-    return listed, times
+    listed = np.array(names, dtype=np.str_)
+    return SplitListing(listed, np.array(labels), *_stamped(tree.root, listed), flawed), times
+
+
+def _stamped(root: Path, names: NDArray[np.str_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the size of each file and when it was changed last: int64 [N] both."""
+
+    def stamps(chunk: NDArray[np.str_]) -> list[tuple[int, int]]:
+        found = (FileStamp.of(root / name) for name in chunk.tolist())
+        return [(stamp.size, stamp.modified) for stamp in found]
+
+    with ThreadPoolExecutor() as pool:  # the file system is waited for
+        chunks = np.array_split(names, -(-len(names) // CHUNK) or 1)
+        found = [stamp for part in pool.map(stamps, chunks) for stamp in part]
+    sizes, changed = np.array(found, dtype=np.int64).reshape(-1, 2).T
+    return sizes, changed
 
 
 def _changed(folder: Path) -> int:
@@ -134,16 +154,22 @@ def _joined(names: NDArray[np.str_]) -> bytes:
     return SEPARATOR.join(names.tolist()).encode("utf-8", "surrogateescape")
 
 
-def _packed(split: SplitListing) -> dict[str, Any]:
-    """Turn a listing into what an entry of the cache may hold: tensors and plain values."""
+def _packed(split: SplitListing, prefix: str) -> dict[str, Tensor]:
+    """Turn a listing into tensors, which an entry of the cache may hold."""
     return {
-        "names": torch.frombuffer(bytearray(_joined(split.names) or b"\0"), dtype=torch.uint8),
-        "labels": torch.from_numpy(split.labels),
-        "sizes": torch.from_numpy(split.sizes),
+        f"{prefix}_names": torch.frombuffer(
+            bytearray(_joined(split.names) or b"\0"), dtype=torch.uint8
+        ),
+        f"{prefix}_labels": torch.from_numpy(split.labels),
+        f"{prefix}_sizes": torch.from_numpy(split.sizes),
+        f"{prefix}_changed": torch.from_numpy(split.changed),
     }
 
 
-def _unpacked(stored: Mapping[str, Any]) -> SplitListing:
-    text = stored["names"].numpy().tobytes().decode("utf-8", "surrogateescape")
+def _unpacked(stored: Mapping[str, Any], prefix: str) -> SplitListing:
+    text = stored[f"{prefix}_names"].numpy().tobytes().decode("utf-8", "surrogateescape")
     names = np.array(text.split(SEPARATOR), dtype=np.str_)
-    return SplitListing(names, stored["labels"].numpy(), stored["sizes"].numpy())
+    labels, sizes, changed = (
+        stored[f"{prefix}_{part}"].numpy() for part in ("labels", "sizes", "changed")
+    )
+    return SplitListing(names, labels, sizes, changed)

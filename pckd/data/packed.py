@@ -110,8 +110,8 @@ def _pack(entry: Path, name: str, where: str, shards: Shards) -> StreamedContent
         "num_train": rows.num_train,
         "labels": torch.from_numpy(rows.labels),
         "offsets": torch.from_numpy(copied.offsets),
-        "digest": copied.digest,
-        "fingerprint": _fingerprint(rows, copied),
+        "checksums": torch.from_numpy(copied.checksums),
+        "digest_of_images": copied.digest,
     }
     store_entry(entry, stored)
     return _content(entry, rows, copied)
@@ -134,20 +134,21 @@ def _load(entry: Path) -> StreamedContent | None:
     stored = load_entry(entry)
     if stored is None:
         return None
+    rows = _Rows(
+        stored["class_names"],
+        stored["files"],
+        stored["starts"].numpy(),
+        stored["num_train"],
+        stored["labels"].numpy(),
+    )
+    copied = Copied(
+        stored["offsets"].numpy(), stored["checksums"].numpy(), stored["digest_of_images"]
+    )
     try:
-        rows = _Rows(
-            stored["class_names"],
-            stored["files"],
-            stored["starts"].numpy(),
-            stored["num_train"],
-            stored["labels"].numpy(),
-        )
-        copied = Copied(stored["offsets"].numpy(), stored["digest"])
         whole = _images_file(entry).stat().st_size == copied.offsets[-1]
-        intact = whole and _fingerprint(rows, copied) == stored["fingerprint"]
-    except Exception:  # whatever is damaged, it means: pack anew
+    except OSError:  # it is gone
         return None
-    return _content(entry, rows, copied) if intact else None
+    return _content(entry, rows, copied) if whole else None
 
 
 def _images_file(entry: Path) -> Path:
@@ -157,7 +158,7 @@ def _images_file(entry: Path) -> Path:
 def _content(entry: Path, rows: _Rows, copied: Copied) -> StreamedContent:
     train, test = (
         FileSet(
-            PackedImages(_images_file(entry), copied.offsets, rows.names(part)),
+            PackedImages(_images_file(entry), copied.offsets, copied.checksums, rows.names(part)),
             torch.from_numpy(rows.labels[part]),
         )
         for part in rows.splits

@@ -1,6 +1,7 @@
 """Streamed sets as they are opened: what is listed, kept, found wrong and selected."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,22 @@ def test_a_file_in_a_deeper_folder_is_noticed(photographs: Path) -> None:
     after = open_streamed("imagenet", photographs)
     assert len(after.train) == len(before.train) + 1
     assert f"train/{CLASSES[0]}/a/b/new.png" in after.train.files.names
+
+
+@pytest.mark.parametrize("larger", [False, True])
+def test_a_file_that_is_overwritten_in_its_place_is_noticed(
+    photographs: Path, cache_folder: Path, larger: bool
+) -> None:
+    open_streamed("imagenet", photographs)
+    file = photographs / "train" / CLASSES[0] / f"{CLASSES[0]}_0.JPEG"
+    content = file.read_bytes()
+    file.write_bytes(content + b" " * 8 if larger else b"no image".ljust(len(content)))
+    if larger:
+        seen = open_streamed("imagenet", photographs).fingerprint
+        shutil.rmtree(cache_folder)
+        assert seen == open_streamed("imagenet", photographs).fingerprint
+    else:
+        assert f"no images: train/{CLASSES[0]}" in refusal(photographs)
 
 
 @pytest.mark.parametrize("place", [0.0, 0.1, 0.5, 0.9])

@@ -211,14 +211,16 @@ def test_images_that_are_lost_later_are_named_after_the_last_batch(
 ) -> None:
     test = open_streamed("imagenet", shards).test
     (file,) = cache_folder.glob("*.images")
-    file.write_bytes(file.read_bytes()[:-10])
+    content = bytearray(file.read_bytes())
+    content[-10] ^= 1  # in the middle of an image, which would be decoded all the same
+    file.write_bytes(content)
     batches = test.evaluation_batches(4)
     assert len(joined(next(batches) for _ in range(2))[0]) == 6
     with pytest.raises(RunError) as caught:
         next(batches)
     assert str(caught.value) == (
-        f"images in {file} that are missing, truncated or no images: row 5 of "
-        "validation-00000-of-00001.parquet"
+        f"images in {file} that are not as they were packed: delete this file, and it is made "
+        "anew: row 5 of validation-00000-of-00001.parquet"
     )
 
 
