@@ -10,12 +10,13 @@ from pckd.models.factory import (
     list_models,
     register_model,
 )
-from pckd.models.info import ModelInfo, model_info
+from pckd.models.info import ModelInfo, OutputShapes, model_info, outline, output_shapes
 from pckd.models.network import Network, Outputs
 
 __all__ = [
     "ModelInfo",
     "Network",
+    "OutputShapes",
     "Outputs",
     "canonical_name",
     "class_count",
@@ -25,5 +26,7 @@ __all__ = [
     "load_checkpoint",
     "load_weights",
     "model_info",
+    "outline",
+    "output_shapes",
     "register_model",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from functools import partial
+from itertools import islice
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -69,9 +70,11 @@ def create_torchvision(architecture: str, *, num_classes: int) -> Network:
     """
     model: Any = models.get_model(architecture, weights=None, num_classes=num_classes)
     calls = _survey(model)
+    stage_names = _stage_names(calls)
     attributes = {
         "classifier_name": _classifier_name(model, calls, architecture),
-        "stage_names": _stage_names(calls),
+        "stage_names": stage_names,
+        "relu_names": _relu_names(model, calls, stage_names),
         "score": type(model).forward,
         "__module__": __name__,
     }
@@ -89,20 +92,32 @@ class TorchvisionNetwork(Network):
 
     Attributes:
         stage_names: paths of the modules that give the stages.
+        relu_names: by the path of a stage, the ReLU module that gives its output, if one does.
         score: torchvision's own forward, from images to logits.
     """
 
     traceable = False  # what the modules give is read while they run
     stage_names: ClassVar[tuple[str, ...]]
+    relu_names: ClassVar[dict[str, str]]
     score: ClassVar[Callable[[Any, Tensor], Tensor]]
 
     def forward(self, images: Tensor) -> Outputs:
         """Classify normalised float images ``[B, 3, H, W]``."""
-        with _recorded(self, (*self.stage_names, self.classifier_name)) as calls:
+        watched = self.relu_names if self.shows_before_relu else {}
+        with (
+            _recorded(self, (*self.stage_names, self.classifier_name)) as calls,
+            _entering(self, watched.values()) as entering,
+        ):
             logits = self.score(images)
         seen = {call.name: call for call in calls}
-        stages = tuple(seen[name].output for name in self.stage_names)
-        return Outputs(stages, seen[self.classifier_name].inputs[0], logits)
+        stages = {name: seen[name].output for name in self.stage_names}
+        before_relu = stages | {stage: entering[relu] for stage, relu in watched.items()}
+        return Outputs(
+            tuple(stages.values()),
+            seen[self.classifier_name].inputs[0],
+            logits,
+            tuple(before_relu.values()) if self.shows_before_relu else (),
+        )
 
 
 class _Call(NamedTuple):
@@ -126,6 +141,25 @@ def _recorded(model: nn.Module, names: Iterable[str]) -> Iterator[list[_Call]]:
     handles = [record(name) for name in names]
     try:
         yield calls
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def _entering(model: nn.Module, names: Iterable[str]) -> Iterator[dict[str, Tensor]]:
+    """Collect by name the last input of each of the named modules, which may overwrite it."""
+    inputs: dict[str, Tensor] = {}
+
+    def watch(name: str) -> RemovableHandle:
+        def keep(_: nn.Module, given: tuple[Tensor, ...]) -> None:
+            inputs[name] = given[0].clone()
+
+        return model.get_submodule(name).register_forward_pre_hook(keep)
+
+    handles = [watch(name) for name in names]
+    try:
+        yield inputs
     finally:
         for handle in handles:
             handle.remove()
@@ -158,6 +192,18 @@ def _stage_names(calls: list[_Call]) -> tuple[str, ...]:
         if call.name.count(".") < 2 and _is_square_map(call.output)
     }
     return tuple(last_of_size.values())
+
+
+def _relu_names(model: nn.Module, calls: list[_Call], stages: Iterable[str]) -> dict[str, str]:
+    """By stage, but for the first, the path of the ReLU module whose output the stage gives."""
+    outputs = {call.name: call.output for call in calls}
+    relus = [call for call in calls if isinstance(model.get_submodule(call.name), nn.ReLU)]
+    return {
+        stage: relu.name
+        for stage in islice(stages, 1, None)
+        for relu in relus
+        if relu.output is outputs[stage]
+    }
 
 
 def _is_square_map(output: object) -> bool:

@@ -1,11 +1,18 @@
-"""What a network costs, without computing a number of its output."""
+"""A network's cost and the shapes of its outputs, without computing a number of them."""
 
+from copy import deepcopy
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from pckd.models.factory import TORCHVISION, canonical_name, create_model
+from pckd.models.network import Network
+
+MapShape = tuple[int, int, int]
+"""Channels, height and width."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,10 +48,9 @@ def model_info(name: str, num_classes: int | None = None) -> ModelInfo:
     canonical = canonical_name(name)
     size, published_classes = (224, 1000) if canonical.startswith(TORCHVISION) else (32, 100)
     classes = published_classes if num_classes is None else num_classes
-    with torch.device("meta"):  # shapes only: no weight is drawn, no number computed
-        network = create_model(name, num_classes=classes).eval()
-        with FlopCounterMode(display=False) as counter:
-            network(torch.empty(1, 3, size, size))
+    network = outline(canonical, num_classes=classes).eval()
+    with FlopCounterMode(display=False) as counter:
+        network(torch.empty(1, 3, size, size, device="meta"))
     return ModelInfo(
         name=canonical,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
@@ -52,3 +58,52 @@ def model_info(name: str, num_classes: int | None = None) -> ModelInfo:
         feature_width=network.feature_width,
         image_size=size,
     )
+
+
+def outline(name: str, *, num_classes: int) -> Network:
+    """Make a network on the meta device: shapes only, no weight is drawn and none takes memory.
+
+    Args:
+        name: any spelling that ``canonical_name`` knows.
+        num_classes: number M of classes.
+
+    Raises:
+        InputError: the name is not known, or there is no class to tell.
+    """
+    with torch.device("meta"):
+        return create_model(name, num_classes=num_classes)
+
+
+class OutputShapes(NamedTuple):
+    """Sizes of a network's outputs for images of one size."""
+
+    width: int
+    """d, of the penultimate features."""
+    num_classes: int
+    """M, of the logits."""
+    maps: tuple[MapShape, ...]
+    """``Outputs.stages``, one image."""
+    maps_before_relu: tuple[MapShape, ...]
+    """``Outputs.before_relu``, one image."""
+
+
+def output_shapes(network: Network, image_size: tuple[int, int]) -> OutputShapes:
+    """Find out the shapes of a network's outputs; the network stays as it is.
+
+    Args:
+        network: a network on any device; ``outline`` makes one that costs nothing.
+        image_size: height and width of the images in pixels.
+    """
+    copy = deepcopy(network).to("meta").eval()
+    copy.shows_before_relu = True
+    outputs = copy(torch.empty(1, 3, *image_size, device="meta"))
+    return OutputShapes(
+        width=outputs.features.shape[1],
+        num_classes=outputs.logits.shape[1],
+        maps=_shapes(outputs.stages),
+        maps_before_relu=_shapes(outputs.before_relu),
+    )
+
+
+def _shapes(maps: tuple[Tensor, ...]) -> tuple[MapShape, ...]:
+    return tuple((one.shape[1], one.shape[2], one.shape[3]) for one in maps)

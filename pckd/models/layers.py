@@ -1,10 +1,12 @@
 """The pieces that the network families share."""
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pckd.models.network import Network
+from pckd.models.network import MapList, Network
 
 
 def conv1x1(in_width: int, out_width: int, *, stride: int = 1, groups: int = 1) -> nn.Conv2d:
@@ -42,12 +44,37 @@ def stack(
     return nn.Sequential(first, *(block(out_width, out_width, 1) for _ in range(count - 1)))
 
 
-def chain(stem: Tensor, *stages: nn.Module) -> tuple[Tensor, ...]:
-    """The stem's map ``[B, C_0, H_0, W_0]`` and then each stage's, every one fed to the next."""
-    maps = [stem]
+class RectifiedBlock(nn.Module, ABC):
+    """A block whose last step is a ReLU."""
+
+    @abstractmethod
+    def before_relu(self, maps: Tensor) -> Tensor:
+        """Maps ``[B, C, H, W]`` to maps ``[B, C', H', W']`` that are not yet rectified."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Maps ``[B, C, H, W]`` to rectified maps ``[B, C', H', W']``."""
+        return F.relu(self.before_relu(maps))
+
+
+def rectified_stages(stem: Tensor, stages: Iterable[nn.Sequential], maps: MapList) -> Tensor:
+    """Feed the stem's map through stages of rectified blocks.
+
+    Args:
+        stem: ``[B, C_0, H_0, W_0]``.
+        stages: each made of rectified blocks.
+        maps: receives the stem's map and each stage's.
+
+    Returns:
+        The last stage's map.
+    """
+    current = maps.add(stem)
     for stage in stages:
-        maps.append(stage(maps[-1]))
-    return tuple(maps)
+        *inner, last = stage
+        for block in inner:
+            current = block(current)
+        assert isinstance(last, RectifiedBlock)
+        current = maps.add_rectified(last.before_relu(current))
+    return current
 
 
 def initialise_convolutions(network: Network) -> None:

@@ -6,7 +6,6 @@ from torch import Tensor, nn
 
 from pckd.models.factory import register_model
 from pckd.models.layers import (
-    chain,
     conv1x1,
     conv3x3,
     initialise_classifier,
@@ -14,7 +13,7 @@ from pckd.models.layers import (
     normalised,
     stack,
 )
-from pckd.models.network import StagedNetwork
+from pckd.models.network import MapList, StagedNetwork
 
 STAGES = (
     # expansion, width, blocks, stride
@@ -26,6 +25,7 @@ STAGES = (
     (6, 80, 3, 2),
     (6, 160, 1, 1),
 )
+SHOWN_STAGES = (1, 2, 4, 6)
 STEM_WIDTH = 16
 FEATURE_WIDTH = 1280
 
@@ -84,15 +84,16 @@ class MobileNetV2(StagedNetwork):
         initialise_convolutions(self)
         initialise_classifier(self)
 
-    def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The stem, and the second, third, fifth and seventh stage.
+    def body(self, images: Tensor, maps: MapList) -> Tensor:
+        """See ``StagedNetwork``; the last stage is widened before pooling.
 
-        All but the stem are linear, as inverted residuals leave them.
+        The stages are the second, third, fifth and seventh; they are linear, as inverted residuals
+        leave them, so their maps before ReLU are the same.
         """
-        stem, *stages = chain(self.conv1(images), *self.blocks)
-        return stem, stages[1], stages[2], stages[4], stages[6]
-
-    def head(self, last_map: Tensor) -> Tensor:
-        """The last stage, widened to the features' width."""
-        widened: Tensor = self.conv2(last_map)
+        current = maps.add(self.conv1(images))
+        for number, stage in enumerate(self.blocks):
+            current = stage(current)
+            if number in SHOWN_STAGES:
+                maps.add(current)
+        widened: Tensor = self.conv2(current)
         return widened

@@ -4,8 +4,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pckd.models.factory import register_model
-from pckd.models.layers import chain, conv1x1, conv3x3, initialise_convolutions, stack
-from pckd.models.network import StagedNetwork
+from pckd.models.layers import (
+    RectifiedBlock,
+    conv1x1,
+    conv3x3,
+    initialise_convolutions,
+    rectified_stages,
+    stack,
+)
+from pckd.models.network import MapList, StagedNetwork
 
 NARROW = (16, 16, 32, 64)
 WIDE = (32, 64, 128, 256)
@@ -18,7 +25,7 @@ def _projection(in_width: int, out_width: int, stride: int) -> nn.Module:
     return nn.Sequential(conv1x1(in_width, out_width, stride=stride), nn.BatchNorm2d(out_width))
 
 
-class BasicBlock(nn.Module):
+class BasicBlock(RectifiedBlock):
     """Two 3x3 convolutions around which the input is added, then a ReLU."""
 
     def __init__(self, in_width: int, out_width: int, stride: int) -> None:
@@ -29,14 +36,14 @@ class BasicBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(out_width)
         self.downsample = _projection(in_width, out_width, stride)
 
-    def forward(self, maps: Tensor) -> Tensor:
+    def before_relu(self, maps: Tensor) -> Tensor:
         """``[B, in_width, H, W]`` to ``[B, out_width, H / stride, W / stride]``."""
         residual = F.relu(self.bn1(self.conv1(maps)))
-        residual = self.bn2(self.conv2(residual))
-        return F.relu(residual + self.downsample(maps))
+        total: Tensor = self.bn2(self.conv2(residual)) + self.downsample(maps)
+        return total
 
 
-class Bottleneck(nn.Module):
+class Bottleneck(RectifiedBlock):
     """1x1, 3x3 and 1x1 convolutions, the middle one at a quarter of the width."""
 
     def __init__(self, in_width: int, out_width: int, stride: int) -> None:
@@ -50,12 +57,12 @@ class Bottleneck(nn.Module):
         self.bn3 = nn.BatchNorm2d(out_width)
         self.shortcut = _projection(in_width, out_width, stride)
 
-    def forward(self, maps: Tensor) -> Tensor:
+    def before_relu(self, maps: Tensor) -> Tensor:
         """``[B, in_width, H, W]`` to ``[B, out_width, H / stride, W / stride]``."""
         residual = F.relu(self.bn1(self.conv1(maps)))
         residual = F.relu(self.bn2(self.conv2(residual)))
-        residual = self.bn3(self.conv3(residual))
-        return F.relu(residual + self.shortcut(maps))
+        total: Tensor = self.bn3(self.conv3(residual)) + self.shortcut(maps)
+        return total
 
 
 @register_model("resnet8", depth=8, widths=NARROW)
@@ -89,10 +96,10 @@ class ResNet(StagedNetwork):
         self.fc = nn.Linear(widths[3], num_classes)
         initialise_convolutions(self)
 
-    def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The stem and three stages, each after its last ReLU."""
+    def body(self, images: Tensor, maps: MapList) -> Tensor:
+        """See ``StagedNetwork``; the last stage is pooled."""
         stem = F.relu(self.bn1(self.conv1(images)))
-        return chain(stem, self.layer1, self.layer2, self.layer3)
+        return rectified_stages(stem, (self.layer1, self.layer2, self.layer3), maps)
 
 
 @register_model("resnet50")
@@ -116,7 +123,8 @@ class ResNet50(StagedNetwork):
         self.linear = nn.Linear(2048, num_classes)
         initialise_convolutions(self)
 
-    def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The stem and four stages, each after its last ReLU."""
+    def body(self, images: Tensor, maps: MapList) -> Tensor:
+        """See ``StagedNetwork``; the last stage is pooled."""
         stem = F.relu(self.bn1(self.conv1(images)))
-        return chain(stem, self.layer1, self.layer2, self.layer3, self.layer4)
+        stages = (self.layer1, self.layer2, self.layer3, self.layer4)
+        return rectified_stages(stem, stages, maps)

@@ -5,14 +5,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pckd.models.factory import register_model
-from pckd.models.layers import chain, conv1x1, conv3x3
-from pckd.models.network import StagedNetwork
+from pckd.models.layers import RectifiedBlock, conv1x1, conv3x3, rectified_stages
+from pckd.models.network import MapList, StagedNetwork
 
 GROUPS = 3
 STEM_WIDTH = 24
 
 
-class ShuffleUnit(nn.Module):
+class ShuffleUnit(RectifiedBlock):
     """Grouped 1x1, depthwise 3x3 and grouped 1x1 convolutions around which the input is added.
 
     The middle convolution has a quarter of the width. What the stem gives is too narrow to be
@@ -30,12 +30,12 @@ class ShuffleUnit(nn.Module):
         self.conv3 = conv1x1(width, out_width, groups=GROUPS)
         self.bn3 = nn.BatchNorm2d(out_width)
 
-    def forward(self, maps: Tensor) -> Tensor:
+    def before_relu(self, maps: Tensor) -> Tensor:
         """Maps ``[B, C, H, W]`` to maps of the same shape."""
-        return F.relu(self.residual(maps) + maps)
+        return self.residual(maps) + maps
 
     def residual(self, maps: Tensor) -> Tensor:
-        """What the convolutions give, before the last ReLU."""
+        """The output of the convolutions, not rectified."""
         inner = F.relu(self.bn1(self.conv1(maps)))
         inner = F.channel_shuffle(inner, self.entry_groups)
         inner = F.relu(self.bn2(self.conv2(inner)))
@@ -49,10 +49,10 @@ class DownsamplingUnit(ShuffleUnit):
     def __init__(self, in_width: int, out_width: int) -> None:
         super().__init__(in_width, out_width - in_width, stride=2)
 
-    def forward(self, maps: Tensor) -> Tensor:
+    def before_relu(self, maps: Tensor) -> Tensor:
         """``[B, in_width, H, W]`` to ``[B, out_width, H / 2, W / 2]``."""
         averaged = F.avg_pool2d(maps, 3, stride=2, padding=1)
-        return F.relu(torch.cat((self.residual(maps), averaged), dim=1))
+        return torch.cat((self.residual(maps), averaged), dim=1)
 
 
 def _stage(in_width: int, out_width: int, count: int) -> nn.Sequential:
@@ -79,7 +79,7 @@ class ShuffleNetV1(StagedNetwork):
         self.layer3 = _stage(480, 960, count=4)
         self.linear = nn.Linear(960, num_classes)
 
-    def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The stem and three stages, each after its last ReLU."""
+    def body(self, images: Tensor, maps: MapList) -> Tensor:
+        """See ``StagedNetwork``; the last stage is pooled."""
         stem = F.relu(self.bn1(self.conv1(images)))
-        return chain(stem, self.layer1, self.layer2, self.layer3)
+        return rectified_stages(stem, (self.layer1, self.layer2, self.layer3), maps)

@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pckd.models.factory import register_model
-from pckd.models.layers import chain, conv1x1, conv3x3
-from pckd.models.network import StagedNetwork
+from pckd.models.layers import conv1x1, conv3x3
+from pckd.models.network import MapList, StagedNetwork
 
 STEM_WIDTH = 24
 
@@ -26,11 +26,15 @@ class SplitUnit(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps ``[B, C, H, W]`` to maps of the same shape."""
+        passing, working = self.halves(maps)
+        return _shuffled(passing, F.relu(working))
+
+    def halves(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """The half ``[B, C / 2, H, W]`` that passes, and the other one before its last ReLU."""
         passing, working = maps.chunk(2, dim=1)
         working = F.relu(self.bn1(self.conv1(working)))
         working = self.bn2(self.conv2(working))
-        working = F.relu(self.bn3(self.conv3(working)))
-        return F.channel_shuffle(torch.cat((passing, working), dim=1), groups=2)
+        return passing, self.bn3(self.conv3(working))
 
 
 class DownsamplingUnit(nn.Module):
@@ -57,7 +61,12 @@ class DownsamplingUnit(nn.Module):
         long = F.relu(self.bn3(self.conv3(maps)))
         long = self.bn4(self.conv4(long))
         long = F.relu(self.bn5(self.conv5(long)))
-        return F.channel_shuffle(torch.cat((short, long), dim=1), groups=2)
+        return _shuffled(short, long)
+
+
+def _shuffled(first: Tensor, second: Tensor) -> Tensor:
+    """Two halves as one map in which their channels alternate."""
+    return F.channel_shuffle(torch.cat((first, second), dim=1), groups=2)
 
 
 def _stage(in_width: int, out_width: int, count: int) -> nn.Sequential:
@@ -86,11 +95,20 @@ class ShuffleNetV2(StagedNetwork):
         self.bn2 = nn.BatchNorm2d(1024)
         self.linear = nn.Linear(1024, num_classes)
 
-    def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The stem and three stages, each after its last shuffle."""
-        stem = F.relu(self.bn1(self.conv1(images)))
-        return chain(stem, self.layer1, self.layer2, self.layer3)
+    def body(self, images: Tensor, maps: MapList) -> Tensor:
+        """See ``StagedNetwork``; the last stage is widened before pooling."""
+        current = maps.add(F.relu(self.bn1(self.conv1(images))))
+        for stage in (self.layer1, self.layer2, self.layer3):
+            *inner, last = stage
+            for unit in inner:
+                current = unit(current)
+            assert isinstance(last, SplitUnit)
+            current = _add_stage(last.halves(current), maps)
+        return F.relu(self.bn2(self.conv2(current)))
 
-    def head(self, last_map: Tensor) -> Tensor:
-        """The last stage, widened to the features' width."""
-        return F.relu(self.bn2(self.conv2(last_map)))
+
+def _add_stage(halves: tuple[Tensor, Tensor], maps: MapList) -> Tensor:
+    """Finish the last unit of a stage: rectify its second half, shuffle, and add to the list."""
+    passing, working = halves
+    before_relu = _shuffled(passing, working) if maps.shows_before_relu else None
+    return maps.add(_shuffled(passing, F.relu(working)), before_relu)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from pckd.models.factory import register_model
 from pckd.models.layers import initialise_classifier, initialise_convolutions, normalised
-from pckd.models.network import StagedNetwork
+from pckd.models.network import MapList, StagedNetwork
 
 WIDTHS = (64, 128, 256, 512, 512)
 
@@ -45,17 +45,16 @@ class VGG(StagedNetwork):
         initialise_convolutions(self)
         initialise_classifier(self)
 
-    def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The five blocks, each after its last ReLU.
+    def body(self, images: Tensor, maps: MapList) -> Tensor:
+        """See ``StagedNetwork``; the first block is the stem, the last one is pooled.
 
         The maps are halved after each of the first three blocks, and after the fourth only where
         the images are 64 pixels high, as in RepDistiller.
         """
-        stages = [F.relu(self.block0(images))]
+        current = maps.add(F.relu(self.block0(images)))
         for block in (self.block1, self.block2, self.block3):
-            stages.append(F.relu(block(F.max_pool2d(stages[-1], 2))))
-        entering = _halved_if_large(stages[-1], images)
-        return (*stages, F.relu(self.block4(entering)))
+            current = maps.add_rectified(block(F.max_pool2d(current, 2)))
+        return maps.add_rectified(self.block4(_halved_if_large(current, images)))
 
 
 @torch.fx.wrap

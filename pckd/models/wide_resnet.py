@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pckd.models.factory import register_model
-from pckd.models.layers import chain, conv1x1, conv3x3, initialise_convolutions, stack
-from pckd.models.network import StagedNetwork
+from pckd.models.layers import conv1x1, conv3x3, initialise_convolutions, stack
+from pckd.models.network import MapList, StagedNetwork
 
 
 class PreActivationBlock(nn.Module):
@@ -28,7 +28,10 @@ class PreActivationBlock(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """``[B, in_width, H, W]`` to ``[B, out_width, H / stride, W / stride]``, not activated."""
-        activated = F.relu(self.bn1(maps))
+        return self.add_residual(maps, F.relu(self.bn1(maps)))
+
+    def add_residual(self, maps: Tensor, activated: Tensor) -> Tensor:
+        """The rest of ``forward``, from its input and that input normalised and activated."""
         residual: Tensor = self.conv2(F.relu(self.bn2(self.conv1(activated))))
         shortcut = maps if self.convShortcut is None else self.convShortcut(activated)
         return shortcut + residual
@@ -66,10 +69,24 @@ class WideResNet(StagedNetwork):
         initialise_convolutions(self)
         nn.init.zeros_(self.fc.bias)
 
-    def stage_maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The stem and three stages as their blocks leave them, before the next activation."""
-        return chain(self.conv1(images), self.block1, self.block2, self.block3)
+    def body(self, images: Tensor, maps: MapList) -> Tensor:
+        """See ``StagedNetwork``; the last stage is normalised and activated before pooling.
 
-    def head(self, last_map: Tensor) -> Tensor:
-        """The last stage, normalised and activated."""
-        return F.relu(self.bn1(last_map))
+        Each batch normalisation runs once: RepDistiller runs those after a stage a second time
+        for the map before ReLU, which updates their running statistics twice a step.
+        """
+        current = self.block1(maps.add(self.conv1(images)))
+        for stage in (self.block2, self.block3):
+            first, *others = stage.get_submodule("layer").children()
+            assert isinstance(first, PreActivationBlock)
+            current = first.add_residual(current, _activated(current, first.bn1, maps))
+            for block in others:
+                current = block(current)
+        return _activated(current, self.bn1, maps)
+
+
+def _activated(stage: Tensor, normalisation: nn.Module, maps: MapList) -> Tensor:
+    """Normalise and rectify a stage's map; add the map and its normalised form to the list."""
+    normalised = normalisation(stage)
+    maps.add(stage, normalised)
+    return F.relu(normalised)

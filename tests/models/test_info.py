@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from pckd.errors import InputError
-from pckd.models import canonical_name, create_model, model_info
+from pckd.models import canonical_name, create_model, model_info, outline, output_shapes
 
 
 def flops_by_hand(name: str) -> int:
@@ -59,3 +59,22 @@ def test_an_unknown_name_is_an_input_error() -> None:
 def test_no_class_is_an_input_error() -> None:
     with pytest.raises(InputError, match="at least one class"):
         model_info("resnet8", num_classes=0)
+
+
+@pytest.mark.parametrize("name", ["resnet8x4", "wrn_16_2", "mobilenetv2", "torchvision/resnet18"])
+@pytest.mark.parametrize("size", [(32, 32), (48, 64)])
+def test_shapes_are_those_of_real_images(name: str, size: tuple[int, int]) -> None:
+    network = create_model(name, num_classes=7).eval()
+    outputs = network(torch.zeros(2, 3, *size))
+    shapes = output_shapes(outline(name, num_classes=7), size)
+    assert shapes == output_shapes(network, size)
+    assert (shapes.width, shapes.num_classes) == (outputs.features.shape[1], 7)
+    assert list(shapes.maps) == [tuple(stage.shape[1:]) for stage in outputs.stages]
+    assert shapes.maps_before_relu == shapes.maps
+
+
+def test_asking_for_shapes_leaves_the_network_alone() -> None:
+    network = create_model("resnet8", num_classes=7)
+    output_shapes(network, (32, 32))
+    assert network.training and not network.shows_before_relu
+    assert {weight.device.type for weight in network.parameters()} == {"cpu"}
