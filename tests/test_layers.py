@@ -25,6 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "storage": {"errors", "files"},
     "method": set(),
     "models": {"errors"},
+    "testing": {"errors", "models"},
     "data": {"errors", "files", "machine"},
     "training": FOUNDATION | {"method", "models", "data"},
     "transfer": FOUNDATION | COMPUTING,

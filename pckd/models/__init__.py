@@ -1,23 +1,33 @@
-"""The networks: a registry in timm's manner, and the import of foreign checkpoints."""
+"""The networks: made by name, described, and filled from checkpoints.
 
-# Each of these modules registers its networks.
-from pckd.models import mobilenet, resnet, shufflenet_v1, shufflenet_v2, vgg, wide_resnet  # noqa: F401
-from pckd.models.checkpoints import class_count, load_checkpoint, load_weights
-from pckd.models.factory import (
-    canonical_name,
-    create_model,
-    find_models,
-    list_models,
-    register_model,
-)
-from pckd.models.info import ModelInfo, OutputShapes, model_info, outline, output_shapes
-from pckd.models.network import Network, Outputs
+The names come without torch; all else is imported when it is first asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from pckd.models.names import canonical_name, find_models, list_models, register_network
+
+if TYPE_CHECKING:
+    from pckd.models.checkpoints import class_count, load_checkpoint, load_weights
+    from pckd.models.factory import create_model
+    from pckd.models.info import ModelInfo, OutputShapes, model_info, outline, output_shapes
+    from pckd.models.network import MapList, Network, Outputs, StagedNetwork
+
+_PLACES = {
+    "checkpoints": ("class_count", "load_checkpoint", "load_weights"),
+    "factory": ("create_model",),
+    "info": ("ModelInfo", "OutputShapes", "model_info", "outline", "output_shapes"),
+    "network": ("MapList", "Network", "Outputs", "StagedNetwork"),
+}
 
 __all__ = [
+    "MapList",
     "ModelInfo",
     "Network",
     "OutputShapes",
     "Outputs",
+    "StagedNetwork",
     "canonical_name",
     "class_count",
     "create_model",
@@ -28,5 +38,12 @@ __all__ = [
     "model_info",
     "outline",
     "output_shapes",
-    "register_model",
+    "register_network",
 ]
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _PLACES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

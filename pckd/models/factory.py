@@ -1,17 +1,15 @@
-"""Networks by name."""
+"""Networks made from their names; a family's module is imported when one of it is asked for."""
 
-import re
-from fnmatch import fnmatch
+from importlib import import_module
+from importlib.metadata import EntryPoint
+from typing import TYPE_CHECKING
 
 from pckd.errors import InputError
+from pckd.models.names import FAMILIES, LIBRARIES, canonical_name, offered, registered
 from pckd.models.network import Network
-from pckd.models.registry import Entry, Registry
 
-MODELS: Registry[Network] = Registry("model")
-register_model = MODELS.register
-
-TORCHVISION = "torchvision/"
-LISTED_OF_TORCHVISION = (f"{TORCHVISION}resnet18", f"{TORCHVISION}resnet34")
+if TYPE_CHECKING:
+    from pckd.models.names import Constructor
 
 
 def create_model(name: str, *, num_classes: int) -> Network:
@@ -23,52 +21,36 @@ def create_model(name: str, *, num_classes: int) -> Network:
         num_classes: number M of classes, at least 1.
 
     Raises:
-        InputError: the name is not known, or there is no class to tell.
+        InputError: the name is not known, there is no class to tell, or a plug-in's constructor
+            cannot be imported or gives no ``Network``.
     """
     if num_classes < 1:
         raise InputError(f"model {name!r} needs at least one class, not {num_classes}")
-    return _entry(name).build(num_classes=num_classes)
+    network = _constructor(canonical_name(name))(num_classes=num_classes)
+    if not isinstance(network, Network):
+        kind = type(network).__name__
+        raise InputError(f"model {name!r}: its constructor gives a {kind}, not a pckd Network")
+    return network
 
 
-def canonical_name(name: str) -> str:
-    """The one name of a network, from any of its spellings: ``ShuffleV1`` -> ``shufflenetv1``.
-
-    Raises:
-        InputError: the name is not known; near misses are named.
-    """
-    return _entry(name).name
-
-
-def list_models(pattern: str = "*") -> list[str]:
-    """Canonical names that match a shell pattern, sorted, numbers in them by their value.
-
-    Of torchvision only the two networks that the paper uses are listed; ``create_model`` takes
-    any of its classifiers that end in a linear layer as ``torchvision/NAME``.
-    """
-    listed = [name for name in LISTED_OF_TORCHVISION if fnmatch(name, pattern)]
-    return sorted(MODELS.names(pattern) + listed, key=_by_number)
+def _constructor(name: str) -> "Constructor":
+    """The constructor of a canonical name."""
+    for family, names in FAMILIES.items():
+        if name in names:
+            found: Constructor = import_module(f"pckd.models.{family}").NETWORKS[name]
+            return found
+    for start, library in LIBRARIES.items():
+        if name.startswith(start):
+            made: Constructor = import_module(library).constructor(name.removeprefix(start))
+            return made
+    return registered(name) or _loaded(offered()[name])
 
 
-def find_models(pattern: str) -> list[str]:
-    """Canonical names of the listed networks that match a shell pattern, or of the one named.
-
-    Args:
-        pattern: a shell pattern such as ``wrn*``, or any spelling of one network's name.
-
-    Raises:
-        InputError: nothing matches, or the name is not known; near misses are named.
-    """
-    return list_models(pattern) or [canonical_name(pattern)]
-
-
-def _by_number(name: str) -> list[str | int]:
-    """``resnet8`` before ``resnet14``: words and numbers alternate, beginning with a word."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
-
-
-def _entry(name: str) -> Entry[Network]:
-    if name.lower().startswith(TORCHVISION):
-        from pckd.models.imagenet import torchvision_entry  # torchvision is slow to import
-
-        return torchvision_entry(name)
-    return MODELS.find(name, elsewhere=LISTED_OF_TORCHVISION)
+def _loaded(point: EntryPoint) -> "Constructor":
+    try:
+        constructor: Constructor = point.load()
+    except Exception as error:  # whatever importing foreign code raises
+        raise InputError(
+            f"model {point.name!r}: {point.value} cannot be imported: {error}"
+        ) from error
+    return constructor

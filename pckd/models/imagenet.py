@@ -16,27 +16,20 @@ from torch.utils.hooks import RemovableHandle
 from torchvision import models
 
 from pckd.errors import InputError
-from pckd.models.factory import TORCHVISION
+from pckd.models.names import TORCHVISION
 from pckd.models.network import Network, Outputs
-from pckd.models.registry import Entry, not_known
 
 IMAGE_SIZE = 224
 
 
-def torchvision_entry(name: str) -> Entry[Network]:
-    """The entry of one of torchvision's classifiers.
+def library_names() -> list[str]:
+    """Names of torchvision's classifiers, such as ``torchvision/resnet34``."""
+    return [TORCHVISION + architecture for architecture in models.list_models(module=models)]
 
-    Args:
-        name: ``torchvision/`` and torchvision's own name, such as ``torchvision/resnet34``.
 
-    Raises:
-        InputError: torchvision has no such classifier; near misses are named.
-    """
-    known = [TORCHVISION + architecture for architecture in models.list_models(module=models)]
-    if name.lower() not in known:
-        raise InputError(not_known("model", name, known))
-    build = partial(create_torchvision, name.lower().removeprefix(TORCHVISION))
-    return Entry(name=name.lower(), aliases=(), build=build)
+def constructor(architecture: str) -> Callable[..., Network]:
+    """What makes one of torchvision's classifiers, by torchvision's own name."""
+    return partial(create_torchvision, architecture)
 
 
 def torchvision_accuracies(name: str) -> dict[str, float]:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from pckd.models.factory import TORCHVISION, canonical_name, create_model
+from pckd.models.factory import create_model
+from pckd.models.names import TORCHVISION, canonical_name
 from pckd.models.network import Network
 
 MapShape = tuple[int, int, int]

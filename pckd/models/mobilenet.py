@@ -4,7 +4,6 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from pckd.models.factory import register_model
 from pckd.models.layers import (
     conv1x1,
     conv3x3,
@@ -63,7 +62,6 @@ def _stages() -> nn.ModuleList:
     return stages
 
 
-@register_model("mobilenetv2", aliases=("mobilenet_v2", "mobile_half"))
 class MobileNetV2(StagedNetwork):
     """A stem at half size, seven stages of inverted residuals, and a pointwise head.
 
@@ -97,3 +95,8 @@ class MobileNetV2(StagedNetwork):
                 maps.add(current)
         widened: Tensor = self.conv2(current)
         return widened
+
+
+NETWORKS = {
+    "mobilenetv2": MobileNetV2,
+}

@@ -1,9 +1,10 @@
 """Residual networks for 32x32 images (He et al. 2016), with RepDistiller's entry names."""
 
+from functools import partial
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pckd.models.factory import register_model
 from pckd.models.layers import (
     RectifiedBlock,
     conv1x1,
@@ -65,15 +66,6 @@ class Bottleneck(RectifiedBlock):
         return total
 
 
-@register_model("resnet8", depth=8, widths=NARROW)
-@register_model("resnet14", depth=14, widths=NARROW)
-@register_model("resnet20", depth=20, widths=NARROW)
-@register_model("resnet32", depth=32, widths=NARROW)
-@register_model("resnet44", depth=44, widths=NARROW)
-@register_model("resnet56", depth=56, widths=NARROW)
-@register_model("resnet110", depth=110, widths=NARROW)
-@register_model("resnet8x4", depth=8, widths=WIDE)
-@register_model("resnet32x4", depth=32, widths=WIDE)
 class ResNet(StagedNetwork):
     """A stem and three stages of basic blocks.
 
@@ -102,7 +94,6 @@ class ResNet(StagedNetwork):
         return rectified_stages(stem, (self.layer1, self.layer2, self.layer3), maps)
 
 
-@register_model("resnet50")
 class ResNet50(StagedNetwork):
     """The 50-layer bottleneck network with a stem that keeps small images at their size.
 
@@ -128,3 +119,17 @@ class ResNet50(StagedNetwork):
         stem = F.relu(self.bn1(self.conv1(images)))
         stages = (self.layer1, self.layer2, self.layer3, self.layer4)
         return rectified_stages(stem, stages, maps)
+
+
+NETWORKS = {
+    "resnet8": partial(ResNet, depth=8, widths=NARROW),
+    "resnet14": partial(ResNet, depth=14, widths=NARROW),
+    "resnet20": partial(ResNet, depth=20, widths=NARROW),
+    "resnet32": partial(ResNet, depth=32, widths=NARROW),
+    "resnet44": partial(ResNet, depth=44, widths=NARROW),
+    "resnet56": partial(ResNet, depth=56, widths=NARROW),
+    "resnet110": partial(ResNet, depth=110, widths=NARROW),
+    "resnet8x4": partial(ResNet, depth=8, widths=WIDE),
+    "resnet32x4": partial(ResNet, depth=32, widths=WIDE),
+    "resnet50": ResNet50,
+}

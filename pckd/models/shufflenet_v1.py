@@ -4,7 +4,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pckd.models.factory import register_model
 from pckd.models.layers import RectifiedBlock, conv1x1, conv3x3, rectified_stages
 from pckd.models.network import MapList, StagedNetwork
 
@@ -60,7 +59,6 @@ def _stage(in_width: int, out_width: int, count: int) -> nn.Sequential:
     return nn.Sequential(DownsamplingUnit(in_width, out_width), *units)
 
 
-@register_model("shufflenetv1", aliases=("shufflev1", "shuffle_v1", "shufflenet_v1"))
 class ShuffleNetV1(StagedNetwork):
     """A pointwise stem and three stages of shuffle units.
 
@@ -83,3 +81,8 @@ class ShuffleNetV1(StagedNetwork):
         """See ``StagedNetwork``; the last stage is pooled."""
         stem = F.relu(self.bn1(self.conv1(images)))
         return rectified_stages(stem, (self.layer1, self.layer2, self.layer3), maps)
+
+
+NETWORKS = {
+    "shufflenetv1": ShuffleNetV1,
+}

@@ -4,7 +4,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pckd.models.factory import register_model
 from pckd.models.layers import conv1x1, conv3x3
 from pckd.models.network import MapList, StagedNetwork
 
@@ -74,7 +73,6 @@ def _stage(in_width: int, out_width: int, count: int) -> nn.Sequential:
     return nn.Sequential(DownsamplingUnit(in_width, out_width), *units)
 
 
-@register_model("shufflenetv2", aliases=("shufflev2", "shuffle_v2", "shufflenet_v2"))
 class ShuffleNetV2(StagedNetwork):
     """A pointwise stem, three stages of split units, and a pointwise head.
 
@@ -112,3 +110,8 @@ def _add_stage(halves: tuple[Tensor, Tensor], maps: MapList) -> Tensor:
     passing, working = halves
     before_relu = _shuffled(passing, working) if maps.shows_before_relu else None
     return maps.add(_shuffled(passing, F.relu(working)), before_relu)
+
+
+NETWORKS = {
+    "shufflenetv2": ShuffleNetV2,
+}

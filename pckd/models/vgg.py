@@ -1,10 +1,11 @@
 """VGG with batch normalisation (Simonyan & Zisserman 2015), with RepDistiller's entry names."""
 
+from functools import partial
+
 import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pckd.models.factory import register_model
 from pckd.models.layers import initialise_classifier, initialise_convolutions, normalised
 from pckd.models.network import MapList, StagedNetwork
 
@@ -19,11 +20,6 @@ def _block(in_width: int, out_width: int, count: int) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-@register_model("vgg8", aliases=("vgg8_bn",), counts=(1, 1, 1, 1, 1))
-@register_model("vgg11", aliases=("vgg11_bn",), counts=(1, 1, 2, 2, 2))
-@register_model("vgg13", aliases=("vgg13_bn",), counts=(2, 2, 2, 2, 2))
-@register_model("vgg16", aliases=("vgg16_bn",), counts=(2, 2, 3, 3, 3))
-@register_model("vgg19", aliases=("vgg19_bn",), counts=(2, 2, 4, 4, 4))
 class VGG(StagedNetwork):
     """Five blocks of convolutions, halved in size between them, and one linear layer.
 
@@ -61,3 +57,12 @@ class VGG(StagedNetwork):
 def _halved_if_large(maps: Tensor, images: Tensor) -> Tensor:
     """Halve the maps where the images are 64 pixels high; one opaque step to torch.fx."""
     return F.max_pool2d(maps, 2) if images.shape[-2] == 64 else maps
+
+
+NETWORKS = {
+    "vgg8": partial(VGG, counts=(1, 1, 1, 1, 1)),
+    "vgg11": partial(VGG, counts=(1, 1, 2, 2, 2)),
+    "vgg13": partial(VGG, counts=(2, 2, 2, 2, 2)),
+    "vgg16": partial(VGG, counts=(2, 2, 3, 3, 3)),
+    "vgg19": partial(VGG, counts=(2, 2, 4, 4, 4)),
+}

@@ -1,11 +1,11 @@
 """Wide residual networks (Zagoruyko & Komodakis 2016), with RepDistiller's entry names."""
 
 from collections import OrderedDict
+from functools import partial
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pckd.models.factory import register_model
 from pckd.models.layers import conv1x1, conv3x3, initialise_convolutions, stack
 from pckd.models.network import MapList, StagedNetwork
 
@@ -42,10 +42,6 @@ def _stage(count: int, in_width: int, out_width: int, stride: int) -> nn.Sequent
     return nn.Sequential(OrderedDict(layer=blocks))
 
 
-@register_model("wrn_16_1", depth=16, widening=1)
-@register_model("wrn_16_2", depth=16, widening=2)
-@register_model("wrn_40_1", depth=40, widening=1)
-@register_model("wrn_40_2", depth=40, widening=2)
 class WideResNet(StagedNetwork):
     """A stem and three stages of pre-activation blocks, normalised once more before pooling.
 
@@ -90,3 +86,11 @@ def _activated(stage: Tensor, normalisation: nn.Module, maps: MapList) -> Tensor
     normalised = normalisation(stage)
     maps.add(stage, normalised)
     return F.relu(normalised)
+
+
+NETWORKS = {
+    "wrn_16_1": partial(WideResNet, depth=16, widening=1),
+    "wrn_16_2": partial(WideResNet, depth=16, widening=2),
+    "wrn_40_1": partial(WideResNet, depth=40, widening=1),
+    "wrn_40_2": partial(WideResNet, depth=40, widening=2),
+}

@@ -4,7 +4,7 @@ For CIFAR-100 two sets circulate that do not agree; both are top-1 in percent on
 of one network each. For ImageNet torchvision says what its own weights reach.
 """
 
-from pckd.models.factory import TORCHVISION
+from pckd.models.names import TORCHVISION
 
 REPDISTILLER = {
     "wrn_40_2": 75.61,
