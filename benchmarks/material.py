@@ -78,4 +78,5 @@ def _noise(count: int) -> RunData:
     train = ImageSet(pixels[:count], labels[:count])
     test = ImageSet(pixels[count:], labels[count:])
     class_names = tuple(str(label) for label in range(NUM_CLASSES))
-    return RunData(train, test, test, class_names, MEAN, STD, *[f"noise-{count}"] * 2)
+    name = f"noise-{count}"
+    return RunData(train, test, test, class_names, MEAN, STD, name, name)

@@ -16,7 +16,7 @@ from pckd.study.results import ResultsStore
 from pckd.training.config import DataConfig, RunConfig, changed_run
 from pckd.training.evaluation import evaluate as evaluate_network
 from pckd.training.network_file import TrainedNetwork
-from pckd.training.run_data import check_classes, prepare_data
+from pckd.training.run_data import check_classes, prepare_data, shown_to
 
 COMMAND_LINE = "the command line"
 
@@ -88,7 +88,8 @@ def evaluate(
         raise InputError(f"{network}: there is no such file")
     trained = TrainedNetwork.from_bytes(network.read_bytes(), str(network))
     changes = data_changes(data, data_root, download=download)
-    images = prepare_data(data_config(changes, assignments, "evaluate"), "paper")
+    config = shown_to(trained, data_config(changes, assignments, "evaluate"), Display().say)
+    images = prepare_data(config, "paper")
     check_classes(trained.class_names, images, str(network))
     device = this_device()
     Display().say(f"evaluating {trained.model} on {len(images.test)} images")

@@ -9,6 +9,7 @@ import typer
 from pckd.cli.options import Assignments, DataName, DataRoot, Download, Json, Results
 from pckd.cli.output import print_rows
 from pckd.cli.run import data_changes, data_config, run_config
+from pckd.errors import InputError
 from pckd.progress import Display
 from pckd.storage import Storage
 from pckd.study.placement import this_device
@@ -54,22 +55,41 @@ def import_file(
     data_root: DataRoot = None,
     download: Download = False,
     assignments: Assignments = None,
+    class_names: Annotated[
+        Path | None,
+        typer.Option(help="File with the classes in the checkpoint's order, such as wnids.txt."),
+    ] = None,
     results: Results = "results",
 ) -> None:
     """Measure a published network, and keep it as a teacher below the results root."""
     changes = data_changes(data, data_root, download=download)
     config = data_config(changes, assignments, "teacher import")
     store = TeacherStore(Storage(results))
-    card, accuracy, images = import_teacher(
-        file, architecture, config, store, this_device(), Display().say
+    names = None if class_names is None else _read_names(class_names)
+    card, accuracy, images, reordered = import_teacher(
+        file, architecture, config, store, this_device(), Display().say, names
     )
     print(
         f"{card.model}: top-1 {accuracy.top1:.2f} %, top-5 {accuracy.top5:.2f} % on {images} images"
     )
+    if reordered is not None:
+        print(
+            f"not better than chance, which is {card.chance:.2f} % on {card.num_classes} classes; "
+            f"with its classes in another order it could be {reordered:.2f} %: if the order is "
+            "not that of the images, give it with --class-names"
+        )
     published = published_accuracies(card.model, card.data, card.num_classes)
     _compare(accuracy.top1, published, card)
     print(f"kept as teacher {card.short_hash} in {store.storage.root}; in a study file:")
     print(f"  teacher: {{model: {card.model}, hash: {card.hash}}}")
+
+
+def _read_names(file: Path) -> list[str]:
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"the class names in {file} cannot be read: {error}") from None
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _compare(top1: float, published: dict[str, float], card: TeacherCard) -> None:

@@ -16,6 +16,7 @@ from pckd.data.views import (
     number_views,
     rotated_copies,
 )
+from pckd.data.words import listed
 
 __all__ = [
     "DataSet",
@@ -35,6 +36,7 @@ __all__ = [
     "is_streamed",
     "limit_images",
     "list_data",
+    "listed",
     "normalise",
     "number_views",
     "open_data",

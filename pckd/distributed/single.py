@@ -21,6 +21,7 @@ from pckd.training.config import RunConfig
 from pckd.training.group import check_even_batches
 from pckd.training.identity import run_identity
 from pckd.training.record import EpochRecord
+from pckd.training.run_checks import check_run
 from pckd.training.run_data import prepare_data
 from pckd.training.teachers import TeacherCard
 
@@ -39,6 +40,7 @@ def distill_once(config: RunConfig, storage: Storage, workers: int, display: Dis
             the teacher that the run names by its hash is not there or does not suit.
         RunError: A training failed; the reason is named.
     """
+    check_run(config)
     trial = Trial(STUDY, "run", {}, config, run_identity(config))
     images = len(prepare_data(config.data, config.protocol).train)
     check_even_batches(images, config.optimization.batch_size, workers)

@@ -13,6 +13,7 @@ from pckd.study.planning import changes_since, make_plan
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers
 from pckd.study.trial import make_trial
+from pckd.training.run_data import prepare_data
 
 
 def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterator[str]:
@@ -28,6 +29,7 @@ def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterato
     yield "the run, resolved:"
     text = yaml.safe_dump(config.model_dump(mode="json", exclude={"seed"}), sort_keys=False)
     yield from (f"  {line}" for line in text.splitlines())
+    yield from prepare_data(config.data, config.protocol).notices
     yield from _trials(spec, plan)
     for teacher in missing_teachers(spec, storage):
         epochs = teacher.config.optimization.epochs

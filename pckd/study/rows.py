@@ -63,9 +63,23 @@ def data_columns(data: RunData, teacher: TeacherCard | None, notices: Sequence[s
         "train_images": len(data.train),
         "num_classes": data.num_classes,
         "teacher": None if teacher is None else teacher.hash,
-        "teacher_test_top1": None if teacher is None else teacher.test_top1,
-        "notices": "; ".join(notices) or None,
+        "teacher_test_top1": None if teacher is None else _accuracy_on(data, teacher),
+        "notices": "; ".join([*data.notices, *_doubts(teacher), *notices]) or None,
     }
+
+
+def _accuracy_on(data: RunData, teacher: TeacherCard) -> float | None:
+    """The teacher's accuracy if it was measured on these very images."""
+    return teacher.test_top1 if teacher.data_fingerprint == data.fingerprint else None
+
+
+def _doubts(teacher: TeacherCard | None) -> list[str]:
+    if teacher is None or teacher.test_top1 > teacher.chance:
+        return []
+    return [
+        f"the teacher is not better than chance: top-1 {teacher.test_top1:.2f} % on "
+        f"{teacher.num_classes} classes"
+    ]
 
 
 def progress_columns(records: Sequence[EpochRecord]) -> Row:

@@ -7,6 +7,7 @@ from typing import Any
 from pckd.study.spec import StudySpec
 from pckd.training.config import RunConfig
 from pckd.training.identity import run_identity
+from pckd.training.run_checks import check_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,12 @@ def make_trial(spec: StudySpec, case: str, changes: dict[str, Any], seed: int) -
     """The trial of a study's run with some keys changed, under one seed.
 
     Raises:
-        InputError: The changed run is not valid, or its data set cannot be opened.
+        InputError: The changed run is not valid, or its data set cannot be opened or does not
+            suit it.
     """
     source = f"study {spec.study}, {case or 'run'}"
     config = spec.run_config({**changes, "seed": seed}, source)
+    check_run(config)
     return Trial(spec.study, case, changes, config, run_identity(config))
 
 

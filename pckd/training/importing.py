@@ -1,6 +1,6 @@
 """Networks from files: to be used once, or to become a teacher of the store."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import nan
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from pckd.models import (
     load_weights,
     model_info,
 )
+from pckd.training.class_order import best_reordered_top1, reorder_classes
 from pckd.training.config import DataConfig
 from pckd.training.evaluation import Accuracy, evaluate
 from pckd.training.network_file import TrainedNetwork
@@ -33,6 +34,8 @@ class ImportedTeacher(NamedTuple):
     accuracy: Accuracy
     """On the test images."""
     test_images: int
+    reordered_top1: float | None = None
+    """Of a teacher that is not better than chance: in the order of classes that suits it best."""
 
 
 def read_network(file: Path, architecture: str | None, trained_on: str) -> TrainedNetwork:
@@ -94,6 +97,7 @@ def import_teacher(
     store: TeacherStore,
     device: torch.device,
     say: Callable[[str], None] = lambda text: None,
+    class_names: Sequence[str] | None = None,
 ) -> ImportedTeacher:
     """Read a checkpoint of the peers, measure it on the test images, and keep it.
 
@@ -106,10 +110,12 @@ def import_teacher(
         store: Where it is kept.
         device: Where it is evaluated.
         say: Told before what may take minutes.
+        class_names: In the order that the checkpoint has; None if it is that of the images.
 
     Raises:
         InputError: The name is not known, the file is no checkpoint or does not fit the
-            architecture and the number of classes, or the data set cannot be opened.
+            architecture and the number of classes, or the data set cannot be opened or has other
+            classes than are named.
         RunError: A streamed image cannot be decoded.
     """
     model = canonical_name(architecture)
@@ -117,6 +123,8 @@ def import_teacher(
     data = prepare_data(config, "paper").to(device)
     network = _filled(model, state, str(file))
     check_class_count(network.num_classes, data, str(file))
+    if class_names is not None:
+        reorder_classes(network, class_names, data.class_names)
     say(f"evaluating {model} on {len(data.test)} test images of {config.name}")
     accuracy = evaluate(network.to(device), data.test, data.mean, data.std)
     trained = TrainedNetwork(
@@ -131,4 +139,7 @@ def import_teacher(
         trial=file.name,
         test_top1=accuracy.top1,
     )
-    return ImportedTeacher(store.add(trained, file.name), accuracy, len(data.test))
+    card = store.add(trained, file.name)
+    is_poor = accuracy.top1 <= card.chance
+    reordered = best_reordered_top1(network, data) if is_poor else None
+    return ImportedTeacher(card, accuracy, len(data.test), reordered)

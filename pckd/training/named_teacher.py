@@ -2,7 +2,7 @@
 
 from pckd.errors import InputError
 from pckd.training.config import RunConfig
-from pckd.training.run_data import check_classes, prepare_data
+from pckd.training.run_data import check_classes, check_shown, prepare_data
 from pckd.training.teachers import TeacherCard, TeacherStore
 
 
@@ -15,7 +15,8 @@ def named_teacher(config: RunConfig, store: TeacherStore) -> TeacherCard:
 
     Raises:
         InputError: The store holds none or several of that hash, or the teacher has another
-            architecture than the run says, other classes than the run's images, or damaged weights.
+            architecture than the run says, damaged weights, or was trained on other classes, on
+            images of another size, or normalised otherwise than the run's.
     """
     if config.teacher is None or config.teacher_hash is None:
         raise ValueError("the run does not name a teacher by its hash")
@@ -26,5 +27,7 @@ def named_teacher(config: RunConfig, store: TeacherStore) -> TeacherCard:
             f"teacher {card.short_hash} is a {card.model}, but teacher.model is "
             f"{config.teacher.model}"
         )
-    check_classes(store.load(card).class_names, data, f"teacher {card.short_hash} ({card.model})")
+    network, name = store.load(card), f"teacher {card.short_hash} ({card.model})"
+    check_classes(network.class_names, data, name)
+    check_shown(network, data, name)
     return card

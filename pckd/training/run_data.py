@@ -1,6 +1,6 @@
 """The images of one run: what it trains on, what selects, and what is touched once at the end."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Literal
@@ -15,14 +15,20 @@ from pckd.data import (
     is_multi_label,
     is_streamed,
     limit_images,
+    listed,
     open_data,
     open_streamed,
     select_classes,
 )
 from pckd.errors import InputError
 from pckd.training.config import DataConfig
+from pckd.training.network_file import TrainedNetwork
 
 Protocol = Literal["holdout", "paper"]
+
+SAME_NORMALISATION = 0.01
+"""Difference of two means or deviations of pixels in 0..1 that changes no answer of a network: two
+and a half of 255 greys. Published and computed values of one data set differ by less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,8 @@ class RunData:
     """Of the data set with all its splits."""
     train_fingerprint: str
     """Of the images to train on, which protocol holdout has fewer of."""
+    notices: tuple[str, ...] = ()
+    """What the user should know of the selection."""
 
     @property
     def num_classes(self) -> int:
@@ -66,11 +74,17 @@ def prepare_data(config: DataConfig, protocol: Protocol) -> RunData:
     """Open a data set and split it as the protocol asks; the last two stay open.
 
     Raises:
-        InputError: The data set is not there, is damaged, or cannot be selected from as asked.
+        InputError: The data set is not there, is damaged, or cannot be selected from as asked; or
+            fewer than two classes are left.
     """
-    data = _open(config)
+    data, notices = _open(config), []
     if config.classes is not None:
         data = select_classes(data, config.classes)
+        notices = [f"classes {listed(config.classes)} are named {listed(data.class_names)}"]
+    if len(data.class_names) < 2:
+        raise InputError(
+            f"data set '{config.name}' has one class, {data.class_names[0]}: a classifier needs two"
+        )
     if config.images_per_class is not None:
         data = limit_images(data, config.images_per_class)
     train, evaluation, train_fingerprint = data.train, data.test, data.fingerprint
@@ -87,6 +101,7 @@ def prepare_data(config: DataConfig, protocol: Protocol) -> RunData:
         std=data.std,
         fingerprint=data.fingerprint,
         train_fingerprint=train_fingerprint,
+        notices=tuple(notices),
     )
 
 
@@ -126,6 +141,61 @@ def check_classes(class_names: Sequence[str], data: RunData, network: str) -> No
                 f"{network} was trained on other classes than the images have: its class {label} "
                 f"is '{theirs}', that of the images is '{ours}'"
             )
+
+
+def check_shown(network: TrainedNetwork, data: RunData, name: str) -> None:
+    """Refuse a network that was trained on images of another size or normalisation.
+
+    Args:
+        network: Trained here or elsewhere.
+        data: The images that it is to see.
+        name: What the network is called in the message.
+
+    Raises:
+        InputError: Size, mean or standard deviation differ.
+    """
+    if tuple(network.image_size) != tuple(data.image_size):
+        known, shown = ("x".join(map(str, size)) for size in (network.image_size, data.image_size))
+        raise InputError(
+            f"{name} knows images of {known} pixels, but the run's are {shown}: set "
+            "data.image_size, or choose another network"
+        )
+    values = zip((*network.mean, *network.std), (*data.mean, *data.std), strict=True)
+    if any(abs(one - other) > SAME_NORMALISATION for one, other in values):
+        raise InputError(
+            f"{name} knows images of mean {_rounded(network.mean)} and deviation "
+            f"{_rounded(network.std)}, but the run's are normalised with {_rounded(data.mean)} "
+            f"and {_rounded(data.std)}: name the data set that it was trained on, or choose "
+            "another network"
+        )
+
+
+def shown_to(network: TrainedNetwork, config: DataConfig, say: Callable[[str], None]) -> DataConfig:
+    """The images in the size that a network knows, unless the configuration names another.
+
+    Args:
+        network: Trained here or elsewhere.
+        config: The images that it is to see.
+        say: Is told that a size differs.
+
+    Raises:
+        InputError: The network knows oblong images, and these have another size.
+    """
+    height, width = network.image_size
+    if config.image_size is None and not is_streamed(config.name) and height == width:
+        return config.model_copy(update={"image_size": height})
+    size = prepare_data(config, "paper").image_size
+    if size == (height, width):
+        return config
+    shown = f"images of {height}x{width} pixels, and these are {size[0]}x{size[1]}"
+    if config.image_size is None:
+        raise InputError(f"the network was trained on {shown}: set data.image_size")
+    say(f"the network was trained on {shown}, as data.image_size says")
+    return config
+
+
+def _rounded(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:.3f}" for value in values)
 
 
 def _open(config: DataConfig) -> DataSet[ImageSplit]:

@@ -42,6 +42,11 @@ class TeacherCard:
     """'trained', or the name of the file that was imported."""
 
     @property
+    def chance(self) -> float:
+        """Top-1 in percent of one who guesses."""
+        return 100 / self.num_classes
+
+    @property
     def short_hash(self) -> str:
         """The first 12 digits."""
         return self.hash[:SHORT]

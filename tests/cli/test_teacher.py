@@ -37,6 +37,7 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 IMPORT = ("teacher", "import", "ckpt_epoch_240.pth", "--arch", "ResNet8", "--data", "digits")
+EPOCHS = ("--set", "optimization.epochs=4", "--set", "optimization.batch_size=32")
 THREE = ("--set", "data.classes=[0, 1, 2]")
 
 
@@ -157,6 +158,31 @@ def test_an_accuracy_far_from_the_published_ones_is_said(
     for source, value in (("RepDistiller", 69.06), ("SSKD, trained again", 69.63)):
         assert re.search(rf"{source} +{value:.2f} +{top1 - value:+.2f}", out)
     assert "more than 0.5 points away from every published accuracy" in out
+
+
+def test_a_network_in_another_order_of_classes_is_found_and_put_right(
+    command: Command, tmp_path: Path
+) -> None:
+    trained = command("teacher", "train", "resnet8", *IMPORT[-2:], *THREE, *EPOCHS)
+    own = re.search(r"top-1 \d+\.\d\d %", trained)
+    network = next(Path(f"results/{FOLDER}").glob("*.pt"))
+    state = torch.load(network, weights_only=True)["state"]
+    for name in ("fc.weight", "fc.bias"):
+        state[name] = state[name].roll(1, 0)
+    torch.save({"model": state}, "ckpt_epoch_240.pth")
+    out = command(*IMPORT, *THREE)
+    assert "not better than chance, which is 33.33 % on 3 classes" in out
+    possible = re.search(r"in another order it could be (\d+\.\d\d) %", out)
+    assert own is not None
+    assert possible is not None
+    assert float(possible[1]) >= float(own[0].split()[1])
+    Path("names.txt").write_text("2\n0\n1\n")
+    Path("ckpt_epoch_240.pth").rename("turned.pth")
+    again = command(
+        "teacher", "import", "turned.pth", *IMPORT[3:], *THREE, "--class-names", "names.txt"
+    )
+    assert own[0] in again
+    assert "chance" not in again
 
 
 def test_published_accuracies_are_of_the_whole_of_cifar100() -> None:

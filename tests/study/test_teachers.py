@@ -63,8 +63,8 @@ def make_card(storage: Storage) -> Callable[..., TeacherCard]:
             model=model,
             state=state,
             class_names=list(class_names),
-            mean=[0.5, 0.5, 0.5],
-            std=[0.25, 0.25, 0.25],
+            mean=[0.305, 0.305, 0.305],
+            std=[0.376, 0.376, 0.376],
             image_size=[8, 8],
             data="digits",
             data_fingerprint="made",
@@ -97,7 +97,8 @@ def test_a_teacher_named_by_its_hash_is_taken_and_none_is_trained(
     assert run_trial(trial, storage, PLACEMENT) == "completed"
     row = ResultsStore(storage, "small").find("trials", trial.identity)
     assert row is not None
-    assert (row["teacher"], row["teacher_test_top1"]) == (card.hash, 33.0)
+    assert row["teacher"] == card.hash
+    assert row["teacher_test_top1"] is None  # it was measured on other images
     assert row["config.teacher.hash"] == card.hash[:digits]
 
 
@@ -137,7 +138,7 @@ def test_a_study_takes_the_card_of_its_own_images(
     assert run_trial(trial, storage, PLACEMENT) == "completed"
     row = ResultsStore(storage, "small").find("trials", trial.identity)
     assert row is not None
-    assert row["teacher_test_top1"] == 44.0
+    assert row["teacher_test_top1"] == (44.0 if known_by == "fingerprint" else None)
 
 
 def test_a_hash_that_is_not_there_is_said_with_those_that_are(

@@ -1,0 +1,22 @@
+"""Faults of a run that its settings and its images show before anything is trained."""
+
+from pckd.errors import InputError
+from pckd.training.config import RunConfig
+from pckd.training.run_data import prepare_data
+
+
+def check_run(config: RunConfig) -> None:
+    """Refuse a run that would fail in its first step.
+
+    Raises:
+        InputError: The data set cannot be opened, or its images are not square where they are
+            turned by 90 degrees.
+    """
+    data = prepare_data(config.data, config.protocol)
+    height, width = data.image_size
+    if config.loss.copies == 4 and height != width:
+        raise InputError(
+            f"images of data set '{config.data.name}' are {height}x{width} pixels, and the terms "
+            "feature_alignment and center_contrast turn them by 90 degrees: set data.image_size, "
+            "or the weights of both terms to 0"
+        )

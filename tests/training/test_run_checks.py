@@ -1,0 +1,144 @@
+"""What is refused before anything is trained."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pckd.errors import InputError
+from pckd.models import create_model
+from pckd.settings import validate
+from pckd.storage import Storage
+from pckd.study.planning import check_plan
+from pckd.study.spec import StudySpec
+from pckd.training.class_order import best_reordered_top1, reorder_classes
+from pckd.training.config import DataConfig, RunConfig
+from pckd.training.evaluation import evaluate
+from pckd.training.named_teacher import named_teacher
+from pckd.training.network_file import TrainedNetwork
+from pckd.training.run_checks import check_run
+from pckd.training.run_data import RunData, prepare_data
+from pckd.training.teachers import TeacherStore
+
+PLAIN = {"kd": 0, "center_contrast": 0, "feature_alignment": 0, "center_alignment": 0}
+
+
+@pytest.fixture
+def oblong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """Images of two classes, 16 pixels high and 24 wide."""
+    monkeypatch.setenv("PCKD_CACHE", str(tmp_path / "cache"))
+    noise = np.random.default_rng(0)
+    for name in ("train/cat/a", "train/dog/b", "test/cat/c", "test/dog/d"):
+        file = tmp_path / f"images/{name}.png"
+        file.parent.mkdir(parents=True)
+        Image.fromarray(noise.integers(0, 256, (16, 24, 3), dtype=np.uint8)).save(file)
+    return {"name": "folder", "root": str(tmp_path / "images")}
+
+
+def test_images_that_are_turned_must_be_square(oblong: dict[str, object]) -> None:
+    values = {"data": oblong, "student": "resnet8", "teacher": "resnet8"}
+    with pytest.raises(InputError, match=r"16x24 pixels, and the terms .* set data\.image_size"):
+        check_run(RunConfig.model_validate(values))
+    check_run(RunConfig.model_validate({**values, "loss": {**PLAIN, "kd": 1}}))
+    check_run(RunConfig.model_validate({**values, "data": {**oblong, "image_size": 16}}))
+
+
+def test_a_study_refuses_them_while_it_is_planned(oblong: dict[str, object]) -> None:
+    run = {"data": oblong, "student": "resnet8", "teacher": "resnet8"}
+    with pytest.raises(InputError, match="16x24 pixels"):
+        check_plan(validate(StudySpec, {"study": "x", "run": run}, "here"))
+
+
+def test_one_class_is_no_task() -> None:
+    with pytest.raises(InputError, match="'digits' has one class, 3: a classifier needs two"):
+        prepare_data(DataConfig(name="digits", classes=(3,)), "paper")
+
+
+def test_the_names_of_selected_classes_are_said() -> None:
+    data = prepare_data(DataConfig(name="digits", classes=(3, 1)), "paper")
+    assert data.notices == ("classes 3, 1 are named 3, 1",)
+
+
+@pytest.fixture
+def kept(tmp_path: Path, data: RunData) -> Callable[..., TeacherStore]:
+    """Keep a teacher of the run's images, some of its properties changed."""
+
+    def keep(**changes: Any) -> TeacherStore:  # noqa: ANN401
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            state = create_model("resnet14", num_classes=3).state_dict()
+        network = TrainedNetwork(
+            model="resnet14",
+            state=state,
+            class_names=list(data.class_names),
+            mean=list(data.mean),
+            std=list(data.std),
+            image_size=list(data.image_size),
+            data="digits",
+            data_fingerprint=data.fingerprint,
+            trial="made",
+            test_top1=50.0,
+        )
+        store = TeacherStore(Storage(tmp_path / "results"))
+        store.add(replace(network, **changes), "made.pth")
+        return store
+
+    return keep
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"image_size": [16, 16]}, r"knows images of 16x16 pixels, but the run's are 8x8: set"),
+        ({"mean": [0.5, 0.5, 0.5]}, r"knows images of mean 0\.500, 0\.500, 0\.500"),
+        ({"std": [0.5, 0.5, 0.5]}, r"and deviation 0\.500, 0\.500, 0\.500, but the run's"),
+    ],
+)
+def test_a_teacher_of_other_images_is_refused(
+    config: RunConfig,
+    kept: Callable[..., TeacherStore],
+    changes: dict[str, object],
+    sentence: str,
+) -> None:
+    store = kept(**changes)
+    teacher = {"model": "resnet14", "hash": store.cards()[0].hash}
+    named = RunConfig.model_validate({**config.model_dump(), "teacher": teacher})
+    with pytest.raises(InputError, match=sentence):
+        named_teacher(named, store)
+
+
+def test_a_teacher_of_nearly_the_same_normalisation_suits(
+    config: RunConfig, data: RunData, kept: Callable[..., TeacherStore]
+) -> None:
+    store = kept(mean=[value + 0.002 for value in data.mean])
+    teacher = {"model": "resnet14", "hash": store.cards()[0].hash}
+    named = RunConfig.model_validate({**config.model_dump(), "teacher": teacher})
+    assert named_teacher(named, store) == store.cards()[0]
+
+
+def test_classes_in_another_order_are_found_and_put_right(data: RunData) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = create_model("resnet8", num_classes=3)
+        network.train()
+        network(data.train.images.float() / 255)  # type: ignore[attr-defined]
+        network.eval()
+    names = list(data.class_names)
+    before = best_reordered_top1(network, data)
+    reorder_classes(network, names, [names[2], names[0], names[1]])
+    turned = evaluate(network, data.test, data.mean, data.std).top1
+    assert best_reordered_top1(network, data) == before >= turned
+    reorder_classes(network, [names[2], names[0], names[1]], names)
+    assert evaluate(network, data.test, data.mean, data.std).top1 <= before
+
+
+@pytest.mark.parametrize("given", [["0", "1"], ["0", "1", "x"], ["0", "1", "1"]])
+def test_names_that_are_not_those_of_the_images_are_refused(given: list[str]) -> None:
+    network = create_model("resnet8", num_classes=3)
+    with pytest.raises(InputError, match="which are not those of the images"):
+        reorder_classes(network, given, ["0", "1", "2"])
