@@ -27,6 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "models": {"errors"},
     "testing": {"errors", "models"},
     "data": {"errors", "files", "machine"},
+    "survey": {"errors", "data", "files"},
     "training": FOUNDATION | {"method", "models", "data"},
     "transfer": FOUNDATION | COMPUTING,
     "study": FOUNDATION | COMPUTING | {"transfer", ""},
@@ -43,7 +44,7 @@ ARROWS: dict[str, set[str]] = {
     "distributed": FOUNDATION | COMPUTING | {"transfer", "study", "progress"},
     "cli": FOUNDATION
     | COMPUTING
-    | {"transfer", "study", "progress", "analysis", "distributed", ""},
+    | {"transfer", "study", "progress", "analysis", "distributed", "survey", ""},
 }
 """What each package of pckd sees of pckd, besides itself; '' is pckd/__init__.py, the version."""
 

@@ -6,7 +6,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from pckd.cli import cluster, models, probe, report, results, run, study, teacher
+from pckd.cli import cluster, data, models, probe, report, results, run, study, teacher
 from pckd.errors import InputError, RunError
 
 
@@ -31,6 +31,7 @@ app = typer.Typer(
 )
 app.add_typer(study.app, name="study", help="Run and follow studies of many trials.")
 app.add_typer(teacher.app, name="teacher", help="Train and list teachers.")
+app.add_typer(data.app, name="data", help="Look at data sets.")
 app.add_typer(results.app, name="results", help="Look at the tables of results.")
 app.add_typer(cluster.app, name="cluster", help="Studies as jobs of a Ray cluster.")
 app.command()(run.distill)

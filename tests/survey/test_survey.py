@@ -1,0 +1,136 @@
+"""`pckd data check`: what is understood of a data set, and what is odd about it."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+from pckd.cli import main
+from pckd.errors import InputError
+from pckd.survey.contact_sheet import GAP, MARGIN, TILE, draw_sheet
+from pckd.survey.survey import Survey, survey_data
+
+COLOURS = {"apple": (200, 60, 60), "leaf": (60, 200, 60)}
+
+
+def noise(colour: tuple[int, int, int], seed: int) -> Image.Image:
+    pixels: NDArray[np.float64] = np.random.default_rng(seed).normal(colour, 20, (16, 16, 3))
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Ten training and five test images of each of two classes."""
+    for split, count in (("train", 10), ("test", 5)):
+        for name, colour in COLOURS.items():
+            folder = tmp_path / "root" / split / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                noise(colour, 100 * count + number).save(folder / f"{number}.png")
+    return tmp_path / "root"
+
+
+def survey(root: Path, image_size: int | None = None) -> Survey:
+    return survey_data("folder", root, download=False, image_size=image_size)
+
+
+def test_an_ordinary_set_has_nothing_odd(root: Path) -> None:
+    found = survey(root)
+    assert found.class_names == ("apple", "leaf")
+    assert [split.counts for split in found.splits] == [[10, 10], [5, 5]]
+    assert found.splits[0].tally("size") == {"16x16": 20}
+    assert found.splits[0].tally("mode") == {"RGB": 20}
+    assert found.splits[1].tally("form") == {"PNG": 10}
+    assert (found.problems, found.oddities) == ([], [])
+
+
+def test_oddities_are_said_with_their_first_file(root: Path) -> None:
+    (root / "train/leaf/copy.png").write_bytes((root / "train/apple/0.png").read_bytes())
+    (root / "test/apple/seen.png").write_bytes((root / "train/apple/1.png").read_bytes())
+    Image.new("RGB", (16, 16)).save(root / "train/leaf/black.png")
+    noise((9, 9, 9), 1).convert("RGBA").save(root / "train/leaf/clear.png")
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    noise((9, 9, 9), 2).save(root / "test/leaf/turned.jpg", exif=exif)
+    (root / "train/apple/notes.txt").write_text("?")
+    (root / "train/apple/Thumbs.db").write_text("?")
+    said = "\n".join(survey(root).oddities)
+    assert "training and for testing: train/apple/1.png and test/apple/seen.png" in said
+    assert "has two labels: train/apple/0.png and train/leaf/copy.png" in said
+    assert "1 of 23 training images have a single colour: train/leaf/black.png" in said
+    assert "have transparent pixels, through which white shows: train/leaf/clear.png" in said
+    assert "1 of 12 test images are turned as their files say: test/leaf/turned.jpg" in said
+    assert "1 files are passed over (1 .txt), such as" in said
+    assert "Thumbs" not in said
+
+
+def test_problems_are_those_of_opening(root: Path) -> None:
+    (root / "train/apple/text.png").write_text("no image")
+    Image.new("F", (16, 16)).save(root / "train/apple/deep.tif")
+    (root / "train/river").mkdir()
+    noise((1, 2, 3), 0).resize((8, 8)).save(root / "test/leaf/small.png")
+    said = "; ".join(survey(root).problems)
+    assert "missing, truncated or no images: train/apple/text.png" in said
+    assert "train/apple/deep.tif (mode F)" in said
+    assert "classes without a training image: river" in said
+    assert "images have 2 sizes (16x16, 8x8): set data.image_size" in said
+    assert "2 sizes" not in "; ".join(survey(root, 8).problems)
+
+
+def test_the_sheet_shows_each_class_in_its_row(root: Path, tmp_path: Path) -> None:
+    draw_sheet(survey(root), None, tmp_path / "sheet.png")
+    sheet = np.asarray(Image.open(tmp_path / "sheet.png"), dtype=float)
+    for row, colour in enumerate(COLOURS.values(), start=1):
+        for column in (0, 7, 9, 12):  # the first and last image of each split
+            top, left = row * (TILE + GAP), MARGIN + column * (TILE + GAP)
+            tile = sheet[top : top + TILE, left : left + TILE]
+            np.testing.assert_allclose(tile.mean((0, 1)), colour, atol=5)
+
+
+def test_a_sheet_that_cannot_be_written_is_one_sentence(root: Path) -> None:
+    with pytest.raises(InputError, match=r"contact sheet .* cannot be written"):
+        draw_sheet(survey(root), None, root / "train/apple/0.png/sheet.png")
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, code: int = 0) -> str:
+        monkeypatch.setattr(sys, "argv", ["pckd", "data", "check", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        captured = capsys.readouterr()
+        assert caught.value.code == code
+        return captured.out + captured.err
+
+    return run
+
+
+def test_the_command_prints_and_draws(command: Callable[..., str], root: Path) -> None:
+    out = command("folder", "--data-root", str(root))
+    assert "2 classes: apple, leaf" in out
+    assert "16x16: 20" in out
+    assert Path("folder-contact-sheet.png").is_file()
+
+
+def test_the_command_gives_json_and_ends_with_2_where_a_run_would(
+    command: Callable[..., str], root: Path
+) -> None:
+    content = json.loads(command("folder", "--data-root", str(root), "--json"))
+    assert content["splits"][1]["images_of_class"] == [5, 5]
+    (root / "train/apple/text.png").write_text("no image")
+    out = command("folder", "--data-root", str(root), "--sheet", "sheet.png", code=2)
+    assert "cannot be used: training images that are missing" in out
+    assert Path("sheet.png").is_file()
+
+
+def test_built_in_digits_are_looked_at_too(command: Callable[..., str]) -> None:
+    assert "10 classes: 0, 1, 2, 3, 4 and 5 more" in command("digits")
