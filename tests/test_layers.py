@@ -48,7 +48,12 @@ ARROWS: dict[str, set[str]] = {
 }
 """What each package of pckd sees of pckd, besides itself; '' is pckd/__init__.py, the version."""
 
-LIBRARIES = {"method": {"torch"}, "models": {"torch"}, "models.imagenet": {"torchvision"}}
+LIBRARIES = {
+    "method": {"torch"},
+    "models": {"torch"},
+    "models.imagenet": {"torchvision"},
+    "models.checkpoint_files": {"safetensors", "numpy"},
+}
 """All that these see of installed libraries."""
 
 CONFINED = {

@@ -69,7 +69,8 @@ def probe(
     values = {"data": targets, "protocol": protocol, "seeds": seeds or [0]}
     stage, storage = validate(ProbeStage, values, COMMAND_LINE), Storage(results)
     if not re.fullmatch(NAME, probed):
-        tasks = _tasks_of_file(read_network(Path(probed), architecture, trained_on), stage, storage)
+        network = read_network(Path(probed), architecture, trained_on, Display().say)
+        tasks = _tasks_of_file(network, stage, storage)
     elif architecture is None:
         tasks = _tasks_of_study(probed, stage, storage)
     else:

@@ -52,6 +52,9 @@ def import_file(
     file: Annotated[Path, typer.Argument(help="A checkpoint of the peers.")],
     architecture: Annotated[str, typer.Option("--arch", help="Architecture.")],
     data: Annotated[str, typer.Option("--data", help="Data set that it was trained on.")],
+    weights: Annotated[
+        str, typer.Option("--weights", help="Which weights of several, such as state_dict_ema.")
+    ] = "",
     data_root: DataRoot = None,
     download: Download = False,
     assignments: Assignments = None,
@@ -67,7 +70,7 @@ def import_file(
     store = TeacherStore(Storage(results))
     names = None if class_names is None else _read_names(class_names)
     card, accuracy, images, reordered = import_teacher(
-        file, architecture, config, store, this_device(), Display().say, names
+        file, architecture, config, store, this_device(), Display().say, names, weights=weights
     )
     print(
         f"{card.model}: top-1 {accuracy.top1:.2f} %, top-5 {accuracy.top5:.2f} % on {images} images"

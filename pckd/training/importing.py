@@ -1,12 +1,11 @@
 """Networks from files: to be used once, or to become a teacher of the store."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import nan
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
 from pckd.data import published_normalisation
 from pckd.errors import InputError
@@ -18,6 +17,7 @@ from pckd.models import (
     load_checkpoint,
     load_weights,
     model_info,
+    outline,
 )
 from pckd.training.class_order import best_reordered_top1, reorder_classes
 from pckd.training.config import DataConfig
@@ -38,7 +38,12 @@ class ImportedTeacher(NamedTuple):
     """Of a teacher that is not better than chance: in the order of classes that suits it best."""
 
 
-def read_network(file: Path, architecture: str | None, trained_on: str) -> TrainedNetwork:
+def read_network(
+    file: Path,
+    architecture: str | None,
+    trained_on: str,
+    say: Callable[[str], None] = lambda text: None,
+) -> TrainedNetwork:
     """Read a network from a file of pckd's, or from a checkpoint of the peers.
 
     A checkpoint says neither how the network was shown images nor how large they were: the first
@@ -49,6 +54,7 @@ def read_network(file: Path, architecture: str | None, trained_on: str) -> Train
         file: It is read without running what may be in it.
         architecture: Of a checkpoint: any spelling of the network's name; None for pckd's own file.
         trained_on: Of a checkpoint: the data set that it was trained on.
+        say: Told which weights are taken where the file holds several.
 
     Raises:
         InputError: The file is not there, is neither, or does not fit the architecture; a name is
@@ -59,8 +65,7 @@ def read_network(file: Path, architecture: str | None, trained_on: str) -> Train
     if architecture is None:
         return _own_network(file)
     model, (mean, std) = canonical_name(architecture), published_normalisation(trained_on)
-    state = load_checkpoint(file)
-    network = _filled(model, state, str(file))
+    network = _read(model, file, "", say)
     return TrainedNetwork(
         model=model,
         state=network.state_dict(),
@@ -75,11 +80,17 @@ def read_network(file: Path, architecture: str | None, trained_on: str) -> Train
     )
 
 
-def _filled(model: str, state: Mapping[str, Tensor], source: str) -> Network:
-    """A network of as many classes as the state dict tells apart, filled with it."""
-    classifier = create_model(model, num_classes=1).classifier_name
-    network = create_model(model, num_classes=class_count(state, classifier))
-    load_weights(network, state, source=source)
+def _read(model: str, file: Path, weights: str, say: Callable[[str], None]) -> Network:
+    """A network filled from a checkpoint, with as many classes as that tells apart."""
+    shape = outline(model, num_classes=1)
+    found = load_checkpoint(file, shape.state_dict(), weights=weights)
+    network = create_model(model, num_classes=class_count(found.state, shape.classifier_name))
+    load_weights(network, found.state, source=str(file))
+    if found.others and not weights:
+        say(
+            f"{file}: takes the weights under {found.place or 'no key'}; there are also "
+            f"{', '.join(found.others)}: `pckd teacher import --weights PLACE` takes those"
+        )
     return network
 
 
@@ -98,6 +109,8 @@ def import_teacher(
     device: torch.device,
     say: Callable[[str], None] = lambda text: None,
     class_names: Sequence[str] | None = None,
+    *,
+    weights: str = "",
 ) -> ImportedTeacher:
     """Read a checkpoint of the peers, measure it on the test images, and keep it.
 
@@ -109,8 +122,9 @@ def import_teacher(
         config: The images that it was trained on.
         store: Where it is kept.
         device: Where it is evaluated.
-        say: Told before what may take minutes.
+        say: Told before what may take minutes, and which weights are taken where there are several.
         class_names: In the order that the checkpoint has; None if it is that of the images.
+        weights: Key or place of the weights in the checkpoint, where there are several.
 
     Raises:
         InputError: The name is not known, the file is no checkpoint or does not fit the
@@ -119,9 +133,8 @@ def import_teacher(
         RunError: A streamed image cannot be decoded.
     """
     model = canonical_name(architecture)
-    state = load_checkpoint(file)
+    network = _read(model, file, weights, say)
     data = prepare_data(config, "paper").to(device)
-    network = _filled(model, state, str(file))
     check_class_count(network.num_classes, data, str(file))
     if class_names is not None:
         reorder_classes(network, class_names, data.class_names)

@@ -19,6 +19,7 @@ from pckd.models import create_model
 from pckd.storage import Storage
 from pckd.study.study_file import read_study
 from pckd.study.teachers import missing_teachers
+from pckd.training.importing import read_network
 from pckd.training.published import REPDISTILLER, SSKD, published_accuracies
 from pckd.training.teachers import FOLDER, TeacherStore
 
@@ -200,3 +201,26 @@ def test_torchvisions_accuracies_are_of_the_whole_of_imagenet() -> None:
     assert published == {"torchvision IMAGENET1K_V1": 73.314}
     assert published_accuracies("torchvision/resnet34", "imagenet", 10) == {}
     assert published_accuracies("resnet56", "imagenet", 1000) == {}
+
+
+def test_the_last_weights_or_their_average_are_imported(command: Command, checkpoint: Path) -> None:
+    state = torch.load(checkpoint, weights_only=False)["model"]
+    average = {name: value + 1 for name, value in state.items()}
+    torch.save({"model": state, "model_ema": average}, checkpoint)
+    command(*IMPORT, *THREE)
+    (last,) = TeacherStore(Storage("results")).cards()
+    command(*IMPORT, *THREE, "--weights", "model_ema/module.")
+    cards = TeacherStore(Storage("results")).cards()
+    assert len(cards) == 2
+    assert last in cards
+    refusal = command(*IMPORT, *THREE, "--weights", "ema", code=2)
+    assert "no weights under 'ema'; there are model/module., model_ema/module." in refusal
+
+
+def test_whoever_reads_one_of_two_weights_is_told_which(checkpoint: Path) -> None:
+    state = torch.load(checkpoint, weights_only=False)["model"]
+    torch.save({"state_dict_ema": state, "state_dict": state}, checkpoint)
+    said: list[str] = []
+    read_network(checkpoint, "resnet8", "cifar100", said.append)
+    (sentence,) = said
+    assert "takes the weights under state_dict/module.; there are also state_dict_ema" in sentence

@@ -5,14 +5,21 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from pckd.errors import InputError
-from pckd.models import Network, create_model, load_checkpoint, load_weights
+from pckd.models import Network, checkpoints, create_model, load_weights, outline
 
 State = dict[str, Tensor]
+NAMES = list(outline("resnet8", num_classes=1).state_dict())
+
+
+def load_checkpoint(path: Path, weights: str = "") -> State:
+    return checkpoints.load_checkpoint(path, NAMES, weights=weights).state
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +58,21 @@ def test_repdistillers_options_are_allowed_in_both_file_formats(
     assert same(load_checkpoint(saved(tmp_path, content, zipped=zipped)), state)
 
 
-@pytest.mark.parametrize("prefix", ["module.", "backbone.", "module.student.", "module.backbone."])
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "module.",
+        "backbone.",
+        "module.student.",
+        "module.backbone.",
+        "_orig_mod.",
+        "module._orig_mod.",
+        "_orig_mod.module.",
+        "model.",
+        "net.",
+        "any.other.wrapper.",
+    ],
+)
 def test_prefixes_are_stripped(tmp_path: Path, state: State, prefix: str) -> None:
     assert same(load_checkpoint(saved(tmp_path, prefixed(prefix, state))), state)
 
@@ -62,6 +83,8 @@ def test_prefixes_are_stripped(tmp_path: Path, state: State, prefix: str) -> Non
         ("backbone.", "proj_head.0.weight"),
         ("module.backbone.", "module.auxiliary_classifier.fc.weight"),
         ("module.student.", "module.teacher.fc.weight"),
+        ("model.", "criterion.weight"),
+        ("module.", "n_averaged"),
     ],
 )
 def test_what_stands_outside_the_network_is_dropped(
@@ -155,6 +178,131 @@ def test_the_first_entry_that_is_no_tensor_is_named(tmp_path: Path, state: State
         load_checkpoint(saved(tmp_path, {**state, "epoch": 3}))
 
 
+@pytest.mark.parametrize("key", ["model_state_dict", "network", "student", "a/b", "ema"])
+def test_other_keys_and_nested_ones_are_found(tmp_path: Path, state: State, key: str) -> None:
+    content: object = state
+    for part in reversed(key.split("/")):
+        content = {part: content, "epoch": 3}
+    optimiser = {"state": {0: {"momentum_buffer": torch.ones(3)}}, "param_groups": [{"lr": 0.1}]}
+    assert isinstance(content, dict)
+    assert same(load_checkpoint(saved(tmp_path, {**content, "optimizer": optimiser})), state)
+
+
+def test_modules_that_were_compiled_one_by_one_are_read(tmp_path: Path, state: State) -> None:
+    compiled = {
+        name.replace("layer1.", "layer1._orig_mod."): value for name, value in state.items()
+    }
+    assert same(load_checkpoint(saved(tmp_path, compiled)), state)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("number", [np.float64(72.5), np.float32(1), np.int64(3), np.bool_(True)])
+def test_numbers_of_numpy_are_allowed(
+    tmp_path: Path, state: State, number: np.generic, zipped: bool
+) -> None:
+    content = {"model": state, "best_acc": number}
+    assert same(load_checkpoint(saved(tmp_path, content, zipped=zipped)), state)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "renamed.pth"])
+def test_safetensors_are_read_whatever_the_name(tmp_path: Path, state: State, name: str) -> None:
+    save_file(prefixed("model.", state), tmp_path / name)
+    assert set(load_checkpoint(tmp_path / name)) == set(state)
+
+
+def test_damaged_safetensors_are_refused(tmp_path: Path, state: State) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file(state, path)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(InputError, match="is a damaged safetensors file"):
+        load_checkpoint(path)
+
+
+def two(state: State) -> State:
+    return {name: value + 1 for name, value in state.items()}
+
+
+@pytest.mark.parametrize(
+    ("last", "average"),
+    [("state_dict", "state_dict_ema"), ("model", "model_ema"), ("net", "swa"), ("x", "averaged")],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_last_weights_are_taken_before_their_average(
+    tmp_path: Path, state: State, last: str, average: str, turned: bool
+) -> None:
+    content = {last: state, average: two(state)}
+    path = saved(tmp_path, dict(reversed(content.items())) if turned else content)
+    found = checkpoints.load_checkpoint(path, NAMES)
+    assert same(found.state, state)
+    assert (found.place, found.others) == (last, [average])
+    assert same(load_checkpoint(path, average), two(state))
+
+
+def test_an_average_alone_is_taken(tmp_path: Path, state: State) -> None:
+    path = saved(tmp_path, {"epoch": 3, "state_dict_ema": state})
+    assert checkpoints.load_checkpoint(path, NAMES).others == []
+    assert same(load_checkpoint(path), state)
+
+
+def test_counters_do_not_decide_which_weights_are_taken(tmp_path: Path, state: State) -> None:
+    bare = {name: value for name, value in state.items() if not name.endswith("tracked")}
+    path = saved(tmp_path, {"model": bare, "model_ema": two(state)})
+    assert same(load_checkpoint(path), bare)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("student.", "teacher."), ("model.", "ema_model."), ("net.", "module.net.")]
+)
+def test_one_of_two_networks_in_a_state_dict_is_taken(
+    tmp_path: Path, state: State, one: str, other: str
+) -> None:
+    path = saved(tmp_path, {"state_dict": prefixed(other, two(state)) | prefixed(one, state)})
+    found = checkpoints.load_checkpoint(path, NAMES)
+    assert same(found.state, state)
+    assert (found.place, found.others) == (f"state_dict/{one}", [f"state_dict/{other}"])
+    for name in (other, f"state_dict/{other}"):
+        assert same(load_checkpoint(path, name), two(state))
+
+
+def test_weights_that_are_not_there_are_refused(tmp_path: Path, state: State) -> None:
+    path = saved(tmp_path, {"model": state, "model_ema": state})
+    with pytest.raises(InputError, match="no weights under 'ema'; there are model, model_ema"):
+        load_checkpoint(path, "ema")
+
+
+@pytest.mark.parametrize(
+    ("content", "layout"),
+    [
+        (b"\x89HDF\r\n\x1a\n", "HDF5"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00", "Git LFS"),
+        (b"<!DOCTYPE html><html>", "web page"),
+        (b"\n<html>", "web page"),
+        (b"\x1f\x8b\x08\x00", "gzip"),
+        (b'{"metadata": {}, "weight_map": {}}', "JSON"),
+    ],
+)
+def test_a_layout_that_is_not_read_is_named(tmp_path: Path, content: bytes, layout: str) -> None:
+    path = tmp_path / "teacher.pth"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=layout):
+        load_checkpoint(path)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_archives_that_are_no_checkpoint_are_named(tmp_path: Path, state: State) -> None:
+    np.savez(tmp_path / "arrays.npz", weight=np.ones(3))
+    with pytest.raises(InputError, match="archive of NumPy arrays"):
+        load_checkpoint(tmp_path / "arrays.npz")
+    torch.jit.script(torch.nn.Linear(2, 2)).save(str(tmp_path / "script.pt"))
+    with pytest.raises(InputError, match="TorchScript"):
+        load_checkpoint(tmp_path / "script.pt")
+
+
+def test_a_whole_network_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"save network\.state_dict\(\) alone"):
+        load_checkpoint(saved(tmp_path, create_model("resnet8", num_classes=5)))
+
+
 def fresh() -> Network:
     torch.manual_seed(1)
     return create_model("resnet8", num_classes=5)
@@ -204,3 +352,26 @@ def test_weights_that_are_not_finite_are_refused(state: State, value: float) -> 
     broken = {**state, "fc.bias": torch.full_like(state["fc.bias"], value)}
     with pytest.raises(InputError, match=r"'fc\.bias' holds values that are infinite or not"):
         load_weights(create_model("resnet8", num_classes=5), broken, source="teacher.pth")
+
+
+def test_counters_may_be_missing_or_in_excess(state: State) -> None:
+    bare = {name: value for name, value in state.items() if not name.endswith("tracked")}
+    network = fresh()
+    load_weights(
+        network,
+        {**bare, "total_ops": torch.ones(1), "conv1.total_params": torch.ones(1)},
+        source="old.pth",
+    )
+    assert same(network.state_dict(), state)
+
+
+def test_entries_of_another_architecture_are_named() -> None:
+    other = create_model("vgg8", num_classes=5).state_dict()
+    assert problem(other) == (
+        "entry 'conv1.weight' is missing, expected with shape [16, 3, 3, 3]; "
+        "it holds 32 others, the first is 'block0.0.weight'"
+    )
+
+
+def test_sparse_weights_are_refused(state: State) -> None:
+    assert "quantised, sparse" in problem({**state, "fc.weight": state["fc.weight"].to_sparse()})
