@@ -6,13 +6,13 @@ request to S3 that fails is tried again, for about a minute at most.
 """
 
 import os
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from pyarrow import fs
 
+from pckd.addresses import refuse_secrets
 from pckd.errors import InputError
 from pckd.files import hold_lock, write_atomically
 
@@ -34,7 +34,7 @@ class Storage:
 
     def __init__(self, root: str | Path) -> None:
         self.root = str(root) if "://" in str(root) else str(Path(root).expanduser().absolute())
-        _refuse_secrets(self.root)
+        refuse_secrets(self.root, "results root")
         try:
             self.filesystem, self.base = _open(self.root)
         except (OSError, ValueError) as error:
@@ -142,14 +142,6 @@ class Storage:
             return []
         infos = self.filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
         return [(info.base_name, info.type == fs.FileType.File) for info in infos]
-
-
-def _refuse_secrets(root: str) -> None:
-    if re.match("s3://[^/]*@", root):
-        raise InputError(
-            "a results root s3://KEY:SECRET@... would show the secret in logs; give it by the "
-            "environment, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        )
 
 
 def _open(root: str) -> tuple[fs.FileSystem, str]:

@@ -14,7 +14,7 @@ import pckd
 ROOT = Path(pckd.__file__).parent
 SOURCES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 
-FOUNDATION = {"errors", "files", "machine", "settings", "storage"}
+FOUNDATION = {"addresses", "errors", "files", "machine", "settings", "storage"}
 COMPUTING = {"method", "models", "data", "training"}
 ARROWS: dict[str, set[str]] = {
     "": set(),
@@ -22,11 +22,12 @@ ARROWS: dict[str, set[str]] = {
     "settings": {"errors"},
     "files": set(),
     "machine": set(),
-    "storage": {"errors", "files"},
+    "addresses": {"errors"},
+    "storage": {"addresses", "errors", "files"},
     "method": set(),
     "models": {"errors"},
     "testing": {"errors", "models"},
-    "data": {"errors", "files", "machine"},
+    "data": {"addresses", "errors", "files", "machine"},
     "survey": {"errors", "data", "files"},
     "training": FOUNDATION | {"method", "models", "data"},
     "transfer": FOUNDATION | COMPUTING,

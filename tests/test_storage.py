@@ -155,7 +155,7 @@ def test_a_root_that_can_hold_nothing_is_refused(root: str, tmp_path: Path) -> N
 
 
 def test_a_secret_in_the_root_is_refused_and_not_repeated() -> None:
-    with pytest.raises(InputError, match="would show the secret in logs") as caught:
+    with pytest.raises(InputError, match="holds a secret") as caught:
         Storage("s3://AKIA:hidden@bucket/results")
     assert "hidden" not in str(caught.value)
 

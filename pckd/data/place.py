@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pckd.addresses import refuse_secrets
 from pckd.errors import InputError
 
 
@@ -85,10 +86,12 @@ def open_place(root: Path | str) -> Place:
     """Return the place of a local path or of a URI such as s3://bucket/folder.
 
     Raises:
-        InputError: If the URI names an unknown filesystem or one that cannot be reached.
+        InputError: If the URI holds a secret, or names an unknown filesystem or one that cannot be
+            reached.
     """
     from pyarrow.fs import FileSystem, LocalFileSystem
 
+    refuse_secrets(str(root), "data root")
     if "://" not in str(root):
         return Place(LocalFileSystem(), str(Path(root).expanduser().absolute()))
     try:

@@ -17,6 +17,7 @@ import requests
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobDetails, JobSubmissionClient, JobType
 
+from pckd.addresses import holds_secret
 from pckd.distributed.session import QUIET
 from pckd.errors import InputError, RunError
 
@@ -33,9 +34,6 @@ TALKATIVE = ("ray", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.module
 """Ray's loggers that tell of uploads and sockets."""
 
 ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
-
-SECRET = re.compile(r"://[^/@\s]*:[^/@\s]*@")
-"""A user and a password, or an access key and its secret, in a URI."""
 
 
 class Job(NamedTuple):
@@ -207,12 +205,11 @@ def check_no_secret(texts: Sequence[str]) -> None:
     Raises:
         InputError: A URI holds one.
     """
-    for text in texts:
-        if SECRET.search(text):
-            raise InputError(
-                f"{SECRET.sub('://...@', text)} holds a secret, which the dashboard would show to "
-                "all: let the nodes' own role or files give the credentials"
-            )
+    if any(holds_secret(text) for text in texts):
+        raise InputError(
+            "an address in the command or its variables holds a secret, which the dashboard would "
+            "show to all: let the nodes' own role or files give the credentials"
+        )
 
 
 def _refusal(message: str) -> str:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from pckd.addresses import refuse_secrets
 from pckd.data import list_data
 from pckd.errors import InputError
 from pckd.method import TERMS
@@ -74,6 +75,10 @@ class DataConfig(Settings):
     @classmethod
     def _from_anywhere(cls, root: str | None) -> str | None:
         """A relative folder becomes an absolute one: workers run in folders of their own."""
+        try:
+            refuse_secrets(root or "", "data root")
+        except InputError as error:
+            raise ValueError(str(error)) from None
         is_relative = root is not None and "://" not in root and not root.startswith("~")
         return str(Path(root).absolute()) if root is not None and is_relative else root
 

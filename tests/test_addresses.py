@@ -1,0 +1,49 @@
+"""Secrets in addresses are refused everywhere, and never repeated."""
+
+from collections.abc import Callable
+
+import pytest
+
+from pckd.addresses import holds_secret
+from pckd.data import open_data
+from pckd.errors import InputError
+from pckd.settings import validate
+from pckd.storage import Storage
+from pckd.training.config import DataConfig
+
+SECRETS = [
+    "s3://KEY:HIDDEN@bucket/x",
+    "s3://KEY:ab/HIDDEN/cd@bucket/x",
+    "S3://KEY:HIDDEN+/=@bucket",
+    "https://user:HIDDEN@host/x",
+    "abfs://container@account.dfs.core.windows.net/x?account_key=HIDDEN",
+    "s3://bucket/x?region=eu&secret_access_key=HIDDEN",
+]
+HARMLESS = [
+    "s3://bucket/a@b",
+    "s3://bucket/x?region=eu-west-1&endpoint_override=localhost:9000",
+    "gs://anonymous@bucket/x",
+    "abfs://container@account.dfs.core.windows.net/x",
+    "/home/a:b@c/images",
+    "C:/images",
+]
+OPENED: dict[str, Callable[[str], object]] = {
+    "results root": Storage,
+    "data.root in a configuration": lambda root: validate(
+        DataConfig, {"name": "cifar100", "root": root}, "here"
+    ),
+    "data root": lambda root: open_data("cifar100", root),
+}
+
+
+@pytest.mark.parametrize("address", SECRETS)
+@pytest.mark.parametrize("opened", OPENED)
+def test_a_secret_is_refused_and_not_repeated(address: str, opened: str) -> None:
+    with pytest.raises(InputError, match="holds a secret") as caught:
+        OPENED[opened](address)
+    assert "HIDDEN" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", HARMLESS)
+def test_other_addresses_pass(address: str) -> None:
+    assert not holds_secret(address)
