@@ -1,5 +1,6 @@
 """Images by data set: in memory or streamed from files, and seeded views rendered in batches."""
 
+from pckd.data.batches import count_batches, split_batches
 from pckd.data.catalogue import is_multi_label, is_streamed, list_data, published_normalisation
 from pckd.data.images import DataSet, ImageData, derived_fingerprint
 from pckd.data.opening import open_data, open_streamed
@@ -27,6 +28,7 @@ __all__ = [
     "TrainingBatch",
     "TrainingPass",
     "ViewDraws",
+    "count_batches",
     "count_views",
     "crop_and_flip",
     "derived_fingerprint",
@@ -44,4 +46,5 @@ __all__ = [
     "published_normalisation",
     "rotated_copies",
     "select_classes",
+    "split_batches",
 ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pckd.data.batches import split_batches
 from pckd.data.splits import Batch, TrainingBatch, TrainingPass
 from pckd.data.views import count_views, crop_and_flip, draw_views, number_views
 
@@ -62,8 +63,8 @@ class ImageSet:
             drawn.to(device) for drawn in (draws.order, draws.offsets, draws.flips)
         )
         batches = zip(
-            order.split(training.batch_size),
-            numbers[draws.order].split(training.batch_size),
+            split_batches(order, training.batch_size),
+            split_batches(numbers[draws.order], training.batch_size),
             strict=True,
         )
         share = slice(training.rank, None, training.size)

@@ -10,6 +10,8 @@ from typing import NamedTuple, Protocol, Self
 import torch
 from torch import Tensor
 
+from pckd.data.batches import count_batches, split_batches
+
 Batch = tuple[Tensor, Tensor]
 """Pixels, uint8 [B, 3, H, W], and labels, int64 [B], on the split's device."""
 
@@ -26,10 +28,15 @@ class TrainingBatch(NamedTuple):
     CPU. None where an image has more views than one can count."""
 
     def split(self, size: int) -> "list[TrainingBatch]":
-        """Cut it into parts of `size` images; the last may have fewer."""
-        count = -(-len(self.labels) // size)
-        numbers = [None] * count if self.view_numbers is None else self.view_numbers.split(size)
-        parts = zip(self.images.split(size), self.labels.split(size), numbers, strict=True)
+        """Cut it into parts of `size` images; the last may have fewer, see `split_batches`."""
+        count = count_batches(len(self.labels), size)
+        numbers = self.view_numbers
+        parts = zip(
+            split_batches(self.images, size),
+            split_batches(self.labels, size),
+            [None] * count if numbers is None else split_batches(numbers, size),
+            strict=True,
+        )
         return [TrainingBatch(*part) for part in parts]
 
 
@@ -40,7 +47,7 @@ class TrainingPass:
     Attributes:
         seed: The seed of the run, 0 or greater.
         epoch: The epoch, 0 or greater.
-        batch_size: Images of a batch, over all ranks.
+        batch_size: Images of a batch, over all ranks; see `split_batches` for the last one.
         crop_padding: Pixels of black around an image before it is cropped; images that are
             streamed are cropped by share of their area instead.
         flip: Whether to mirror each image with probability one half.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from pckd.data.batches import split_batches
 from pckd.data.building import flaw_problems
 from pckd.data.crops import CROP_SIZE, central_crop, random_crop
 from pckd.data.decoding import decode_image, flaw_of
@@ -81,7 +82,7 @@ class FileSet:
             RunError: After the last batch, if images could not be decoded; the files are named.
         """
         order = draw_order(len(self), seed=training.seed, epoch=training.epoch)
-        batches = order.split(training.batch_size)
+        batches = split_batches(order, training.batch_size)
         share = [batch[training.rank :: training.size] for batch in batches]
         for images, labels in self._loaded(share, partial(_seeded_crop, training)):
             yield TrainingBatch(images, labels, None)

@@ -88,7 +88,10 @@ class OptimizationConfig(Settings):
 
     epochs: int = Field(240, ge=1, description="passes over the training images [R]")
     batch_size: int = Field(
-        64, ge=2, description="images in a global batch, before their rotated copies [R]"
+        64,
+        ge=2,
+        description="images in a global batch, before their rotated copies [R]; a "
+        "single image that is left over joins the batch before it",
     )
     learning_rate: float = Field(
         0.05, gt=0, description="initial; 0.01 by default for MobileNetV2 and ShuffleNets [R]"

@@ -1,6 +1,5 @@
 """One run: the loop that turns a `RunConfig` into a trained student."""
 
-import math
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -9,7 +8,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from pckd.data import ImageSplit, TrainingBatch, TrainingPass, rotated_copies
+from pckd.data import ImageSplit, TrainingBatch, TrainingPass, count_batches, rotated_copies
 from pckd.method import Objective, threshold
 from pckd.models import Network
 from pckd.training.building import build
@@ -163,7 +162,7 @@ class Run:
 
     def _train_steps(self, epoch: int, easy_threshold: float) -> StepRecorder:
         self.module.train()
-        steps = math.ceil(len(self.data.train) / self.config.optimization.batch_size)
+        steps = count_batches(len(self.data.train), self.config.optimization.batch_size)
         recorder = StepRecorder(steps, self.device)
         with self.group.share_errors():
             for batch in self._batches(epoch):

@@ -9,8 +9,8 @@ def check_run(config: RunConfig) -> None:
     """Refuse a run that would fail in its first step.
 
     Raises:
-        InputError: The data set cannot be opened, or its images are not square where they are
-            turned by 90 degrees.
+        InputError: The data set cannot be opened, its images are not square where they are
+            turned by 90 degrees, or the parts of a batch have one image each.
     """
     data = prepare_data(config.data, config.protocol)
     height, width = data.image_size
@@ -19,4 +19,10 @@ def check_run(config: RunConfig) -> None:
             f"images of data set '{config.data.name}' are {height}x{width} pixels, and the terms "
             "feature_alignment and center_contrast turn them by 90 degrees: set data.image_size, "
             "or the weights of both terms to 0"
+        )
+    optimization = config.optimization
+    if config.loss.copies == 1 and optimization.batch_size <= optimization.accumulation:
+        raise InputError(
+            f"optimization.accumulation cuts batches of {optimization.batch_size} images into "
+            "parts of one, of which BatchNorm has no variance: choose fewer parts"
         )

@@ -21,6 +21,7 @@ from pckd.training.config import DataConfig, RunConfig
 from pckd.training.evaluation import evaluate
 from pckd.training.named_teacher import named_teacher
 from pckd.training.network_file import TrainedNetwork
+from pckd.training.run import Run
 from pckd.training.run_checks import check_run
 from pckd.training.run_data import RunData, prepare_data
 from pckd.training.teachers import TeacherStore
@@ -142,3 +143,24 @@ def test_names_that_are_not_those_of_the_images_are_refused(given: list[str]) ->
     network = create_model("resnet8", num_classes=3)
     with pytest.raises(InputError, match="which are not those of the images"):
         reorder_classes(network, given, ["0", "1", "2"])
+
+
+def test_a_last_batch_of_one_image_trains(config: RunConfig) -> None:
+    values = {
+        **config.model_dump(),
+        "student": "mobilenetv2",  # one place is left at its last BatchNorm
+        "teacher": None,
+        "loss": PLAIN,
+        "optimization": {"epochs": 1, "batch_size": 19},
+    }
+    run_of = RunConfig.model_validate(values)
+    data = prepare_data(run_of.data, run_of.protocol)
+    assert len(data.train) % 19 == 1
+    Run(run_of, data, None, torch.device("cpu")).train_epoch()
+
+
+def test_parts_of_one_image_are_refused(config: RunConfig) -> None:
+    recipe = {"batch_size": 4, "accumulation": 4}
+    values = {**config.model_dump(), "teacher": None, "loss": PLAIN, "optimization": recipe}
+    with pytest.raises(InputError, match=r"batches of 4 images into parts of one"):
+        check_run(RunConfig.model_validate(values))
