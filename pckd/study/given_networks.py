@@ -2,7 +2,7 @@
 
 from pckd.storage import Storage
 from pckd.study.probe_task import Probed
-from pckd.training.network_file import TrainedNetwork
+from pckd.training.network_file import SUFFIX, TrainedNetwork
 from pckd.transfer.frozen import seen_content
 
 STUDY = "networks"
@@ -17,7 +17,7 @@ def keep_network(network: TrainedNetwork, storage: Storage) -> Probed:
         storage: The results root.
     """
     content = seen_content(network)
-    path = f"{STUDY}/networks/{content}.pt"
+    path = f"{STUDY}/networks/{content}{SUFFIX}"
     if not storage.exists(path):
         storage.write(path, network.to_bytes())
     return Probed(network.trial, "network", path, content, network.model)

@@ -1,6 +1,7 @@
 """Where the files of a trial lie below the results root."""
 
 from pckd.study.trial import Trial
+from pckd.training.network_file import SUFFIX
 
 
 def checkpoint_path(trial: Trial) -> str:
@@ -10,4 +11,4 @@ def checkpoint_path(trial: Trial) -> str:
 
 def network_path(trial: Trial) -> str:
     """The student that a trial trained."""
-    return f"{trial.study}/networks/{trial.identity}.pt"
+    return f"{trial.study}/networks/{trial.identity}{SUFFIX}"

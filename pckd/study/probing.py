@@ -8,6 +8,7 @@ from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.study.probe_task import Probed, ProbeTask
 from pckd.study.results import open_study
+from pckd.training.network_file import SUFFIX, kept_path
 from pckd.training.teachers import TeacherStore
 from pckd.transfer.frozen import shown_size
 from pckd.transfer.protocols import ProbeStage, find_protocol
@@ -21,7 +22,7 @@ def probe_tasks(storage: Storage, study: str, stage: ProbeStage) -> list[ProbeTa
         InputError: There is no such study, or one of its teachers is no longer in the store.
     """
     rows = _completed(open_study(storage, study).read("trials"))
-    networks = [*_students(study, rows), *_teachers(storage, study, rows)]
+    networks = [*_students(storage, study, rows), *_teachers(storage, study, rows)]
     return tasks_of(study, networks, stage)
 
 
@@ -67,13 +68,13 @@ def _completed(rows: pd.DataFrame) -> pd.DataFrame:
     return newest[newest["status"] == "completed"]
 
 
-def _students(study: str, rows: pd.DataFrame) -> Iterator[Probed]:
+def _students(storage: Storage, study: str, rows: pd.DataFrame) -> Iterator[Probed]:
     # Rows of earlier versions do not say what the network's content is.
     for row in rows.assign(network=rows["network"].fillna(rows["trial"])).to_dict("records"):
         yield Probed(
             trial=row["trial"],
             role="student",
-            path=f"{study}/networks/{row['trial']}.pt",
+            path=kept_path(storage, f"{study}/networks/{row['trial']}{SUFFIX}"),
             content=row["network"],
             model=row["config.student"],
             case=row["case"],
@@ -91,4 +92,4 @@ def _teachers(storage: Storage, study: str, rows: pd.DataFrame) -> Iterator[Prob
                 f"{storage.root} no longer holds the teacher {content} of study {study}"
             )
         card = store.named(content, row["config.data.name"], row["data_fingerprint"])
-        yield Probed(card.recipe, "teacher", f"{store.path(card)}.pt", content, card.model)
+        yield Probed(card.recipe, "teacher", store.weights_path(card), content, card.model)

@@ -14,7 +14,7 @@ from pckd.study.trial import Trial
 from pckd.training.config import RunConfig
 from pckd.training.identity import run_identity
 from pckd.training.named_teacher import named_teacher
-from pckd.training.network_file import TrainedNetwork
+from pckd.training.network_file import TrainedNetwork, kept_path
 from pckd.training.record import EpochRecord
 from pckd.training.teachers import TeacherCard, TeacherStore
 
@@ -114,5 +114,5 @@ def _train_and_keep(
     if run_trial(trial, storage, placement, on_epoch) != "completed":
         reason = read_outcome(trial, storage).reason
         raise RunError(f"training the teacher {trial.case} failed: {reason}")
-    path = network_path(trial)
+    path = kept_path(storage, network_path(trial))
     return TeacherStore(storage).add(TrainedNetwork.from_bytes(storage.read(path), path))

@@ -2,14 +2,21 @@
 
 import hashlib
 import io
+import json
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
+from safetensors.torch import load, save
 from torch import Tensor
 
 from pckd.errors import InputError
 from pckd.models import Network, create_model, load_weights
+from pckd.storage import Storage
+
+SUFFIX = ".safetensors"
+VERSION = "2"
+"""Of the file: 1 was a file of torch.save, `.pt`, which is still read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +59,13 @@ class TrainedNetwork:
         return digest.hexdigest()
 
     def to_bytes(self) -> bytes:
-        """The content of the file."""
-        stream = io.BytesIO()
-        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        torch.save({"pckd_network": 1, **values}, stream)
-        return stream.getvalue()
+        """The content of a `.safetensors` file.
+
+        Its tensors are the state dict; its metadata holds the other fields, each as JSON.
+        """
+        values = {name: json.dumps(getattr(self, name)) for name in _described()}
+        state = {name: value.detach().cpu().contiguous() for name, value in self.state.items()}
+        return save(state, {"format": "pt", "pckd_network": VERSION, **values})
 
     @classmethod
     def from_bytes(cls, content: bytes, source: str) -> "TrainedNetwork":
@@ -65,14 +74,47 @@ class TrainedNetwork:
         Raises:
             InputError: The file is damaged, or not one of pckd's networks.
         """
-        values = load_tensors(content, source)
-        known = values.pop("pckd_network", None) == 1
+        if content[8:9] == b"{":  # behind the length of the header of safetensors
+            values = _safetensors(content, source)
+        else:
+            values = load_tensors(content, source)
+        known = values.pop("pckd_network", None) in (1, VERSION)
         if not known or values.keys() != {entry.name for entry in fields(cls)}:
             raise InputError(f"{source}: is no network that this version of pckd saved")
         network = cls(**values)
         if not isinstance(network.state, dict) or not isinstance(network.class_names, list):
             raise InputError(f"{source}: holds no weights, or no names of classes")
         return network
+
+
+def kept_path(storage: Storage, path: str) -> str:
+    """The path of a network that is kept: as given, or where an earlier version wrote it.
+
+    Args:
+        storage: The results root.
+        path: With the ending `.safetensors`.
+    """
+    earlier = f"{path.removesuffix(SUFFIX)}.pt"
+    return earlier if not storage.exists(path) and storage.exists(earlier) else path
+
+
+def _described() -> list[str]:
+    """The fields that stand in the metadata of a file."""
+    return [entry.name for entry in fields(TrainedNetwork) if entry.name != "state"]
+
+
+def _safetensors(content: bytes, source: str) -> dict[str, Any]:
+    """The fields of a network, with its version, from the content of a `.safetensors` file."""
+    try:
+        state = load(content)
+        length = int.from_bytes(content[:8], "little")
+        metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+        described = {name: json.loads(metadata[name]) for name in _described()}
+    except Exception:  # damaged or foreign bytes fail in any way
+        raise InputError(
+            f"{source}: is a damaged safetensors file, or no network that pckd saved"
+        ) from None
+    return {"pckd_network": metadata.get("pckd_network"), "state": state, **described}
 
 
 def load_tensors(content: bytes, source: str) -> dict[str, Any]:

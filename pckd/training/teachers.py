@@ -12,7 +12,7 @@ from difflib import get_close_matches
 
 from pckd.errors import InputError
 from pckd.storage import Storage
-from pckd.training.network_file import TrainedNetwork
+from pckd.training.network_file import SUFFIX, TrainedNetwork, kept_path
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ class TeacherStore:
             return same[0]
         path = self.path(card) if same or not of_these else self._further_path(card)
         # The card goes last: where there is a card, the weights are complete.
-        self.storage.write(f"{path}.pt", network.to_bytes())
+        self.storage.write(f"{path}{SUFFIX}", network.to_bytes())
         self.storage.write(f"{path}.json", json.dumps(asdict(card)).encode())
         return card
 
@@ -136,6 +136,10 @@ class TeacherStore:
         further = self._further_path(card)
         return further if self.storage.exists(f"{further}.json") else f"{FOLDER}/{card.hash}"
 
+    def weights_path(self, card: TeacherCard) -> str:
+        """Where the weights of a teacher lie below the root."""
+        return kept_path(self.storage, f"{self.path(card)}{SUFFIX}")
+
     @staticmethod
     def _further_path(card: TeacherCard) -> str:
         return f"{FOLDER}/{card.hash}-{card.data_fingerprint[:SHORT]}"
@@ -146,7 +150,7 @@ class TeacherStore:
         Raises:
             InputError: The weights are damaged, or not those that the card names.
         """
-        path = f"{self.path(card)}.pt"
+        path = self.weights_path(card)
         network = TrainedNetwork.from_bytes(self.storage.read(path), path)
         if network.content_hash() != card.hash:
             raise InputError(f"{path}: its weights are not those that its name promises")

@@ -52,7 +52,7 @@ def test_a_foreign_checkpoint_is_probed_once_and_its_rows_are_kept(
     assert printed["top1"] == row["top1"] > 50
     assert (row["train_images"], row["data"]) == (60, "digits")
     kept = TrainedNetwork.from_bytes(
-        (tmp_path / f"results/networks/networks/{row['network']}.pt").read_bytes(), "kept"
+        (tmp_path / f"results/networks/networks/{row['network']}.safetensors").read_bytes(), "kept"
     )
     assert kept.image_size == [32, 32]
     assert kept.mean == [0.5071, 0.4866, 0.4409]
@@ -60,7 +60,9 @@ def test_a_foreign_checkpoint_is_probed_once_and_its_rows_are_kept(
     probe(*arguments, "--seed", "1")
     again = pd.read_parquet(tmp_path / "results/networks/probes")
     assert again["updated"].tolist() == [row["updated"]]
-    kept_file = f"./results/networks/networks/{row['network']}.pt"  # pckd's own file, no --arch
+    kept_file = (
+        f"./results/networks/networks/{row['network']}.safetensors"  # pckd's own file, no --arch
+    )
     assert "resnet8" in probe(kept_file, *NEW_DIGITS, "--protocol", "crd", "--seed", "1")
     assert len(pd.read_parquet(tmp_path / "results/networks/probes")) == 1
 

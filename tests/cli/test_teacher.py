@@ -20,6 +20,7 @@ from pckd.storage import Storage
 from pckd.study.study_file import read_study
 from pckd.study.teachers import missing_teachers
 from pckd.training.importing import read_network
+from pckd.training.network_file import TrainedNetwork
 from pckd.training.published import REPDISTILLER, SSKD, published_accuracies
 from pckd.training.teachers import FOLDER, TeacherStore
 
@@ -61,7 +62,9 @@ def test_what_import_prints_can_be_pasted_into_a_study_file(
 def test_import_evaluates_as_the_run_of_a_network_does(command: Command, checkpoint: Path) -> None:
     out = command(*IMPORT, *THREE)
     (card,) = TeacherStore(Storage("results")).cards()
-    again = command("evaluate", f"results/{FOLDER}/{card.hash}.pt", "--data", "digits", *THREE)
+    again = command(
+        "evaluate", f"results/{FOLDER}/{card.hash}.safetensors", "--data", "digits", *THREE
+    )
     assert again.startswith(out.splitlines()[0].removeprefix("resnet8: "))
 
 
@@ -166,8 +169,8 @@ def test_a_network_in_another_order_of_classes_is_found_and_put_right(
 ) -> None:
     trained = command("teacher", "train", "resnet8", *IMPORT[-2:], *THREE, *EPOCHS)
     own = re.search(r"top-1 \d+\.\d\d %", trained)
-    network = next(Path(f"results/{FOLDER}").glob("*.pt"))
-    state = torch.load(network, weights_only=True)["state"]
+    network = next(Path(f"results/{FOLDER}").glob("*.safetensors"))
+    state = TrainedNetwork.from_bytes(network.read_bytes(), "kept").state
     for name in ("fc.weight", "fc.bias"):
         state[name] = state[name].roll(1, 0)
     torch.save({"model": state}, "ckpt_epoch_240.pth")

@@ -98,11 +98,11 @@ def test_each_student_and_each_teacher_is_probed_once_a_target_and_seed(
                 "student",
                 trial.case,
                 trial.config.seed,
-                f"small/networks/{trial.identity}.pt",
+                f"small/networks/{trial.identity}.safetensors",
             )
             for trial in study.trials
         ),
-        (study.teacher.recipe, "teacher", "", None, f"{TEACHERS}/{study.teacher.hash}.pt"),
+        (study.teacher.recipe, "teacher", "", None, f"{TEACHERS}/{study.teacher.hash}.safetensors"),
     }
     assert len(tasks) == 5 * 2 * 2
     assert len({task.identity for task in tasks}) == len(tasks)

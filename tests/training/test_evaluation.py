@@ -1,10 +1,15 @@
 """Accuracy against a loop, and networks as files."""
 
+import io
+import json
 import pickle
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save
 
 from pckd.data import ImageSet
 from pckd.errors import InputError
@@ -48,6 +53,55 @@ def test_a_network_file_gives_the_same_network(trained: TrainedNetwork) -> None:
     assert not any(parameter.requires_grad for parameter in network.parameters())
 
 
+def earlier_file(trained: TrainedNetwork) -> bytes:
+    """The file of the versions that kept networks by torch.save."""
+    stream = io.BytesIO()
+    values = {entry.name: getattr(trained, entry.name) for entry in fields(trained)}
+    torch.save({"pckd_network": 1, **values}, stream)
+    return stream.getvalue()
+
+
+def test_a_file_of_an_earlier_version_is_read(trained: TrainedNetwork) -> None:
+    again = TrainedNetwork.from_bytes(earlier_file(trained), "file")
+    assert again.content_hash() == trained.content_hash()
+    assert replace(again, state={}) == replace(trained, state={})
+
+
+def test_a_teacher_of_an_earlier_version_is_found(trained: TrainedNetwork, tmp_path: str) -> None:
+    storage = Storage(tmp_path)
+    card = TeacherStore(storage).add(trained)
+    storage.delete(f"teachers/store/{card.hash}.safetensors")
+    storage.write(f"teachers/store/{card.hash}.pt", earlier_file(trained))
+    assert TeacherStore(storage).load(card).content_hash() == card.hash
+
+
+def test_other_programs_read_what_is_kept(trained: TrainedNetwork, tmp_path: Path) -> None:
+    (tmp_path / "student.safetensors").write_bytes(trained.to_bytes())
+    with safe_open(tmp_path / "student.safetensors", "pt") as file:
+        assert set(file.keys()) == set(trained.state)
+        metadata = file.metadata()
+    assert json.loads(metadata["class_names"]) == trained.class_names
+    assert json.loads(metadata["mean"]) == trained.mean
+    assert json.loads(metadata["image_size"]) == trained.image_size
+
+
+def test_the_layout_of_weights_in_memory_does_not_matter(trained: TrainedNetwork) -> None:
+    strided = {
+        name: value.to(memory_format=torch.channels_last) if value.ndim == 4 else value
+        for name, value in trained.state.items()
+    }
+    again = TrainedNetwork.from_bytes(replace(trained, state=strided).to_bytes(), "file")
+    assert again.content_hash() == trained.content_hash()
+
+
+def test_safetensors_that_are_no_network_of_pckds_are_refused(trained: TrainedNetwork) -> None:
+    whole = trained.to_bytes()
+    foreign = save({"weight": torch.ones(3)})
+    for content in (foreign, whole[:-5], whole[:50], b"\xff" * 8 + b"{}"):
+        with pytest.raises(InputError, match=r"^some\.safetensors: "):
+            TrainedNetwork.from_bytes(content, "some.safetensors")
+
+
 def test_a_changed_weight_changes_the_hash(trained: TrainedNetwork) -> None:
     state = dict(trained.state)
     name = next(iter(state))
@@ -82,6 +136,6 @@ def test_swapped_teacher_weights_are_refused(trained: TrainedNetwork, tmp_path: 
     store = TeacherStore(storage)
     card = store.add(trained)
     other = replace(trained, state={k: v * 2 for k, v in trained.state.items()})
-    storage.write(f"teachers/store/{card.hash}.pt", other.to_bytes())
+    storage.write(f"teachers/store/{card.hash}.safetensors", other.to_bytes())
     with pytest.raises(InputError, match="not those that its name promises"):
         store.load(card)

@@ -15,7 +15,7 @@ from pckd.study.pictures.config import PictureStage
 from pckd.study.pictures.file import Array, picture_path, write_pictures
 from pckd.study.pictures.looking import evenly, example_arrays, look
 from pckd.study.trial import Trial
-from pckd.training.network_file import TrainedNetwork
+from pckd.training.network_file import SUFFIX, TrainedNetwork, kept_path
 from pckd.training.run_data import RunData, prepare_data
 from pckd.training.teachers import FOLDER as TEACHERS
 
@@ -78,7 +78,7 @@ def make_pictures(
     tested = data.test.at(_first_of_each(data.test.labels, labels.features, stage.feature_images))
     networks = {"student": _load(storage, network_path(trial)).network(device)}
     if teacher is not None:
-        networks["teacher"] = _load(storage, f"{TEACHERS}/{teacher}.pt").network(device)
+        networks["teacher"] = _load(storage, f"{TEACHERS}/{teacher}{SUFFIX}").network(device)
     arrays: dict[str, Array] = {
         "settings": np.array(json.dumps(stage.content())),
         "class_names": np.array(data.class_names),
@@ -108,6 +108,7 @@ def _label(key: str, name: str, names: tuple[str, ...]) -> int:
 
 
 def _load(storage: Storage, path: str) -> TrainedNetwork:
+    path = kept_path(storage, path)
     try:
         return TrainedNetwork.from_bytes(storage.read(path), path)
     except FileNotFoundError:

@@ -20,6 +20,7 @@ from pckd.study.results import ResultsStore
 from pckd.study.search_config import SearchConfig
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial, make_trial
+from pckd.training.network_file import kept_path
 from pckd.training.run_data import prepare_data
 
 Rows = Mapping[str, Mapping[str, Any]]
@@ -82,7 +83,7 @@ def picture_tasks(spec: StudySpec, storage: Storage) -> list[PictureTask]:
     else:
         trials = [trial for trial in _planned(spec, stage) if trial.identity in rows]
     for trial in trials:
-        if not storage.exists(network_path(trial)):
+        if not storage.exists(kept_path(storage, network_path(trial))):
             raise InputError(
                 f"pictures need the students, but {storage.root} holds no {network_path(trial)}: "
                 "set keep to last or best and run the study with --fresh"

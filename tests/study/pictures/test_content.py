@@ -58,7 +58,10 @@ def test_centres_and_features_are_those_of_the_networks(
 ) -> None:
     task = study.tasks()[0]
     data = prepare_data(task.trial.config.data, "paper")
-    paths = {"student": network_path(task.trial), "teacher": f"{TEACHERS}/{task.teacher}.pt"}
+    paths = {
+        "student": network_path(task.trial),
+        "teacher": f"{TEACHERS}/{task.teacher}.safetensors",
+    }
     chosen = [
         position
         for label in range(4)
@@ -129,7 +132,7 @@ def test_the_mean_is_over_an_even_sample_of_many_images(
 
 def test_a_network_that_is_gone_is_named(study: "Finished") -> None:
     task = study.tasks()[0]
-    path = f"{TEACHERS}/{task.teacher}.pt"
+    path = f"{TEACHERS}/{task.teacher}.safetensors"
     content = study.storage.read(path)
     try:
         study.storage.delete(path)
