@@ -14,7 +14,7 @@ from pckd.settings import parse_assignments, validate, with_changes
 from pckd.storage import Storage
 from pckd.study.given_networks import STUDY as NETWORKS
 from pckd.study.given_networks import keep_network
-from pckd.study.probe_task import ProbeTask, read_probed
+from pckd.study.probe_task import ProbeTask
 from pckd.study.probing import check_targets, probe_tasks, tasks_of
 from pckd.study.resources import Resources
 from pckd.study.results import ResultsStore
@@ -72,7 +72,7 @@ def probe(
         network = read_network(Path(probed), architecture, trained_on, Display().say)
         tasks = _tasks_of_file(network, stage, storage)
     elif architecture is None:
-        tasks = _tasks_of_study(probed, stage, storage)
+        tasks = probe_tasks(storage, probed, stage)
     else:
         raise InputError(f"--arch is for a checkpoint: write ./{probed} if that is a file")
     from pckd.distributed.driver import run_missing_probes
@@ -82,16 +82,9 @@ def probe(
     _print(tasks, storage, as_json=as_json)
 
 
-def _tasks_of_study(study: str, stage: ProbeStage, storage: Storage) -> list[ProbeTask]:
-    tasks = probe_tasks(storage, study, stage)
-    for task in tasks[:1]:
-        check_targets(stage, read_probed(task.network, storage).image_size)
-    return tasks
-
-
 def _tasks_of_file(network: TrainedNetwork, stage: ProbeStage, storage: Storage) -> list[ProbeTask]:
     check_targets(stage, network.image_size)
-    return tasks_of(NETWORKS, [keep_network(network, storage)], stage)
+    return tasks_of(NETWORKS, [keep_network(network, storage)], stage, storage)
 
 
 def _print(tasks: list[ProbeTask], storage: Storage, *, as_json: bool) -> None:

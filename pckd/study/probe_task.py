@@ -49,6 +49,8 @@ class ProbeTask:
     """Whose table takes the row."""
     network: Probed
     target: DataConfig
+    images: str
+    """Fingerprint of the target's images, as the first network of the study sees them."""
     protocol: str
     """Name, without its version."""
     seed: int
@@ -59,7 +61,7 @@ class ProbeTask:
         """12 hexadecimal digits, the name of the row's file.
 
         From the network (whose trial and role tell it from another that came out the same), the
-        target, the protocol with its version, and the seed.
+        target and its images, the protocol with its version, and the seed.
 
         Raises:
             InputError: The protocol is not known.
@@ -67,6 +69,7 @@ class ProbeTask:
         content = {
             "network": [self.network.trial, self.network.role, self.network.content],
             "target": target_content(self.target),
+            "images": self.images,
             "protocol": find_protocol(self.protocol).label,
             "seed": self.seed,
         }

@@ -6,8 +6,9 @@ import pandas as pd
 
 from pckd.errors import InputError
 from pckd.storage import Storage
-from pckd.study.probe_task import Probed, ProbeTask
+from pckd.study.probe_task import Probed, ProbeTask, read_probed
 from pckd.study.results import open_study
+from pckd.training.config import DataConfig
 from pckd.training.network_file import SUFFIX, kept_path
 from pckd.training.teachers import TeacherStore
 from pckd.transfer.frozen import shown_size
@@ -23,10 +24,12 @@ def probe_tasks(storage: Storage, study: str, stage: ProbeStage) -> list[ProbeTa
     """
     rows = _completed(open_study(storage, study).read("trials"))
     networks = [*_students(storage, study, rows), *_teachers(storage, study, rows)]
-    return tasks_of(study, networks, stage)
+    return tasks_of(study, networks, stage, storage)
 
 
-def tasks_of(study: str, networks: Sequence[Probed], stage: ProbeStage) -> list[ProbeTask]:
+def tasks_of(
+    study: str, networks: Sequence[Probed], stage: ProbeStage, storage: Storage
+) -> list[ProbeTask]:
     """Probes of one network stand together, and of one target within these.
 
     The features that the first of them computes serve the others.
@@ -35,16 +38,23 @@ def tasks_of(study: str, networks: Sequence[Probed], stage: ProbeStage) -> list[
         study: Whose table takes the rows.
         networks: What is probed.
         stage: Targets, protocol and seeds.
+        storage: The results root, which holds the networks.
+
+    Raises:
+        InputError: The first network's file is gone, or a target cannot be opened.
     """
+    if not networks:
+        return []
+    images = check_targets(stage, read_probed(networks[0], storage).image_size)
     return [
-        ProbeTask(study, network, target, stage.protocol, seed)
+        ProbeTask(study, network, target, images[target], stage.protocol, seed)
         for network in networks
-        for target in dict.fromkeys(stage.data)
+        for target in images
         for seed in stage.seeds
     ]
 
 
-def check_targets(stage: ProbeStage, image_size: Sequence[int]) -> None:
+def check_targets(stage: ProbeStage, image_size: Sequence[int]) -> dict[DataConfig, str]:
     """Open the target data sets, to find what is wrong with them before any work starts.
 
     They are opened as the networks will see them, so that no image is decoded twice.
@@ -53,13 +63,18 @@ def check_targets(stage: ProbeStage, image_size: Sequence[int]) -> None:
         stage: The targets, and the protocol by which they are shown.
         image_size: Height and width of the images that the networks are trained on.
 
+    Returns:
+        The fingerprint of each target's images.
+
     Raises:
         InputError: A target is not there, is damaged, or cannot be selected from as asked; or
             the networks see oblong images.
     """
     showing = find_protocol(stage.protocol).showing
-    for target in stage.data:
-        open_target(target, showing.held_size(shown_size(image_size, target)))
+    return {
+        target: open_target(target, showing.held_size(shown_size(image_size, target))).fingerprint
+        for target in stage.data
+    }
 
 
 def _completed(rows: pd.DataFrame) -> pd.DataFrame:

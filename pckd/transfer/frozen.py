@@ -26,6 +26,9 @@ from pckd.transfer.features import LabelledFeatures, extract_features
 from pckd.transfer.showing import WHOLE, Showing
 from pckd.transfer.target import open_target
 
+SHOWING_VERSION = 1
+"""Part of the name of what is kept: raise it when crops, or how features are computed, change."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrozenTarget:
@@ -120,8 +123,9 @@ class _Look:
     def entry(self) -> Path:
         """The file of the cache: named by all that the features depend on."""
         network = (seen_content(self.network), code_version(), self.device.type)
+        computed = (SHOWING_VERSION, torch.__version__)
         shown = (self.size, self.showing.crops, self.normalisation)
-        return entry_path("features", [network, self.data.fingerprint, shown])
+        return entry_path("features", [network, computed, self.data.fingerprint, shown])
 
     @property
     def normalisation(self) -> tuple[list[float], list[float]]:

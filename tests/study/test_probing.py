@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -30,6 +32,7 @@ from pckd.training.teachers import FOLDER as TEACHERS
 from pckd.training.teachers import TeacherCard
 from pckd.transfer.probe import probe
 from pckd.transfer.protocols import PROTOCOLS, ProbeStage
+from pckd.transfer.target import open_target
 
 CPU = torch.device("cpu")
 NEW_DIGITS = DataConfig(name="digits", classes=(6, 7, 8, 9), images_per_class=40)
@@ -212,6 +215,7 @@ def test_an_identity_follows_all_that_decides_the_number(
     others = [
         replace(task, target=NEW_DIGITS.model_copy(update={"classes": (6, 7, 9, 8)})),
         replace(task, target=NEW_DIGITS.model_copy(update={"images_per_class": 9})),
+        replace(task, images="0" * 64),
         replace(task, protocol="crd"),
         replace(task, seed=7),
         replace(task, network=tasks[-1].network),
@@ -252,10 +256,33 @@ def test_rows_that_do_not_name_the_students_content_are_probed_too(study: Finish
 
 def test_targets_are_checked_as_the_networks_will_see_them() -> None:
     good = ProbeStage(data=(NEW_DIGITS,), protocol="hsakd")
-    check_targets(good, [8, 8])
+    (images,) = check_targets(good, [8, 8]).values()
+    assert images == open_target(NEW_DIGITS, 16).fingerprint  # crops see twice the size
     bad = ProbeStage(data=(DataConfig(name="digits", classes=(12,)),))
     with pytest.raises(InputError, match="class 12 is out of range"):
         check_targets(bad, [8, 8])
+
+
+def test_another_copy_of_a_target_is_probed_again(study: Finished, tmp_path: Path) -> None:
+    target = DataConfig(name="folder", root=str(tmp_path))
+    noise = np.random.default_rng(0)
+
+    def identities() -> set[str]:
+        open_target.cache_clear()
+        stage = ProbeStage(data=(target,))
+        return {task.identity for task in probe_tasks(study.storage, "small", stage)}
+
+    def write(name: str) -> None:
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noise.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(file)
+
+    for name in ("train/cat/a.png", "train/dog/b.png", "test/cat/c.png", "test/dog/d.png"):
+        write(name)
+    before = identities()
+    assert identities() == before
+    write("train/cat/a.png")
+    assert not identities() & before
 
 
 def test_an_identity_does_not_follow_what_decides_nothing(tasks: list[ProbeTask]) -> None:
