@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pckd.errors import InputError
+from pckd.files.parquet import DamagedParquetError, damage_named, open_parquet
 from pckd.storage import Storage
 from pckd.study.schema import KEYS, SCHEMAS, VERSION
 
@@ -159,14 +160,13 @@ class ResultsStore:
 
     def _read_file(self, path: str, table: str) -> pa.Table | None:
         try:
-            file = pq.ParquetFile(pa.BufferReader(self.storage.read(path)))
-            content = file.read(use_threads=False)
-            version = int((content.schema.metadata or {}).get(b"pckd.version", b"0"))
-            fitted = None if version > VERSION else _fitted(content, SCHEMAS[table])
-        except FileNotFoundError:
-            raise
-        except (pa.ArrowException, OSError) as error:
-            log.warning("%s is damaged and left out: %s", path, str(error).splitlines()[0])
+            with damage_named():
+                file = open_parquet(pa.BufferReader(self.storage.read(path)))
+                content = file.read(use_threads=False)
+                version = int((content.schema.metadata or {}).get(b"pckd.version", b"0"))
+                fitted = None if version > VERSION else _fitted(content, SCHEMAS[table])
+        except DamagedParquetError as error:
+            log.warning("%s is damaged and left out: %s", path, error)
             return None
         if fitted is None:
             log.warning("%s has schema %d, newer than %d, and is left out", path, version, VERSION)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pckd.data.place import FileStamp, Place
 from pckd.errors import InputError
+from pckd.files.parquet import DamagedParquetError, damage_named, open_parquet
 
 if TYPE_CHECKING:
     import pyarrow
@@ -155,13 +156,10 @@ def _difference(one: tuple[str, Layout], other: tuple[str, Layout]) -> str:
 
 @contextmanager
 def _opened(place: Place, stamp: FileStamp) -> "Iterator[parquet.ParquetFile]":
-    import pyarrow
-    from pyarrow import parquet
-
     try:
-        with place.filesystem.open_input_file(stamp.location) as stream:
-            yield parquet.ParquetFile(stream)
-    except (pyarrow.ArrowException, OSError) as error:
+        with damage_named(), place.filesystem.open_input_file(stamp.location) as stream:
+            yield open_parquet(stream)
+    except (DamagedParquetError, FileNotFoundError) as error:
         raise InputError(f"{stamp.location} cannot be read as Parquet: {error}") from error
 
 
