@@ -4,7 +4,7 @@ VENV ?= .venv
 INSTALLED = $(VENV)/.installed
 BIN = $(VENV)/bin
 
-.PHONY: help demo test test-cluster test-faults lint bench
+.PHONY: help demo test test-cluster test-faults fuzz lint bench
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -25,6 +25,9 @@ test-cluster: $(INSTALLED)  ## the tests on Ray clusters of many nodes; minutes
 
 test-faults: $(INSTALLED)  ## what test-cluster leaves out because it takes minutes
 	$(BIN)/pytest -m faults tests/cluster
+
+fuzz: $(INSTALLED)  ## read a thousand damaged files of each kind; minutes
+	$(BIN)/python -m fuzz
 
 lint: $(INSTALLED)  ## ruff and mypy
 	$(BIN)/ruff check .
