@@ -53,6 +53,7 @@ LIBRARIES = {
     "method": {"torch"},
     "models": {"torch"},
     "models.imagenet": {"torchvision"},
+    "models.from_timm": {"timm"},
     "models.checkpoint_files": {"safetensors", "numpy"},
 }
 """All that these see of installed libraries."""

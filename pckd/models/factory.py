@@ -5,7 +5,7 @@ from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING
 
 from pckd.errors import InputError
-from pckd.models.names import FAMILIES, LIBRARIES, canonical_name, offered, registered
+from pckd.models.names import FAMILIES, canonical_name, library_of, offered, registered
 from pckd.models.network import Network
 
 if TYPE_CHECKING:
@@ -39,10 +39,9 @@ def _constructor(name: str) -> "Constructor":
         if name in names:
             found: Constructor = import_module(f"pckd.models.{family}").NETWORKS[name]
             return found
-    for start, library in LIBRARIES.items():
-        if name.startswith(start):
-            made: Constructor = import_module(library).constructor(name.removeprefix(start))
-            return made
+    if library := library_of(name):
+        made: Constructor = import_module(library).constructor(name.partition("/")[2])
+        return made
     return registered(name) or _loaded(offered()[name])
 
 

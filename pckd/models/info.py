@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import dataclass
+from importlib import import_module
 from typing import NamedTuple
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from pckd.models.factory import create_model
-from pckd.models.names import TORCHVISION, canonical_name
+from pckd.models.names import canonical_name, library_of
 from pckd.models.network import Network
 
 MapShape = tuple[int, int, int]
@@ -32,7 +33,7 @@ class ModelInfo:
     feature_width: int
     """Width d of the penultimate features."""
     image_size: int
-    """Nominal height and width of the images: 32, or 224 for torchvision's networks."""
+    """Nominal height and width of the images: 32, or what the network's library has."""
 
 
 def model_info(name: str, num_classes: int | None = None) -> ModelInfo:
@@ -47,7 +48,10 @@ def model_info(name: str, num_classes: int | None = None) -> ModelInfo:
         InputError: the name is not known, or there is no class to tell.
     """
     canonical = canonical_name(name)
-    size, published_classes = (224, 1000) if canonical.startswith(TORCHVISION) else (32, 100)
+    size, published_classes = 32, 100
+    if library := library_of(canonical):
+        size = import_module(library).image_size(canonical.partition("/")[2])
+        published_classes = 1000
     classes = published_classes if num_classes is None else num_classes
     network = outline(canonical, num_classes=classes).eval()
     with FlopCounterMode(display=False) as counter:

@@ -53,7 +53,9 @@ ALIASES = {
 
 TORCHVISION = "torchvision/"
 
-LIBRARIES = {TORCHVISION: "pckd.models.imagenet"}
+TIMM = "timm/"
+
+LIBRARIES = {TORCHVISION: "pckd.models.imagenet", TIMM: "pckd.models.from_timm"}
 """The module that knows a library's networks, by the beginning of their names."""
 
 LISTED_OF_LIBRARIES = (f"{TORCHVISION}resnet18", f"{TORCHVISION}resnet34")
@@ -75,19 +77,24 @@ def canonical_name(name: str) -> str:
     spelling = ALIASES.get(folded, folded)
     if found := {_folded(known): known for known in list_models()}.get(spelling):
         return found
-    library = next((module for start, module in LIBRARIES.items() if folded.startswith(start)), "")
+    library = library_of(folded)
     known = import_module(library).library_names() if library else list_models()
     if folded not in known:
         raise InputError(not_known("model", name, known))
     return folded
 
 
+def library_of(name: str) -> str:
+    """The module that knows a library's network, '' for a name that is not of a library."""
+    return next((module for start, module in LIBRARIES.items() if name.startswith(start)), "")
+
+
 def list_models(pattern: str = "*") -> list[str]:
     """Canonical names that match a shell pattern, sorted, numbers in them by their value.
 
-    Plug-ins are among them. Of torchvision only the two networks that the paper uses are listed;
-    ``create_model`` takes any of its classifiers that end in a linear layer, as
-    ``torchvision/NAME``.
+    Plug-ins are among them. Of torchvision only the two networks that the paper uses are listed,
+    and of timm none; ``create_model`` takes any of their classifiers that end in a linear layer,
+    as ``torchvision/NAME`` and ``timm/NAME``.
     """
     built_in = {name for names in FAMILIES.values() for name in names}
     listed = built_in.union(_registered, offered(), LISTED_OF_LIBRARIES)
