@@ -26,7 +26,7 @@ ARROWS: dict[str, set[str]] = {
     "storage": {"addresses", "errors", "files"},
     "method": set(),
     "models": {"errors"},
-    "testing": {"errors", "models"},
+    "testing": {"errors", "models", "data"},
     "data": {"addresses", "errors", "files", "machine"},
     "survey": {"errors", "data", "files"},
     "training": FOUNDATION | {"method", "models", "data"},

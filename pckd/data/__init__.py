@@ -1,9 +1,16 @@
 """Images by data set: in memory or streamed from files, and seeded views rendered in batches."""
 
 from pckd.data.batches import count_batches, split_batches
-from pckd.data.catalogue import is_multi_label, is_streamed, list_data, published_normalisation
+from pckd.data.catalogue import (
+    is_multi_label,
+    is_streamed,
+    list_data,
+    published_normalisation,
+    register_data,
+)
 from pckd.data.images import DataSet, ImageData, derived_fingerprint
 from pckd.data.opening import open_data, open_streamed
+from pckd.data.plugins import DataInMemory
 from pckd.data.resident import ImageSet
 from pckd.data.selection import hold_out, limit_images, select_classes
 from pckd.data.splits import ImageSplit, TrainingBatch, TrainingPass
@@ -20,6 +27,7 @@ from pckd.data.views import (
 from pckd.data.words import listed
 
 __all__ = [
+    "DataInMemory",
     "DataSet",
     "FileSet",
     "ImageData",
@@ -44,6 +52,7 @@ __all__ = [
     "open_data",
     "open_streamed",
     "published_normalisation",
+    "register_data",
     "rotated_copies",
     "select_classes",
     "split_batches",

@@ -7,6 +7,7 @@ from pckd.data.forms import class_folders, imagenet, official, parquet, tiny_ima
 from pckd.data.forms.class_folders import ClassTree
 from pckd.data.forms.digits import read_digits
 from pckd.data.forms.parquet import Shards
+from pckd.data.plugins import Reader, find_plugin, keep_reader, plugin_names
 from pckd.errors import InputError
 
 IMAGENET_NORMALISATION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -70,8 +71,23 @@ MULTI_LABEL = ("voc2007",)
 
 
 def list_data() -> list[str]:
-    """Return the names of the data sets, sorted."""
-    return sorted(CATALOGUE)
+    """Return the names of the data sets, those of plug-ins among them, sorted."""
+    return sorted({*CATALOGUE, *plugin_names()})
+
+
+def register_data(name: str, reader: Reader) -> None:
+    """Make a data set known by a name, for this process; a study's plug-in calls it when imported.
+
+    Args:
+        name: How studies call it; letters, digits, `_`, `.` and `-`.
+        reader: Gives the data set, the same one whenever it is called.
+
+    Raises:
+        InputError: The name is not of these characters, or belongs to another data set.
+    """
+    if name in CATALOGUE:
+        raise InputError(f"data set {name!r} is known already: choose another name")
+    keep_reader(name, reader)
 
 
 def is_streamed(name: str) -> bool:
@@ -104,11 +120,12 @@ def find_entry(name: str) -> Entry:
     """Return what is known of a data set.
 
     Raises:
-        InputError: There is none of that name; a near one is suggested.
+        InputError: There is none of that name, and a near one is suggested; or a plug-in cannot be
+            imported.
     """
-    try:
-        return CATALOGUE[name]
-    except KeyError:
-        near = get_close_matches(name.lower(), CATALOGUE, n=1)
+    entry = CATALOGUE.get(name) or find_plugin(name)
+    if entry is None:
+        near = get_close_matches(name.lower(), list_data(), n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(list_data())}"
-        raise InputError(f"there is no data set '{name}': {hint}") from None
+        raise InputError(f"there is no data set '{name}': {hint}")
+    return entry
