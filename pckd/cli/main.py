@@ -6,7 +6,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from pckd.cli import cluster, data, models, probe, report, results, run, study, teacher
+from pckd.cli import cluster, data, export, models, probe, report, results, run, study, teacher
 from pckd.errors import InputError, RunError
 
 
@@ -36,6 +36,7 @@ app.add_typer(results.app, name="results", help="Look at the tables of results."
 app.add_typer(cluster.app, name="cluster", help="Studies as jobs of a Ray cluster.")
 app.command()(run.distill)
 app.command()(run.evaluate)
+app.command()(export.export)
 app.command()(probe.probe)
 app.command()(report.report)
 app.command()(models.models)

@@ -1,0 +1,34 @@
+"""`pckd export`: a trained network for other programs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pckd.errors import InputError
+from pckd.files.writing import write_atomically
+from pckd.training.network_file import TrainedNetwork
+
+
+def export(
+    network: Annotated[Path, typer.Argument(help="A network file that pckd wrote.")],
+    to: Annotated[Path, typer.Argument(help="A new .onnx file.")],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """Write a trained network as ONNX, and compare what onnxruntime makes of it."""
+    if not network.is_file():
+        raise InputError(f"{network}: there is no such file")
+    if to.suffix != ".onnx":
+        raise InputError(f"{to}: the name must end in .onnx")
+    if to.exists() and not force:
+        raise InputError(f"{to} is there already: --force overwrites it")
+    trained = TrainedNetwork.from_bytes(network.read_bytes(), str(network))
+    from pckd.training.onnx_file import to_onnx
+
+    content = to_onnx(trained)
+    write_atomically(to, lambda file: file.write(content))
+    height, width = trained.image_size
+    print(
+        f"{to}: {trained.model}, {len(trained.class_names)} classes, images of {height} x "
+        f"{width} pixels; onnxruntime gives its logits"
+    )
