@@ -5,7 +5,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import numpy as np
 import torch
@@ -93,7 +93,7 @@ def _foreign_archive(path: Path) -> str | None:
     try:
         with ZipFile(path) as archive:
             members = archive.namelist()
-    except (BadZipFile, OSError):
+    except Exception:  # a damaged archive fails in many ways
         return None
     if any(name.endswith("constants.pkl") for name in members):
         return "is a TorchScript archive: save the network's state_dict() instead"

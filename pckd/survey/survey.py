@@ -23,6 +23,9 @@ SPLITS = ("training", "test")
 CHUNK = 64
 """Images that a thread looks at in one go."""
 
+Place = tuple[str, str, object]
+"""Where an image stands: its split, its name, its label."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SplitSurvey:
@@ -153,7 +156,7 @@ def _odd_properties(splits: Sequence[SplitSurvey]) -> list[str]:
 
 def _shared_images(splits: Sequence[SplitSurvey]) -> list[str]:
     """Say which images stand in the data set more than once."""
-    places: dict[str, list[tuple[str, str, object]]] = defaultdict(list)
+    places: dict[str, list[Place]] = defaultdict(list)
     for split in splits:
         for name, label, facts in zip(
             split.raw.names, split.raw.labels.tolist(), split.facts, strict=True
@@ -173,12 +176,17 @@ def _shared_images(splits: Sequence[SplitSurvey]) -> list[str]:
     ]
 
 
-def _first_two(repeated: Sequence[Sequence[tuple[str, str, object]]], part: int) -> list[str]:
+def _first_two(repeated: Sequence[Sequence[Place]], part: int) -> list[str]:
     """Return the images whose places differ in a part: 0 the split, 2 the label."""
-    return [_pair(found) for found in repeated if len({str(place[part]) for place in found}) > 1]
+    pairs = []
+    for found in repeated:
+        others = [place for place in found if place[part] != found[0][part]]
+        if others:
+            pairs.append(_pair([found[0], others[0]]))
+    return pairs
 
 
-def _pair(found: Sequence[tuple[str, str, object]]) -> str:
+def _pair(found: Sequence[Place]) -> str:
     return f"{found[0][1]} and {found[1][1]}"
 
 

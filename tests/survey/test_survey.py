@@ -51,6 +51,7 @@ def test_an_ordinary_set_has_nothing_odd(root: Path) -> None:
 
 def test_oddities_are_said_with_their_first_file(root: Path) -> None:
     (root / "train/leaf/copy.png").write_bytes((root / "train/apple/0.png").read_bytes())
+    (root / "train/apple/1 again.png").write_bytes((root / "train/apple/1.png").read_bytes())
     (root / "test/apple/seen.png").write_bytes((root / "train/apple/1.png").read_bytes())
     Image.new("RGB", (16, 16)).save(root / "train/leaf/black.png")
     noise((9, 9, 9), 1).convert("RGBA").save(root / "train/leaf/clear.png")
@@ -60,9 +61,9 @@ def test_oddities_are_said_with_their_first_file(root: Path) -> None:
     (root / "train/apple/notes.txt").write_text("?")
     (root / "train/apple/Thumbs.db").write_text("?")
     said = "\n".join(survey(root).oddities)
-    assert "training and for testing: train/apple/1.png and test/apple/seen.png" in said
+    assert "training and for testing: train/apple/1 again.png and test/apple/seen.png" in said
     assert "has two labels: train/apple/0.png and train/leaf/copy.png" in said
-    assert "1 of 23 training images have a single colour: train/leaf/black.png" in said
+    assert "1 of 24 training images have a single colour: train/leaf/black.png" in said
     assert "have transparent pixels, through which white shows: train/leaf/clear.png" in said
     assert "1 of 12 test images are turned as their files say: test/leaf/turned.jpg" in said
     assert "1 files are passed over (1 .txt), such as" in said
