@@ -197,6 +197,9 @@ def _mismatch(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> st
             return f"entry {name!r} has shape {list(state[name].shape)}, expected is {shape}"
         if not _is_plain(state[name]):
             return f"entry {name!r} is quantised, sparse or without values, expected are numbers"
+        if tensor.is_floating_point() and not state[name].is_floating_point():
+            kind = str(state[name].dtype).removeprefix("torch.")
+            return f"entry {name!r} is of type {kind}, expected are floating-point numbers"
         if not state[name].isfinite().all():
             return f"entry {name!r} holds values that are infinite or not a number"
     unexpected = [name for name in state if name not in expected]

@@ -61,6 +61,9 @@ LIBRARIES = {TORCHVISION: "pckd.models.imagenet", TIMM: "pckd.models.from_timm"}
 LISTED_OF_LIBRARIES = (f"{TORCHVISION}resnet18", f"{TORCHVISION}resnet34")
 """Those of a library that are listed: the two that the paper uses."""
 
+NAMES_SHOWN = 40
+"""How many names a sentence lists: all of ours, some of a library's."""
+
 GROUP = "pckd.networks"
 """Entry points by which installed packages offer networks: name = "module:constructor"."""
 
@@ -148,12 +151,15 @@ def offered() -> dict[str, EntryPoint]:
 def not_known(kind: str, name: str, known: Sequence[str]) -> str:
     """The sentence for a name that is not among the known ones, with near misses if any.
 
-    The part before the last slash of a name, such as its library, is not compared.
+    The part before the last slash of a name, such as its library, is not compared, nor is what
+    follows a full stop, such as the name of weights that timm publishes.
     """
-    by_tail = {_tail(candidate): candidate for candidate in known}
+    by_tail = {_tail(_folded(candidate)): candidate for candidate in known}
     near = get_close_matches(_tail(_folded(name)), by_tail, n=3, cutoff=0.7)
     meant = ", ".join(by_tail[tail] for tail in near)
-    advice = f"did you mean {meant}?" if near else f"known are {', '.join(known)}"
+    more = ", ..." if len(known) > NAMES_SHOWN else ""
+    listed = f"known are {', '.join(known[:NAMES_SHOWN])}{more}"
+    advice = f"did you mean {meant}?" if near else listed
     return f"{kind} {name!r} is not known; {advice}"
 
 
@@ -167,4 +173,4 @@ def _folded(name: str) -> str:
 
 
 def _tail(name: str) -> str:
-    return name.rpartition("/")[2]
+    return name.rpartition("/")[2].partition(".")[0]

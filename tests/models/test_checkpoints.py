@@ -1,14 +1,19 @@
+import io
 import pickle
 import re
 from argparse import Namespace
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save, save_file
 from torch import Tensor
 
 from pckd.errors import InputError
@@ -156,6 +161,33 @@ def test_other_files_are_refused_by_name(tmp_path: Path, content: bytes) -> None
 def test_a_truncated_file_is_refused(tmp_path: Path, state: State, zipped: bool) -> None:
     path = saved(tmp_path, state, zipped=zipped)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match="damaged"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy", "safetensors"])
+@settings(max_examples=40, deadline=None)
+@given(
+    flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=8)
+)
+def test_flipped_bytes_are_read_or_refused(kind: str, flips: list[tuple[float, int]]) -> None:
+    small = {name: torch.zeros(2) for name in NAMES[:4]}
+    stream = io.BytesIO()
+    torch.save({"model": small}, stream, _use_new_zipfile_serialization=kind == "zip")
+    content = bytearray(save(small) if kind == "safetensors" else stream.getvalue())
+    for place, value in flips:
+        content[int(place * len(content))] = value
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "damaged.pth"
+        path.write_bytes(content)
+        with suppress(InputError):
+            load_checkpoint(path)
+
+
+def test_an_archive_with_damaged_names_is_refused(tmp_path: Path, state: State) -> None:
+    path = saved(tmp_path, state)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"data.pkl", b"data\xbb\xbb\xbbl"))
     with pytest.raises(InputError, match="damaged"):
         load_checkpoint(path)
 
@@ -375,3 +407,20 @@ def test_entries_of_another_architecture_are_named() -> None:
 
 def test_sparse_weights_are_refused(state: State) -> None:
     assert "quantised, sparse" in problem({**state, "fc.weight": state["fc.weight"].to_sparse()})
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.bool, torch.complex64])
+def test_weights_that_are_no_floating_point_numbers_are_refused(
+    state: State, kind: torch.dtype
+) -> None:
+    name = str(kind).removeprefix("torch.")
+    fault = f"is of type {name}, expected are floating-point numbers"
+    assert fault in problem({**state, "fc.weight": state["fc.weight"].to(kind)})
+
+
+def test_weights_in_half_precision_are_loaded(state: State) -> None:
+    network = fresh()
+    half = {entry: value.half() for entry, value in state.items()}
+    load_weights(network, half, source="half.pth")
+    assert network.classifier_layer.weight.dtype == torch.float32
+    assert torch.equal(network.state_dict()["fc.weight"], half["fc.weight"].float())

@@ -48,6 +48,14 @@ def test_a_near_miss_is_suggested() -> None:
     assert canonical_name("Timm/ResNet18") == "timm/resnet18"
     with pytest.raises(InputError, match=r"did you mean.* timm/resnet18"):
         canonical_name("timm/resnet18x")
+    with pytest.raises(InputError, match=r"'timm/resnet18\.a1_in1k'.* did you mean timm/resnet18"):
+        canonical_name("timm/resnet18.a1_in1k")
+
+
+def test_a_miss_does_not_list_a_thousand_names() -> None:
+    with pytest.raises(InputError, match=r", \.\.\.$") as caught:
+        canonical_name("timm/zzzzzz")
+    assert len(str(caught.value)) < 2000
 
 
 def test_a_head_that_is_not_one_linear_layer_is_refused() -> None:
