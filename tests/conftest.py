@@ -4,9 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from hypothesis import settings
 
 # So that tests side by side do not slow each other.
 torch.set_num_threads(1)
+
+# What a test takes is a matter of the machine and of what else it does.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session", autouse=True)

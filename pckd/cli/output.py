@@ -43,6 +43,11 @@ def print_frame(frame: pd.DataFrame, *, as_json: bool) -> None:
     print_rows(rows, as_json=as_json)
 
 
+def accuracy_text(top1: float, top5: float, num_classes: int) -> str:
+    """Accuracies in percent; top-5 is left out where five guesses are always right."""
+    return f"top-1 {top1:.2f} %" + (f", top-5 {top5:.2f} %" if num_classes > 5 else "")
+
+
 def _text(value: object) -> str:
     if value is None:
         return "-"

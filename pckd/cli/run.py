@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from pckd.cli.options import Assignments, DataName, DataRoot, Download, Results
+from pckd.cli.output import accuracy_text
 from pckd.errors import InputError
 from pckd.progress import Display
 from pckd.settings import parse_assignments, validate
@@ -72,7 +73,8 @@ def distill(
     storage = Storage(results)
     trial = distill_once(config, storage, workers, Display())
     row = ResultsStore(storage, trial.study).find("trials", trial.identity) or {}
-    print(f"top-1 {row['test_top1']:.2f} %, top-5 {row['test_top5']:.2f} % on the test images")
+    measured = accuracy_text(row["test_top1"], row["test_top5"], row["num_classes"])
+    print(f"{measured} on the test images")
     print(f"student: {storage.full_path(network_path(trial))}")
 
 
@@ -96,4 +98,5 @@ def evaluate(
     accuracy = evaluate_network(
         trained.network(device), images.to(device).test, trained.mean, trained.std
     )
-    print(f"top-1 {accuracy.top1:.2f} %, top-5 {accuracy.top5:.2f} % on {len(images.test)} images")
+    measured = accuracy_text(accuracy.top1, accuracy.top5, images.num_classes)
+    print(f"{measured} on {len(images.test)} images")

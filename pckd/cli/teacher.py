@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pckd.cli.options import Assignments, DataName, DataRoot, Download, Json, Results
-from pckd.cli.output import print_rows
+from pckd.cli.output import accuracy_text, print_rows
 from pckd.cli.run import data_changes, data_config, run_config
 from pckd.errors import InputError
 from pckd.progress import Display
@@ -72,9 +72,8 @@ def import_file(
     card, accuracy, images, reordered = import_teacher(
         file, architecture, config, store, this_device(), Display().say, names, weights=weights
     )
-    print(
-        f"{card.model}: top-1 {accuracy.top1:.2f} %, top-5 {accuracy.top5:.2f} % on {images} images"
-    )
+    measured = accuracy_text(accuracy.top1, accuracy.top5, card.num_classes)
+    print(f"{card.model}: {measured} on {images} images")
     if reordered is not None:
         print(
             f"not better than chance, which is {card.chance:.2f} % on {card.num_classes} classes; "
