@@ -101,7 +101,7 @@ def test_an_image_that_is_damaged_after_opening_ends_the_trial_with_its_name(
     trial = Trial("runs", "run", {}, config, run_identity(config))
     assert run_trial(trial, storage, Placement(CPU, 1)) == "failed"
     name = file.relative_to(photographs)
-    reason = f"images below {photographs} are missing, truncated or no images: {name}"
+    reason = f"images below {photographs} that are missing, truncated or no images: {name}"
     assert read_outcome(trial, storage).reason == reason
 
 
