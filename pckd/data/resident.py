@@ -72,7 +72,7 @@ class ImageSet:
             cropped = crop_and_flip(
                 self.images[rows], offsets[rows], flips[rows], training.crop_padding
             )
-            yield TrainingBatch(cropped, self.labels[rows], batch_numbers)
+            yield TrainingBatch(cropped, self.labels[rows], rows, batch_numbers)
 
     def evaluation_batches(self, batch_size: int, rank: int = 0, size: int = 1) -> Iterator[Batch]:
         """Give the images as they are; see `ImageSplit`."""

@@ -23,8 +23,10 @@ class TrainingBatch(NamedTuple):
     """Pixels, cropped and mirrored: uint8 [B, 3, H, W], on the split's device."""
     labels: Tensor
     """Class indices: int64 [B], on the split's device."""
+    indices: Tensor
+    """Position of each image in the split: int64 [B], on the split's device."""
     view_numbers: Tensor | None
-    """Which of the split's finitely many views these are, see `view_numbers`: int64 [B], on the
+    """Which of the split's finitely many views these are, see `number_views`: int64 [B], on the
     CPU. None where an image has more views than one can count."""
 
     def split(self, size: int) -> "list[TrainingBatch]":
@@ -34,6 +36,7 @@ class TrainingBatch(NamedTuple):
         parts = zip(
             split_batches(self.images, size),
             split_batches(self.labels, size),
+            split_batches(self.indices, size),
             [None] * count if numbers is None else split_batches(numbers, size),
             strict=True,
         )

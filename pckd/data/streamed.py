@@ -84,8 +84,9 @@ class FileSet:
         order = draw_order(len(self), seed=training.seed, epoch=training.epoch)
         batches = split_batches(order, training.batch_size)
         share = [batch[training.rank :: training.size] for batch in batches]
-        for images, labels in self._loaded(share, partial(_seeded_crop, training)):
-            yield TrainingBatch(images, labels, None)
+        loaded = self._loaded(share, partial(_seeded_crop, training))
+        for positions, (images, labels) in zip(share, loaded, strict=True):
+            yield TrainingBatch(images, labels, positions.to(self.device), None)
 
     def evaluation_batches(self, batch_size: int, rank: int = 0, size: int = 1) -> Iterator[Batch]:
         """Give the central crops; see `ImageSplit`.

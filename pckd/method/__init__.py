@@ -1,29 +1,45 @@
-"""What PCKD computes: pure functions of tensors and thin modules. No files, no devices, no Ray."""
+"""What a student is asked to match: loss terms, their weights by sample, and their sum.
 
-from pckd.method.heads import (
-    AlignmentHead,
-    Encoded,
-    Exchange,
-    PaperContrast,
-    ReleaseContrast,
-    SingleProcess,
+Pure functions of tensors and thin modules. No files, no devices, no Ray.
+"""
+
+from pckd.method.exchange import Exchange, SingleProcess, own_share, whole_batch
+from pckd.method.objective import Objective, ObjectiveValue, PreviewStatistics
+from pckd.method.registry import find_term, list_terms, register_term
+from pckd.method.term import (
+    Needs,
+    NetworkShape,
+    Off,
+    Refused,
+    Side,
+    Step,
+    Task,
+    Term,
+    TermConfig,
 )
-from pckd.method.objective import TERMS, WEIGHTABLE, Objective, PCKDObjective, PreviewStatistics
-from pckd.method.preview import STRATEGIES, Difficulty, threshold
+from pckd.method.weighting import STRATEGIES, Difficulty, threshold
 
 __all__ = [
     "STRATEGIES",
-    "TERMS",
-    "WEIGHTABLE",
-    "AlignmentHead",
     "Difficulty",
-    "Encoded",
     "Exchange",
+    "Needs",
+    "NetworkShape",
     "Objective",
-    "PCKDObjective",
-    "PaperContrast",
+    "ObjectiveValue",
+    "Off",
     "PreviewStatistics",
-    "ReleaseContrast",
+    "Refused",
+    "Side",
     "SingleProcess",
+    "Step",
+    "Task",
+    "Term",
+    "TermConfig",
+    "find_term",
+    "list_terms",
+    "own_share",
+    "register_term",
     "threshold",
+    "whole_batch",
 ]

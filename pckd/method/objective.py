@@ -1,24 +1,18 @@
-"""Equation 8: the weighted sum of the terms, and every term by name.
+"""The objective: the weighted sum of any terms, and every term by name.
 
-L = w_ce * CE + w_kd * mean_i(v_i * KL_i) + w_cc * mean_ik(v_i * CC_ik) + w_fa * FA + w_ca * CA
-
-CE, KD and the difficulty use copy 0 of each image; FA and CC use all copies [R].
+L = sum over terms x of w_x * mean_i(v_i * x_i), where v_i, the weight of sample i, counts in the
+terms that it applies to and is 1 in all others (Eq. 8 of PCKD).
 """
 
 from collections.abc import Callable, Collection, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from pckd.method import losses, preview
-from pckd.method.heads import Encoded, Exchange, SingleProcess
-
-TERMS = ("cross_entropy", "kd", "center_contrast", "feature_alignment", "center_alignment")
-"""The terms of Eq. 8, by the names that study files and result tables use."""
-
-WEIGHTABLE = ("cross_entropy", "kd", "center_contrast")
-"""The terms that exist per sample and that the preview strategy may weight."""
+from pckd.method import weighting
+from pckd.method.registry import in_order
+from pckd.method.term import Side, Step, Term
 
 
 class PreviewStatistics(NamedTuple):
@@ -32,133 +26,84 @@ class PreviewStatistics(NamedTuple):
     """Sum of the weights of hard samples."""
 
 
-class Objective(NamedTuple):
-    """The value of Eq. 8 on one batch."""
+class ObjectiveValue(NamedTuple):
+    """The objective's value on one batch."""
 
     total: Tensor
     """L, a scalar with gradient."""
     terms: dict[str, Tensor]
-    """Each active term, a scalar before its weight w, after the samples' weights v."""
+    """Each term, a scalar before its weight w, after the samples' weights v."""
     statistics: PreviewStatistics
 
 
-class PCKDObjective(nn.Module):
-    """Eq. 8 with its learned heads.
+class Objective(nn.Module):
+    """The weighted sum of terms.
 
     Args:
-        weights: The weight w of each term of `TERMS`; a term of weight 0 or without an entry is
-            not computed.
-        temperature: T of Eq. 1.
-        alignment: The head of Eq. 2, or None where feature alignment is off.
-        contrast: `PaperContrast` or `ReleaseContrast`, or None where centre contrast is off.
-        weighting: The v of a sample, one of `pckd.method.preview.STRATEGIES`.
-        weighted_terms: The terms of `WEIGHTABLE` that v multiplies; the paper's are kd and
-            center_contrast, Table VII has cross_entropy.
-        exchange: How data-parallel processes see each other.
-
-    Raises:
-        ValueError: No term is on, a name is not known, or a term is on whose head is missing.
+        terms: The terms that are on, by name, in the order in which their parameters are listed.
+        weigh: The v of a sample, one of `pckd.method.weighting.STRATEGIES`.
+        applies_to: The terms that v multiplies.
     """
 
     def __init__(
         self,
-        weights: Mapping[str, float],
+        terms: Mapping[str, Term[Any]],
         *,
-        temperature: float = 4.0,
-        alignment: nn.Module | None = None,
-        contrast: nn.Module | None = None,
-        weighting: Callable[[preview.Difficulty], Tensor] = preview.preview_weight,
-        weighted_terms: Collection[str] = ("kd", "center_contrast"),
-        exchange: Exchange | None = None,
+        weigh: Callable[[weighting.Difficulty], Tensor],
+        applies_to: Collection[str],
     ) -> None:
         super().__init__()
-        unknown = weights.keys() - set(TERMS) | set(weighted_terms) - set(WEIGHTABLE)
-        if unknown:
-            raise ValueError(f"{sorted(unknown)} are not terms, or cannot be weighted by sample")
-        self.weights = {name: weights[name] for name in TERMS if weights.get(name, 0.0) != 0.0}
-        if not self.weights:
-            raise ValueError("every term of the objective has weight 0")
-        for term, head in (("feature_alignment", alignment), ("center_contrast", contrast)):
-            if term in self.weights and head is None:
-                raise ValueError(f"{term} is on, but its head is missing")
-        self.temperature = temperature
-        self.alignment = alignment
-        self.contrast = contrast
-        self.weighting = weighting
-        self.weighted_terms = frozenset(weighted_terms)
-        self.exchange = exchange or SingleProcess()
+        self.terms = nn.ModuleDict(terms)
+        self.summed = in_order(set(terms))
+        self.weigh = weigh
+        self.applies_to = frozenset(applies_to)
 
-    def forward(
-        self, student: Encoded, teacher: Encoded | None, labels: Tensor, threshold: float
-    ) -> Objective:
-        """Eq. 8 on one batch, in full precision also under autocast.
+    def forward(self, step: Step, threshold: float) -> ObjectiveValue:
+        """Evaluate all terms on one batch, in full precision also under autocast.
 
         Args:
-            student: Of the student, with gradient.
-            teacher: Of the teacher; None if only cross entropy is on.
-            labels: [B].
+            step: The batch.
             threshold: t of Eq. 7 for this epoch.
-
-        Raises:
-            ValueError: A term that needs a teacher is on, and there is none.
         """
-        if teacher is None and self.weights.keys() != {"cross_entropy"}:
-            raise ValueError(f"{', '.join(self.weights)} cannot be computed without a teacher")
-        with torch.autocast(labels.device.type, enabled=False):
-            student = _full_precision(student)
-            teacher = None if teacher is None else _full_precision(teacher)
-            return self._evaluate(student, teacher, labels, threshold)
-
-    def _evaluate(
-        self, student: Encoded, teacher: Encoded | None, labels: Tensor, threshold: float
-    ) -> Objective:
-        entropy = losses.cross_entropy(student.logits[:, 0], labels)
-        sample = preview.Difficulty(
-            gamma=preview.difficulty(entropy, self.exchange.mean(entropy.mean())),
-            threshold=threshold,
-            label_probability=torch.exp(-entropy.detach()),
-        )
-        weight = self.weighting(sample)
-        terms = {
-            name: (values * weight.view(-1, *[1] * (values.dim() - 1))).mean()
-            if name in self.weighted_terms
-            else values.mean()
-            for name, values in self._values(entropy, student, teacher, labels).items()
-        }
-        total = torch.stack([self.weights[name] * value for name, value in terms.items()]).sum()
-        return Objective(total, terms, _statistics(sample, weight))
-
-    def _values(
-        self, entropy: Tensor, student: Encoded, teacher: Encoded | None, labels: Tensor
-    ) -> dict[str, Tensor]:
-        """Each active term, per sample [B], per sample and copy [B, K], or a scalar."""
-        values = {"cross_entropy": entropy} if "cross_entropy" in self.weights else {}
-        if teacher is None:
-            return values
-        if "kd" in self.weights:
-            values["kd"] = losses.distillation(
-                student.logits[:, 0], teacher.logits[:, 0], self.temperature
+        with torch.autocast(step.labels.device.type, enabled=False):
+            sample = weighting.Difficulty(
+                gamma=weighting.difficulty(step.entropy, step.exchange.mean(step.entropy.mean())),
+                threshold=threshold,
+                label_probability=torch.exp(-step.entropy.detach()),
             )
-        if self.contrast is not None and "center_contrast" in self.weights:
-            values["center_contrast"] = self.contrast(student, teacher, labels, self.exchange)
-        if self.alignment is not None and "feature_alignment" in self.weights:
-            projected = self.alignment(student.features.flatten(0, 1))
-            values["feature_alignment"] = losses.feature_alignment(
-                projected.view_as(teacher.features), teacher.features
-            )
-        if "center_alignment" in self.weights:
-            values["center_alignment"] = losses.center_alignment(
-                student.centers, student.bias, teacher.centers, teacher.bias
-            )
-        return values
+            weight = self.weigh(sample)
+            terms = {name: self._mean(name, step, weight) for name in self.summed}
+            weighted = [self.term(name).weight_at(step.epoch) * terms[name] for name in terms]
+            return ObjectiveValue(torch.stack(weighted).sum(), terms, _statistics(sample, weight))
+
+    def term(self, name: str) -> Term[Any]:
+        """The term of a name."""
+        term = self.terms[name]
+        assert isinstance(term, Term)
+        return term
+
+    def weights_at(self, epoch: int) -> dict[str, float]:
+        """The weight of each term in an epoch, counted from 1."""
+        return {name: self.term(name).weight_at(epoch) for name in self.summed}
+
+    def _mean(self, name: str, step: Step, weight: Tensor) -> Tensor:
+        values: Tensor = self.terms[name](step)
+        if name in self.applies_to:
+            values = values * weight.view(-1, *[1] * (values.dim() - 1))
+        return values.mean()
 
 
-def _full_precision(encoded: Encoded) -> Encoded:
+def full_precision(side: Side) -> Side:
     """Half-precision tensors as float32, all others as they are."""
-    halves = (torch.float16, torch.bfloat16)
-    return Encoded(*(value.float() if value.dtype in halves else value for value in encoded))
+    return Side(*(_full(value) for value in side))
 
 
-def _statistics(sample: preview.Difficulty, weight: Tensor) -> PreviewStatistics:
+def _full(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, tuple):
+        return tuple(_full(each) for each in value)
+    return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
+
+
+def _statistics(sample: weighting.Difficulty, weight: Tensor) -> PreviewStatistics:
     easy = (sample.gamma <= sample.threshold).to(weight.dtype)
     return PreviewStatistics(easy.sum(), (weight * easy).sum(), (weight * (1 - easy)).sum())

@@ -69,6 +69,6 @@ def untrained_run(config: RunConfig, placement: Placement) -> Run:
     """
     data = prepare_data(config.data, config.protocol)
     teacher = None
-    if config.teacher is not None and config.loss.needs_teacher:
+    if config.teacher is not None and config.needs_teacher:
         teacher = create_model(config.teacher.model, num_classes=data.num_classes)
     return Run(config, data, teacher, placement.device)

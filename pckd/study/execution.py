@@ -138,7 +138,7 @@ def find_teacher(config: RunConfig, teachers: TeacherStore) -> TeacherCard | Non
         InputError: The teacher has not been trained yet, or the one that the run names by its
             hash is not there or does not suit.
     """
-    if not config.loss.needs_teacher:
+    if not config.needs_teacher:
         return None
     if config.teacher_hash:
         return named_teacher(config, teachers)

@@ -25,7 +25,7 @@ def teacher_trials(configs: Iterable[RunConfig]) -> list[Trial]:
     """The distinct trainings of the teachers that some runs need; none for those named by hash."""
     trials: dict[str, Trial] = {}
     for config in configs:
-        if config.loss.needs_teacher and not config.teacher_hash:
+        if config.needs_teacher and not config.teacher_hash:
             trial = teacher_trial(config.teacher_run())
             trials[trial.identity] = trial
     return list(trials.values())

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pckd.errors import RunError
-from pckd.method import Encoded
+from pckd.method import Side
 from pckd.training.frozen_teacher import FrozenTeacher
 
 
@@ -73,7 +73,7 @@ class BankedTeacher:
         self.chunk = chunk
         self.overflowed = False
 
-    def encode(self, views: Tensor, view_numbers: Tensor | None) -> Encoded:
+    def encode(self, views: Tensor, view_numbers: Tensor | None) -> Side:
         """See `Teacher`. Nothing waits for the device unless something is missing.
 
         Raises:

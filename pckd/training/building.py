@@ -1,65 +1,85 @@
-"""From a `RunConfig` to the objects that compute: student, heads and objective as one module."""
+"""From a `RunConfig` to the module that computes: the student and its objective."""
 
-from typing import NamedTuple
+import zlib
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from pckd.errors import InputError
 from pckd.method import (
     STRATEGIES,
-    AlignmentHead,
-    Encoded,
     Exchange,
+    Needs,
+    NetworkShape,
     Objective,
-    PaperContrast,
-    PCKDObjective,
-    ReleaseContrast,
+    ObjectiveValue,
+    Off,
+    Refused,
+    Side,
+    Step,
+    Task,
+    Term,
+    find_term,
 )
+from pckd.method.objective import full_precision
+from pckd.method.terms.cross_entropy import cross_entropy
 from pckd.models import Network, create_model
-from pckd.training.config import LossConfig, RunConfig
+from pckd.training.config import RunConfig
+from pckd.training.encoding import encode
+from pckd.training.loss_config import Loss
 
-CONTRASTS = {"paper": PaperContrast, "release": ReleaseContrast}
+FIRST_BUILT = ("feature_alignment", "center_contrast")
+"""Terms that draw their learned parts from the run's own generator, in this order."""
 
 
-def encode(network: Network, views: Tensor) -> Encoded:
-    """What a network says of all copies of all images.
+class Moment(NamedTuple):
+    """A point in training."""
 
-    Args:
-        network: Student or teacher.
-        views: [B, K, 3, H, W].
-    """
-    images = views.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-    outputs = network(images)
-    layer = network.classifier_layer
-    shape = views.shape[:2]
-    return Encoded(
-        outputs.features.unflatten(0, shape),
-        outputs.logits.unflatten(0, shape),
-        layer.weight,
-        layer.bias,
-    )
+    epoch: int
+    """From 1."""
+    threshold: float
+    """t of Eq. 7."""
+    seed: int
+    """Of the random numbers that terms draw."""
 
 
 class Distillation(nn.Module):
-    """Student and objective in one module: its forward pass is Eq. 8 on one batch."""
+    """Student and objective in one module: its forward pass is the objective on one batch."""
 
-    def __init__(self, student: Network, objective: PCKDObjective) -> None:
+    def __init__(
+        self, student: Network, objective: Objective, needs: Needs, exchange: Exchange
+    ) -> None:
         super().__init__()
         self.student = student
         self.objective = objective
+        self.needs = needs
+        self.exchange = exchange
 
     def forward(
-        self, views: Tensor, teacher: Encoded | None, labels: Tensor, threshold: float
-    ) -> Objective:
-        """Eq. 8.
+        self, views: Tensor, teacher: Side | None, labels: Tensor, indices: Tensor, moment: Moment
+    ) -> ObjectiveValue:
+        """Evaluate the objective.
 
         Args:
             views: [B, K, 3, H, W].
             teacher: The frozen teacher's outputs for the same views; None without one.
             labels: [B].
-            threshold: t of Eq. 7.
+            indices: Position of each image in the training set, [B].
+            moment: The point in training.
         """
-        value: Objective = self.objective(encode(self.student, views), teacher, labels, threshold)
+        student = full_precision(encode(self.student, views, self.needs))
+        step = Step(
+            student=student,
+            teacher=None if teacher is None else full_precision(teacher),
+            labels=labels,
+            entropy=cross_entropy(student.logits[:, 0], labels),
+            exchange=self.exchange,
+            indices=indices,
+            epoch=moment.epoch,
+            seed=moment.seed,
+        )
+        value: ObjectiveValue = self.objective(step, moment.threshold)
         return value
 
 
@@ -71,61 +91,77 @@ class Built(NamedTuple):
 
 
 def build(
-    config: RunConfig, num_classes: int, teacher: Network | None, exchange: Exchange
+    config: RunConfig,
+    num_classes: int,
+    labels: Tensor,
+    teacher: Network | None,
+    exchange: Exchange,
 ) -> Built:
-    """Student, heads and objective, initialised from the run's seed alone.
+    """Student, terms and objective, initialised from the run's seed alone.
 
     Args:
         config: The run.
         num_classes: Of its data.
-        teacher: The trained teacher, or None for plain cross entropy.
+        labels: Class of each training image, int64 [N].
+        teacher: The trained teacher, or None where no term needs one.
         exchange: How data-parallel processes see each other.
+
+    Raises:
+        InputError: A term cannot be computed for this pair of networks, or none is left.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         student = create_model(config.student, num_classes=num_classes)
-        weights, notices = _applicable_weights(config.loss, student, teacher)
-        objective = _objective(config, weights, student, teacher, exchange)
-    return Built(Distillation(student, objective), notices)
-
-
-def _applicable_weights(
-    loss: LossConfig, student: Network, teacher: Network | None
-) -> tuple[dict[str, float], tuple[str, ...]]:
-    """The weights; centre alignment is off where the classifiers differ in shape [T]."""
-    weights = loss.weights()
-    if teacher is None or not weights["center_alignment"]:
-        return weights, ()
-    if student.feature_width == teacher.feature_width:
-        return weights, ()
-    notice = (
-        "center_alignment is off for this pair: the student's features are "
-        f"{student.feature_width} wide, the teacher's {teacher.feature_width}"
+        task = Task(
+            student=_shape(student),
+            teacher=None if teacher is None else _shape(teacher),
+            num_classes=num_classes,
+            labels=labels,
+            epochs=config.optimization.epochs,
+        )
+        kinds, notices = fitting_terms(config.loss, task)
+        terms = _built(config, kinds, task)
+    objective = Objective(
+        terms, weigh=STRATEGIES[config.preview.strategy], applies_to=config.preview.applies_to
     )
-    return {**weights, "center_alignment": 0.0}, (notice,)
+    return Built(Distillation(student, objective, config.loss.needs, exchange), notices)
 
 
-def _objective(
-    config: RunConfig,
-    weights: dict[str, float],
-    student: Network,
-    teacher: Network | None,
-    exchange: Exchange,
-) -> PCKDObjective:
-    loss = config.loss
-    alignment = contrast = None
-    if teacher is not None:
-        widths = student.feature_width, teacher.feature_width
-        if weights["feature_alignment"]:
-            alignment = AlignmentHead(*widths, width_factor=loss.alignment_width)
-        if weights["center_contrast"]:
-            contrast = CONTRASTS[loss.contrast_form](*widths, loss.contrast_temperature)
-    return PCKDObjective(
-        weights,
-        temperature=loss.temperature,
-        alignment=alignment,
-        contrast=contrast,
-        weighting=STRATEGIES[config.preview.strategy],
-        weighted_terms=config.preview.applies_to,
-        exchange=exchange,
-    )
+def fitting_terms(loss: Loss, task: Task) -> tuple[dict[str, type[Term[Any]]], tuple[str, ...]]:
+    """The terms that are on and suit the task, and a notice for each that is off for it.
+
+    Raises:
+        InputError: A term refuses the task, or no term is left.
+    """
+    kinds: dict[str, type[Term[Any]]] = {}
+    notices = []
+    for name, config in loss.active.items():
+        kind = find_term(name)
+        match kind.unfit(config, task):
+            case Refused(reason):
+                raise InputError(f"{name} cannot be computed for this pair: {reason}")
+            case Off(reason):
+                notices.append(f"{name} is off for this pair: {reason}")
+            case None:
+                kinds[name] = kind
+    if not kinds:
+        raise InputError(f"no term is left: {'; '.join(notices)}")
+    return kinds, tuple(notices)
+
+
+def _built(
+    config: RunConfig, kinds: dict[str, type[Term[Any]]], task: Task
+) -> dict[str, Term[Any]]:
+    """The terms with their learned parts.
+
+    Each further term draws from a generator of its own, so that what else is on moves nothing.
+    """
+    terms = {name: kinds[name](config.loss[name], task) for name in FIRST_BUILT if name in kinds}
+    for name in sorted(kinds.keys() - terms.keys()):
+        torch.manual_seed(zlib.crc32(f"{config.seed} {name}".encode()))
+        terms[name] = kinds[name](config.loss[name], task)
+    return terms
+
+
+def _shape(network: Network) -> NetworkShape:
+    return NetworkShape(network.feature_width)

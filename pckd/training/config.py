@@ -1,8 +1,8 @@
 """`RunConfig`: everything that decides what one training run computes.
 
 Where a run takes place (device, workers, results root) is not here: it must not change the numbers.
-Defaults are the paper's for CIFAR-100; [T], [R], [C], [I] mark their source as in
-`pckd.method.losses`, with [C] for the CRD protocol that the paper follows.
+Defaults are the paper's for CIFAR-100: [T] marks what its text says, [R] what the first code release
+does, [I] what is inferred here, [C] the CRD protocol that the paper follows.
 """
 
 import re
@@ -10,14 +10,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from pckd.addresses import refuse_secrets
 from pckd.data import list_data
 from pckd.errors import InputError
-from pckd.method import TERMS
+from pckd.method import TermConfig, find_term
+from pckd.method.presets import DEFAULT_METHOD, find_preset
 from pckd.models import canonical_name
-from pckd.settings import Settings, near_misses, with_changes
+from pckd.settings import Settings, near_misses
+from pckd.training.changes import expand_shorthands
+from pckd.training.loss_config import Loss
 
 SLOW_LEARNERS = ("mobilenetv2", "shufflenetv1", "shufflenetv2")
 """Students whose default learning rate is 0.01 instead of 0.05 [R]."""
@@ -155,55 +165,8 @@ class OptimizationConfig(Settings):
         return float(self.learning_rate * warmth * self.decay_factor**drops)
 
 
-class LossConfig(Settings):
-    """The weights of Eq. 8 and what its terms need."""
-
-    cross_entropy: float = Field(1.0, ge=0, description="weight of the cross entropy [R]")
-    kd: float = Field(1.0, ge=0, description="weight of Eq. 1; lost from the text, 1 is [I]")
-    center_contrast: float = Field(0.05, ge=0, description="weight of Eq. 4 [R]")
-    feature_alignment: float = Field(20.0, ge=0, description="weight of Eq. 2 [R]")
-    center_alignment: float = Field(1.0, ge=0, description="weight of Eq. 3 [R]")
-    temperature: float = Field(4.0, gt=0, description="T of Eq. 1 [R]")
-    contrast_form: Literal["paper", "release"] = Field(
-        "paper", description="which form of Eq. 4: the text's or the released code's"
-    )
-    contrast_temperature: float = Field(
-        0.1, gt=0, description="tau of Eq. 4: by default 0.1 for paper [I], 4 for release [R]"
-    )
-    alignment_width: int = Field(
-        16, ge=1, description="hidden width of the head of Eq. 2, in teacher widths [R]"
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _temperature_of_form(cls, values: Any) -> Any:  # noqa: ANN401
-        if isinstance(values, Mapping) and values.get("contrast_form") == "release":
-            return {"contrast_temperature": 4.0, **values}
-        return values
-
-    @model_validator(mode="after")
-    def _some_term(self) -> "LossConfig":
-        if not any(self.weights().values()):
-            raise ValueError("every weight is 0: at least one term must be on")
-        return self
-
-    def weights(self) -> dict[str, float]:
-        """The weight of each term of Eq. 8, by name."""
-        return {term: float(getattr(self, term)) for term in TERMS}
-
-    @property
-    def needs_teacher(self) -> bool:
-        """Whether any term but the cross entropy is on."""
-        return any(weight for term, weight in self.weights().items() if term != "cross_entropy")
-
-    @property
-    def copies(self) -> int:
-        """Rotated copies of each image that the terms look at: 4 where FA or CC is on, else 1."""
-        return 4 if self.center_contrast or self.feature_alignment else 1
-
-
 class PreviewConfig(Settings):
-    """How samples are weighted by their difficulty, Eq. 5 to 7."""
+    """How samples are weighted by their difficulty, Eq. 5 to 7; the defaults are the method's."""
 
     strategy: Literal["preview", "none", "curriculum", "focal"] = Field(
         "preview", description="the paper's, or what it compares with"
@@ -214,8 +177,9 @@ class PreviewConfig(Settings):
         le=2,
         description="threshold = growth_rate ** epoch [R]; 1.015 for ResNet20 is [I]",
     )
-    applies_to: tuple[Literal["cross_entropy", "kd", "center_contrast"], ...] = Field(
-        ("kd", "center_contrast"), description="the terms that are weighted; Table VII: the first"
+    applies_to: tuple[str, ...] = Field(
+        ("kd", "center_contrast"),
+        description="terms that are weighted, each with values per sample",
     )
 
 
@@ -269,8 +233,11 @@ class RunConfig(Settings):
     data: DataConfig = Field(description="the images")
     student: ModelName = Field(description="architecture")
     teacher: TeacherConfig | None = Field(None, description="not needed for plain cross entropy")
-    loss: LossConfig = Field(default_factory=LossConfig, description="the terms of Eq. 8")
-    preview: PreviewConfig = Field(default_factory=PreviewConfig, description="sample weights")
+    method: str = Field(
+        DEFAULT_METHOD, description="its terms, sample weights and recipe are the defaults"
+    )
+    loss: Loss = Field(description="the terms that are added, each with its weight")
+    preview: PreviewConfig = Field(description="sample weights")
     views: ViewConfig = Field(default_factory=ViewConfig, description="crops and flips")
     optimization: OptimizationConfig = Field(
         default_factory=OptimizationConfig, description="the student's recipe"
@@ -293,21 +260,43 @@ class RunConfig(Settings):
     @model_validator(mode="before")
     @classmethod
     def _expand(cls, values: Any) -> Any:  # noqa: ANN401
-        return _with_learning_rate(expand_shorthands(values), "student")
+        return _with_method(expand_shorthands(values))
 
     @model_validator(mode="after")
     def _teacher_where_needed(self) -> "RunConfig":
-        if self.loss.needs_teacher and self.teacher is None:
+        if self.needs_teacher and self.teacher is None:
+            taught = [
+                name for name, config in self.loss.active.items() if _needs_teacher(name, config)
+            ]
             raise ValueError(
-                "teacher is missing: name one, or set the weights of kd, center_contrast, "
-                "feature_alignment and center_alignment to 0"
+                f"teacher is missing: name one, or set the weight of {', '.join(taught)} to 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _weighted_terms_have_samples(self) -> "RunConfig":
+        allowed = [name for name in self.loss if find_term(name).per_sample]
+        for name in self.preview.applies_to:
+            if name in allowed:
+                continue
+            reason = (
+                "is one number for the batch" if name in self.loss else "is not a term of the run"
+            )
+            raise ValueError(
+                f"preview.applies_to: {name} {reason}{near_misses(name, allowed)}; "
+                f"allowed: {', '.join(allowed)}"
             )
         return self
 
     @property
+    def needs_teacher(self) -> bool:
+        """Whether any term that is on needs a teacher."""
+        return self.loss.needs.teacher
+
+    @property
     def teacher_hash(self) -> str | None:
         """The hash by which the run names the teacher that it needs, if it does so."""
-        return self.teacher.hash if self.teacher and self.loss.needs_teacher else None
+        return self.teacher.hash if self.teacher and self.needs_teacher else None
 
     def teacher_run(self) -> "RunConfig":
         """The run that trains this run's teacher: plain cross entropy on the same images.
@@ -319,63 +308,73 @@ class RunConfig(Settings):
         """
         if self.teacher is None:
             raise ValueError("the run has no teacher")
-        off = dict.fromkeys(TERMS, 0.0) | {"cross_entropy": 1.0}
-        return RunConfig(
-            data=self.data,
-            student=self.teacher.model,
-            teacher=None,
-            loss=LossConfig.model_validate(off),
-            preview=PreviewConfig(strategy="none"),
-            views=self.views,
-            optimization=self.teacher.optimization,
-            protocol=self.protocol,
-            scale=self.scale,
-            seed=self.teacher.seed,
+        return RunConfig.model_validate(
+            {
+                "data": self.data,
+                "student": self.teacher.model,
+                "method": "cross_entropy",
+                "views": self.views,
+                "optimization": self.teacher.optimization,
+                "protocol": self.protocol,
+                "scale": self.scale,
+                "seed": self.teacher.seed,
+            }
         )
 
 
-SHORTHANDS = {"data": "name", "teacher": "model"}
-"""The key that a plain name stands for: `data: cifar100` means `data: {name: cifar100}`."""
+def _needs_teacher(name: str, config: TermConfig) -> bool:
+    return find_term(name).needs(config).teacher
 
 
-def expand_shorthands(values: Any) -> Any:  # noqa: ANN401
-    """A run's values with `data: NAME` and `teacher: NAME` written out as mappings."""
+def _with_method(values: Any) -> Any:  # noqa: ANN401
+    """A run's values laid over those of its method, and the learning rate of its student."""
     if not isinstance(values, Mapping):
         return values
+    try:
+        preset = find_preset(values.get("method", DEFAULT_METHOD))
+    except InputError as error:
+        raise ValueError(str(error)) from None
+    defaults = {
+        "loss": preset.terms,
+        "preview": preset.preview,
+        "optimization": {**preset.optimization, **_slow_rate(values.get("student"))},
+    }
+    return {**values, **{key: _over(values.get(key), below) for key, below in defaults.items()}}
+
+
+def _over(given: Any, below: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """Settings laid over others, mapping by mapping; of an object, the fields that it was given."""
+    if given is None:
+        return dict(below)
+    if isinstance(given, BaseModel):
+        given = given.model_dump(exclude_unset=True)
+    if not isinstance(given, Mapping):
+        return given
     return {
-        key: {SHORTHANDS[key]: value} if key in SHORTHANDS and isinstance(value, str) else value
-        for key, value in values.items()
+        **below,
+        **{
+            key: _over(value, below[key]) if isinstance(below.get(key), Mapping) else value
+            for key, value in given.items()
+        },
     }
-
-
-def changed_run(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's values with some keys changed; a new `teacher: NAME` keeps the other teacher keys.
-
-    Raises:
-        InputError: A dotted key leads through something that is not a mapping.
-    """
-    written_out = {
-        f"{key}.{SHORTHANDS[key]}" if key in SHORTHANDS and isinstance(value, str) else key: value
-        for key, value in changes.items()
-    }
-    return with_changes(expand_shorthands(values), written_out)
 
 
 def _with_learning_rate(values: Any, model_key: str) -> Any:  # noqa: ANN401
     """The values with the learning rate that suits the model, where they do not give one."""
     if isinstance(values, str):
         values = {model_key: values}
-    if not isinstance(values, Mapping) or not isinstance(values.get(model_key), str):
+    if not isinstance(values, Mapping):
         return values
-    given = values.get("optimization", {})
-    if not _learns_slowly(values[model_key]) or not isinstance(given, Mapping):
-        return values
-    return {**values, "optimization": {"learning_rate": 0.01, **given}}
+    return {
+        **values,
+        "optimization": _over(values.get("optimization"), _slow_rate(values.get(model_key))),
+    }
 
 
-def _learns_slowly(model: str) -> bool:
-    """Whether the model is a slow learner; a name that is not known is refused elsewhere."""
+def _slow_rate(model: object) -> dict[str, float]:
+    """The learning rate of a slow learner; a name that is not known is refused elsewhere."""
     try:
-        return canonical_name(model) in SLOW_LEARNERS
+        is_slow = isinstance(model, str) and canonical_name(model) in SLOW_LEARNERS
     except InputError:
-        return False
+        is_slow = False
+    return {"learning_rate": 0.01} if is_slow else {}

@@ -1,4 +1,4 @@
-"""The teacher in training: frozen, its BatchNorm folded away, asked for features only."""
+"""The teacher in training: frozen, its BatchNorm folded away, no class scores of its own."""
 
 from copy import deepcopy
 from functools import cached_property
@@ -8,16 +8,17 @@ import torch
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
-from pckd.method import Encoded
-from pckd.models import Network
+from pckd.method import Needs, Side
+from pckd.models import Network, Outputs
 from pckd.training.config import Compile, Precision
+from pckd.training.encoding import with_maps
 from pckd.training.numerics import compiled, mixed_precision
 
 
 class Teacher(Protocol):
     """What training asks of a teacher."""
 
-    def encode(self, views: Tensor, view_numbers: Tensor | None) -> Encoded:
+    def encode(self, views: Tensor, view_numbers: Tensor | None) -> Side:
         """What the teacher says of all copies of all images, without gradient.
 
         Args:
@@ -44,11 +45,18 @@ class FrozenTeacher:
         device: Where to compute.
         precision: Of its forward pass.
         compile_mode: How torch.compile treats it.
+        needs: What the run's terms need of it.
     """
 
     def __init__(
-        self, network: Network, device: torch.device, precision: Precision, compile_mode: Compile
+        self,
+        network: Network,
+        device: torch.device,
+        precision: Precision,
+        compile_mode: Compile,
+        needs: Needs,
     ) -> None:
+        self.needs = needs
         self.source = network
         self.device = device
         self.compile_mode: Compile = compile_mode
@@ -63,25 +71,30 @@ class FrozenTeacher:
         frozen = folded(self.source).requires_grad_(False).to(self.device)
         return compiled(frozen.to(memory_format=torch.channels_last), self.compile_mode)
 
-    def encode(self, views: Tensor, view_numbers: Tensor | None) -> Encoded:
+    def encode(self, views: Tensor, view_numbers: Tensor | None) -> Side:
         """See `Teacher`; the numbers of the views do not matter here."""
-        return self.judge(self.features(views))
+        outputs = self._outputs(views)
+        side = self.judge(outputs.features.unflatten(0, views.shape[:2]))
+        return with_maps(side, outputs, views, self.needs)
 
     def check(self) -> None:
         """See `Teacher`; nothing can be wrong here."""
 
     def features(self, views: Tensor) -> Tensor:
         """Penultimate features [B, K, d] of views [B, K, 3, H, W], in the forward's precision."""
+        return self._outputs(views).features.unflatten(0, views.shape[:2])
+
+    def _outputs(self, views: Tensor) -> Outputs:
         images = views.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         with torch.no_grad(), mixed_precision(images.device, self.precision):
-            features: Tensor = self.network(images).features
-        return features.view(*views.shape[:2], -1)
+            outputs: Outputs = self.network(images)
+        return outputs
 
-    def judge(self, features: Tensor) -> Encoded:
+    def judge(self, features: Tensor) -> Side:
         """Features [B, K, d] with the logits that the classifier gives them, in full precision."""
         features = features.float()
         logits = nn.functional.linear(features, self.centers, self.bias)
-        return Encoded(features, logits, self.centers, self.bias)
+        return Side(features, logits, self.centers, self.bias)
 
 
 def folded(network: Network) -> nn.Module:

@@ -17,8 +17,6 @@ from pckd.method import SingleProcess
 class LocalGroup(SingleProcess):
     """A group of one: this process trains alone."""
 
-    size = 1
-
     def wrap(self, module: nn.Module) -> nn.Module:
         """The module itself."""
         return module

@@ -30,7 +30,7 @@ def run_identity(config: RunConfig) -> str:
         InputError: The data set cannot be opened.
     """
     values = config.model_dump(mode="json", exclude={"data": PLACE})
-    if not config.loss.needs_teacher:
+    if not config.needs_teacher:
         del values["teacher"], values["bank"]
     fingerprint = data_fingerprint(config.data, config.protocol)
     content = {"config": values, "data": fingerprint, "code": code_version()}

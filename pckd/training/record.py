@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pckd.errors import RunError
-from pckd.method import Objective
+from pckd.method import ObjectiveValue
 from pckd.training.group import Group
 
 
@@ -25,7 +25,9 @@ class EpochRecord:
     threshold: float
     """t of Eq. 7."""
     losses: dict[str, float]
-    """Mean of each active term before its weight, and `total`, Eq. 8."""
+    """Mean of each active term before its weight, and `total`, their weighted sum."""
+    weights: dict[str, float]
+    """Weight of each active term in this epoch."""
     easy_share: float
     easy_weight: float | None
     """Mean weight of the easy samples; None if there were none."""
@@ -50,7 +52,7 @@ class StepRecorder:
         self.names: list[str] = []
         self.rows = torch.empty(0)
 
-    def add(self, parts: Sequence[tuple[float, Objective]]) -> None:
+    def add(self, parts: Sequence[tuple[float, ObjectiveValue]]) -> None:
         """Note one step: the objectives of its parts, each with its share of the images."""
         if not self.names:
             _, first = parts[0]

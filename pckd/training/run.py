@@ -1,6 +1,7 @@
 """One run: the loop that turns a `RunConfig` into a trained student."""
 
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any, TypeVar
@@ -9,9 +10,9 @@ import torch
 from torch import nn
 
 from pckd.data import ImageSplit, TrainingBatch, TrainingPass, count_batches, rotated_copies
-from pckd.method import Objective, threshold
+from pckd.method import ObjectiveValue, threshold
 from pckd.models import Network
-from pckd.training.building import build
+from pckd.training.building import Moment, build
 from pckd.training.config import RunConfig
 from pckd.training.evaluation import Accuracy, evaluate
 from pckd.training.group import Group, LocalGroup, check_even_batches
@@ -58,7 +59,7 @@ class Run:
         self.device = device
         self.data = data.to(device)
         optimization = config.optimization
-        built = build(config, data.num_classes, teacher, self.group)
+        built = build(config, data.num_classes, data.train.labels, teacher, self.group)
         self.plain_module = _placed(built.module, device)
         compiled(self.plain_module.student, optimization.compile)
         self.module: nn.Module = self.group.wrap(self.plain_module)
@@ -111,6 +112,7 @@ class Run:
             learning_rate=rate,
             threshold=easy_threshold,
             losses=losses,
+            weights=self.plain_module.objective.weights_at(epoch),
             easy_share=100 * easy / images,
             easy_weight=easy_weight / easy if easy else None,
             hard_weight=hard_weight / (images - easy) if easy < images else None,
@@ -165,40 +167,39 @@ class Run:
         steps = count_batches(len(self.data.train), self.config.optimization.batch_size)
         recorder = StepRecorder(steps, self.device)
         with self.group.share_errors():
-            for batch in self._batches(epoch):
+            for number, batch in enumerate(self._batches(epoch)):
                 self.optimizer.zero_grad(set_to_none=True)
-                recorder.add(self._backward(batch, easy_threshold))
+                seed = zlib.crc32(f"{self.config.seed} {epoch} {number}".encode())
+                recorder.add(self._backward(batch, Moment(epoch, easy_threshold, seed)))
                 self.optimizer.step()
             if self.teacher is not None:
                 self.teacher.check()
         return recorder
 
-    def _backward(
-        self, batch: TrainingBatch, easy_threshold: float
-    ) -> list[tuple[float, Objective]]:
+    def _backward(self, batch: TrainingBatch, moment: Moment) -> list[tuple[float, ObjectiveValue]]:
         """Add up the gradients of a batch, part by part; each part with its share of the images."""
         parts = batch.split(self.part_size)
         objectives = []
-        for part in parts:
+        for number, part in enumerate(parts):
             share = len(part.labels) / len(batch.labels)
             is_last = part is parts[-1]
             with nullcontext() if is_last else self.group.apart(self.module):
-                objective = self._objective(part, easy_threshold)
+                objective = self._objective(part, moment._replace(seed=moment.seed + number))
                 (share * objective.total).backward()
             objectives.append((share, objective))
         return objectives
 
-    def _objective(self, batch: TrainingBatch, easy_threshold: float) -> Objective:
-        """Eq. 8 on some images."""
+    def _objective(self, batch: TrainingBatch, moment: Moment) -> ObjectiveValue:
+        """The objective on some images."""
         views = rotated_copies(
             batch.images,
-            rotations=self.config.loss.copies,
+            rotations=self.config.loss.needs.copies,
             mean=self.data.mean,
             std=self.data.std,
         )
         teacher = None if self.teacher is None else self.teacher.encode(views, batch.view_numbers)
         with mixed_precision(self.device, self.config.optimization.precision):
-            value: Objective = self.module(views, teacher, batch.labels, easy_threshold)
+            value: ObjectiveValue = self.module(views, teacher, batch.labels, batch.indices, moment)
         return value
 
     def _batches(self, epoch: int) -> Iterator[TrainingBatch]:

@@ -5,12 +5,14 @@ from typing import NamedTuple
 
 import torch
 
+from pckd.method import find_term
 from pckd.models import Network
 from pckd.training.bank import BankedTeacher
 from pckd.training.bank_files import default_bank_bytes, open_bank
 from pckd.training.config import RunConfig
 from pckd.training.frozen_teacher import FrozenTeacher, Teacher
 from pckd.training.identity import code_version
+from pckd.training.loss_config import Loss
 from pckd.training.run_data import RunData
 
 CHUNK = {"cpu": 16, "cuda": 64}
@@ -45,9 +47,12 @@ def build_teacher(
     if network is None:
         return Taught(None, ())
     optimization = config.optimization
-    teacher = FrozenTeacher(network, device, optimization.precision, optimization.compile)
+    needs = config.loss.needs
+    teacher = FrozenTeacher(network, device, optimization.precision, optimization.compile, needs)
     if not config.bank:
         return Taught(teacher, ())
+    if needs.beyond_a_bank:
+        return Taught(teacher, (_without_bank(config.loss),))
     views = data.train.views_per_image(config.views.crop_padding, flip=config.views.flip)
     if views is None:
         return Taught(
@@ -57,11 +62,21 @@ def build_teacher(
     bank = open_bank(
         _key(config, data, network, device, chunk),
         rows=views * len(data.train),
-        copies=config.loss.copies,
+        copies=config.loss.needs.copies,
         width=network.feature_width,
         max_bytes=default_bank_bytes() if bank_bytes is None else bank_bytes,
     )
     return Taught(BankedTeacher(teacher, bank, chunk), ())
+
+
+def _without_bank(loss: Loss) -> str:
+    """Why a run does without a bank, for its user."""
+    needs = {name: find_term(name).needs(config) for name, config in loss.active.items()}
+    asking = [name for name, each in needs.items() if each.beyond_a_bank]
+    return (
+        f"the teacher has no bank: {', '.join(asking)} "
+        f"need{'s' * (len(asking) == 1)} {needs[asking[0]].beyond_a_bank}"
+    )
 
 
 def _key(
@@ -73,7 +88,7 @@ def _key(
         "images": data.train_fingerprint,
         "normalisation": [*data.mean, *data.std],
         "views": config.views.model_dump(mode="json"),
-        "copies": config.loss.copies,
+        "copies": config.loss.needs.copies,
         "precision": config.optimization.precision,
         "compile": config.optimization.compile,
         "chunk": chunk,

@@ -1,0 +1,114 @@
+"""Changes to a run by dotted key, as study files and `--set` write them.
+
+Mappings merge key by key; `loss.TERM: 0.5` means `loss.TERM.weight: 0.5`; another `method` starts
+from that method's own terms and preview.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pckd.errors import InputError
+from pckd.method.presets import DEFAULT_METHOD
+from pckd.settings import with_changes
+
+SHORTHANDS = {"data": "name", "teacher": "model"}
+"""The key that a plain name stands for: `data: cifar100` means `data: {name: cifar100}`."""
+
+RENAMED = {
+    "loss.temperature": "loss.kd.temperature",
+    "loss.contrast_form": "loss.center_contrast.form",
+    "loss.contrast_temperature": "loss.center_contrast.temperature",
+    "loss.alignment_width": "loss.feature_alignment.width",
+}
+"""Keys of pckd 0.1, and those that took their place."""
+
+
+def refuse_renamed(key: str) -> None:
+    """Refuse a key of an earlier version.
+
+    Raises:
+        InputError: The key has another name now.
+    """
+    if key in RENAMED:
+        raise InputError(f"{key} is now called {RENAMED[key]}")
+
+
+def written_out(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Changes of a run by full dotted keys, none of them a mapping.
+
+    Raises:
+        InputError: A key is set twice, lies below another, or belongs to an earlier version.
+    """
+    result: dict[str, Any] = {}
+    for key, value in _leaves(changes):
+        refuse_renamed(key)
+        if key in result:
+            raise InputError(f"{key} is set twice")
+        result[key] = value
+    for key in result:
+        above = [other for other in result if key.startswith(f"{other}.")]
+        if above:
+            raise InputError(f"{above[0]} and {key} are both set: give one of them")
+    return result
+
+
+def full_key(key: str, values: list[Any]) -> str:
+    """The full dotted key of one that a plan gives several values.
+
+    Raises:
+        InputError: The key belongs to an earlier version.
+    """
+    refuse_renamed(key)
+    if any(isinstance(value, Mapping) for value in values):
+        return key
+    ((full, _),) = _leaves({key: values[0] if values else None})
+    return full
+
+
+def changed_run(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's values with some keys changed; a new `teacher: NAME` keeps the other teacher keys.
+
+    Raises:
+        InputError: A key leads through something that is not a mapping, or is set twice.
+    """
+    changes = written_out(changes)
+    values = expand_shorthands(values)
+    before = values.get("method", DEFAULT_METHOD)
+    if changes.get("method", before) != before:
+        values = {key: value for key, value in values.items() if key not in ("loss", "preview")}
+    return with_changes(values, changes)
+
+
+def expand_shorthands(values: Any) -> Any:  # noqa: ANN401
+    """A run's values with `data: NAME`, `teacher: NAME` and `loss: {TERM: 0.5}` written out."""
+    if not isinstance(values, Mapping):
+        return values
+    expanded = {
+        key: {SHORTHANDS[key]: value} if key in SHORTHANDS and isinstance(value, str) else value
+        for key, value in values.items()
+    }
+    if isinstance(expanded.get("loss"), Mapping):
+        expanded["loss"] = {
+            term: {"weight": value} if _is_weight(value) else value
+            for term, value in expanded["loss"].items()
+        }
+    return expanded
+
+
+def _leaves(changes: Mapping[str, Any], above: str = "") -> "list[tuple[str, Any]]":
+    leaves: list[tuple[str, Any]] = []
+    for name, value in changes.items():
+        key = f"{above}{name}"
+        if isinstance(value, Mapping):
+            leaves += _leaves(value, f"{key}.")
+        elif key in SHORTHANDS and isinstance(value, str):
+            leaves.append((f"{key}.{SHORTHANDS[key]}", value))
+        elif key.startswith("loss.") and key.count(".") == 1 and key not in RENAMED:
+            leaves.append((f"{key}.weight", value))
+        else:
+            leaves.append((key, value))
+    return leaves
+
+
+def _is_weight(value: Any) -> bool:  # noqa: ANN401
+    return isinstance(value, (int, float, str)) or value is None

@@ -1,0 +1,91 @@
+"""`Loss`: the terms of a run, each with its settings."""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    RootModel,
+    SerializeAsAny,
+    create_model,
+    model_validator,
+)
+
+from pckd.errors import InputError
+from pckd.method import Needs, TermConfig, find_term, list_terms
+from pckd.settings import Settings
+from pckd.training.changes import refuse_renamed
+
+
+class Loss(RootModel[dict[str, SerializeAsAny[TermConfig]]]):
+    """Terms by name; `kd: 0.5` is short for `kd: {weight: 0.5}`, and weight 0 turns a term off."""
+
+    model_config = ConfigDict(frozen=True)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _settings_of_terms(
+        cls,
+        values: Any,
+        handler: ModelWrapValidatorHandler["Loss"],
+    ) -> "Loss":
+        """Validate each term's settings by the term's own class."""
+        if not isinstance(values, Mapping):
+            return handler(values)
+        kinds = {str(name): _settings_class(str(name)) for name in values}
+        fields: dict[str, Any] = {name: (kind, ...) for name, kind in kinds.items()}
+        together = create_model("Terms", __base__=Settings, **fields)
+        given = {str(name): _written_out(value) for name, value in values.items()}
+        validated = together.model_validate(given)
+        return handler({name: getattr(validated, name) for name in kinds})
+
+    @model_validator(mode="after")
+    def _some_term(self) -> "Loss":
+        if not self.active:
+            raise ValueError("every weight is 0: at least one term must be on")
+        return self
+
+    @classmethod
+    def settings_of(cls, name: str) -> type[BaseModel] | None:
+        """The class of a term's settings; None for a name that is not known."""
+        return find_term(name).Config if name in list_terms() else None
+
+    def __getitem__(self, name: str) -> TermConfig:
+        return self.root[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.root
+
+    def __iter__(self) -> Iterator[str]:  # type: ignore[override]
+        return iter(self.root)
+
+    def __hash__(self) -> int:
+        return hash(json.dumps(self.model_dump(mode="json"), sort_keys=True))
+
+    @property
+    def active(self) -> dict[str, TermConfig]:
+        """The terms that are on, with their settings."""
+        return {name: config for name, config in self.root.items() if config.weight}
+
+    @property
+    def needs(self) -> Needs:
+        """What a step must bring for all terms that are on."""
+        each = (find_term(name).needs(config) for name, config in self.active.items())
+        return reduce(or_, each, Needs(teacher=False))
+
+
+def _settings_class(name: str) -> type[TermConfig]:
+    try:
+        refuse_renamed(f"loss.{name}")
+        return find_term(name).Config
+    except InputError as error:
+        raise ValueError(str(error)) from None
+
+
+def _written_out(value: Any) -> Any:  # noqa: ANN401
+    return value if isinstance(value, (Mapping, TermConfig)) else {"weight": value}
