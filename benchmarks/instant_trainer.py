@@ -55,7 +55,9 @@ def reports(trial: Trial, storage: Storage) -> Iterator[dict[str, Any]]:
     columns = {**trial_columns(trial), **placement_columns(PLACEMENT), "started": datetime.now(UTC)}
     records: list[EpochRecord] = []
     for epoch in range(1, EPOCHS + 1):
-        records.append(_record(epoch, 80 + epoch - 5 * abs(np.log10(trial.config.loss.kd))))
+        records.append(
+            _record(epoch, 80 + epoch - 5 * abs(np.log10(trial.config.loss["kd"].weight)))
+        )
         rows = [epoch_row(trial, record) for record in records]
         store.write("epochs", trial.identity, rows)
         _write(store, trial, {**columns, **progress_columns(records), "status": "running"})
@@ -66,7 +68,7 @@ def reports(trial: Trial, storage: Storage) -> Iterator[dict[str, Any]]:
 
 def _record(epoch: int, top1: float) -> EpochRecord:
     shares = {"easy_share": 50.0, "easy_weight": 1.0, "hard_weight": 0.5}
-    return EpochRecord(epoch, 0.1, 1.0, {"total": 1.0 / epoch}, **shares, top1=top1, top5=100.0,
+    return EpochRecord(epoch, 0.1, 1.0, {"total": 1.0 / epoch}, {}, **shares, top1=top1, top5=100.0,
                        seconds=0.0, images_per_second=0.0)  # fmt: skip
 
 

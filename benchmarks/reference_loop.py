@@ -6,6 +6,7 @@ Written from its description: a PIL DataLoader, four rotations stacked, student 
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -71,10 +72,9 @@ class ReferenceLoop:
         self.student.train()
         self.heads.train()
         terms = self._terms(views, labels, epoch)
-        weights = self.config.loss.weights()
         total = torch.zeros((), dtype=views.dtype, device=self.device)
         for name, value in terms.items():
-            total = total + weights[name] * value
+            total = total + self.config.loss[name].weight * value
         self.optimizer.zero_grad()
         total.backward()
         self.optimizer.step()
@@ -93,7 +93,9 @@ class ReferenceLoop:
 
         entropies = nn.functional.cross_entropy(logits, labels, reduction="none")
         weights = losses.preview_weights(entropies, self.config.preview.growth_rate**epoch)
-        divergences = losses.distillation(logits, teacher_logits, self.config.loss.temperature)
+        divergences = losses.distillation(
+            logits, teacher_logits, settings(self.config, "kd")["temperature"]
+        )
         projected = self.heads["alignment"](features.flatten(0, 1)).view(*shape, -1)
         terms = {
             "cross_entropy": entropies.mean(),
@@ -110,21 +112,22 @@ class ReferenceLoop:
 
     def _contrast(self, features: Tensor, labels: Tensor) -> Tensor:
         """CC_ik, [B, K], in the form that the run asks for."""
-        return CONTRASTS[self.config.loss.contrast_form](
+        contrast = settings(self.config, "center_contrast")
+        return CONTRASTS[contrast["form"]](
             self.heads["to_student"](features),
             self.heads["to_teacher"](features),
             self.student.classifier_layer.weight,
             self.teacher.classifier_layer.weight.detach(),
             labels,
-            self.config.loss.contrast_temperature,
+            contrast["temperature"],
         )
 
 
 def learned_heads(config: RunConfig, student_width: int, teacher_width: int) -> nn.ModuleDict:
     """What is learned beside the student: the head of Eq. 2 and the maps of Eq. 4."""
-    released = config.loss.contrast_form == "release"
+    released = settings(config, "center_contrast")["form"] == "release"
     projects = released or student_width != teacher_width
-    hidden = config.loss.alignment_width * teacher_width
+    hidden = settings(config, "feature_alignment")["width"] * teacher_width
     return nn.ModuleDict(
         {
             "alignment": nn.Sequential(
@@ -137,3 +140,8 @@ def learned_heads(config: RunConfig, student_width: int, teacher_width: int) -> 
             "to_teacher": nn.Linear(student_width, teacher_width) if projects else nn.Identity(),
         }
     )
+
+
+def settings(config: RunConfig, term: str) -> dict[str, Any]:
+    """The settings of a term of the run."""
+    return config.loss[term].model_dump()

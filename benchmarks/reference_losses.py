@@ -1,6 +1,6 @@
 """Equations 1 to 7 the way the peers write them: sample by sample, copy by copy.
 
-Symbols, shapes and sources are those of `pckd.method.losses`, of which nothing is used here: what
+Symbols, shapes and sources are those of `pckd.method.terms`, of which nothing is used here: what
 both compute must agree. Features come as [B, K, d], everything else of copy 0 as [B, ...].
 """
 

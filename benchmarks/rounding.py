@@ -8,13 +8,14 @@ from torch import Tensor
 from benchmarks.contenders import CPU
 from benchmarks.material import Pair, make_teacher, run_config
 from pckd.data import rotated_copies
-from pckd.method import Encoded
-from pckd.training.building import Distillation, build
+from pckd.method import Side
+from pckd.training.building import Distillation, Moment, build
 from pckd.training.frozen_teacher import FrozenTeacher
 from pckd.training.group import LocalGroup
 from pckd.training.run_data import RunData
 
 IMAGES = 32
+MOMENT = Moment(epoch=1, threshold=1.0, seed=0)
 
 
 class RoundingError(NamedTuple):
@@ -27,9 +28,10 @@ class RoundingError(NamedTuple):
 
 def rounding_error(pair: Pair, data: RunData) -> RoundingError:
     """The errors of one step of the full method, at the student's random initialisation."""
+    config = run_config(pair)
     network = make_teacher(pair.teacher, data)
-    teacher = FrozenTeacher(network, CPU, "fp32", "off")
-    module = build(run_config(pair), data.num_classes, network, LocalGroup()).module
+    teacher = FrozenTeacher(network, CPU, "fp32", "off", config.loss.needs)
+    module = build(config, data.num_classes, data.train.labels, network, LocalGroup()).module
     pixels, labels = next(data.train.evaluation_batches(IMAGES))
     views = rotated_copies(pixels, rotations=4, mean=data.mean, std=data.std)
     with torch.no_grad():
@@ -44,10 +46,10 @@ def rounding_error(pair: Pair, data: RunData) -> RoundingError:
 
 
 def _loss_and_gradient(
-    module: Distillation, views: Tensor, teacher: Encoded, labels: Tensor
+    module: Distillation, views: Tensor, teacher: Side, labels: Tensor
 ) -> tuple[Tensor, Tensor]:
     module.train()
-    total = module(views, teacher, labels, 1.0).total
+    total = module(views, teacher, labels, torch.arange(len(labels)), MOMENT).total
     gradients = torch.autograd.grad(total, list(module.parameters()), allow_unused=True)
     parts = [gradient.flatten() for gradient in gradients if gradient is not None]
     return total.detach().double(), torch.cat(parts).double()

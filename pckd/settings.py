@@ -158,12 +158,23 @@ def _known_keys(kind: type[BaseModel], path: list[str]) -> list[str]:
     for part in path:
         if part.isdigit():  # an item of a list: its settings are those that the list holds
             continue
-        field = kind.model_fields.get(part)
-        inner = None if field is None else _settings_of(field.annotation)
+        inner = _settings_below(kind, part)
         if inner is None:
             return []
         kind = inner
     return sorted(kind.model_fields)
+
+
+def _settings_below(kind: type[BaseModel], key: str) -> type[BaseModel] | None:
+    """The settings object that a key of another holds; None where it holds none.
+
+    A class whose keys are not fixed says itself what they hold, by `settings_of`.
+    """
+    if hasattr(kind, "settings_of"):
+        found: type[BaseModel] | None = kind.settings_of(key)
+        return found
+    field = kind.model_fields.get(key)
+    return None if field is None else _settings_of(field.annotation)
 
 
 def _settings_of(annotation: object) -> type[BaseModel] | None:

@@ -21,7 +21,8 @@ def setting(settings: Settings, key: str) -> Any:  # noqa: ANN401
     value: Any = settings
     for part in SHORTHANDS.get(key, key).split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
-    return value
+    is_term = key.startswith("loss.") and isinstance(value, Mapping)
+    return value.get("weight") if is_term else value
 
 
 def leaves(settings: Settings, prefix: str = "") -> Iterator[tuple[str, Any]]:

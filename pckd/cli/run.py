@@ -14,7 +14,8 @@ from pckd.storage import Storage
 from pckd.study.paths import network_path
 from pckd.study.placement import this_device
 from pckd.study.results import ResultsStore
-from pckd.training.config import DataConfig, RunConfig, changed_run
+from pckd.training.changes import changed_run
+from pckd.training.config import DataConfig, RunConfig
 from pckd.training.evaluation import evaluate as evaluate_network
 from pckd.training.network_file import TrainedNetwork
 from pckd.training.run_data import check_classes, prepare_data, shown_to

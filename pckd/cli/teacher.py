@@ -19,15 +19,6 @@ from pckd.training.teachers import TeacherCard, TeacherStore
 
 app = typer.Typer(no_args_is_help=True)
 
-PLAIN = {
-    "loss.kd": 0.0,
-    "loss.center_contrast": 0.0,
-    "loss.feature_alignment": 0.0,
-    "loss.center_alignment": 0.0,
-    "preview.strategy": "none",
-}
-"""What makes a run a teacher's: cross entropy alone."""
-
 
 @app.command()
 def train(
@@ -40,7 +31,7 @@ def train(
 ) -> None:
     """Train a teacher with plain cross entropy and keep it below the results root."""
     images = data_changes(data, data_root, download=download)
-    config = run_config({**PLAIN, "student": model, **images}, assignments)
+    config = run_config({"method": "cross_entropy", "student": model, **images}, assignments)
     from pckd.distributed.single import teacher_once
 
     card = teacher_once(config, Storage(results), Display())

@@ -4,7 +4,7 @@ Pure functions of tensors and thin modules. No files, no devices, no Ray.
 """
 
 from pckd.method.exchange import Exchange, SingleProcess, own_share, whole_batch
-from pckd.method.objective import Objective, ObjectiveValue, PreviewStatistics
+from pckd.method.objective import Objective, ObjectiveValue, PreviewStatistics, make_step
 from pckd.method.registry import find_term, list_terms, register_term
 from pckd.method.term import (
     Needs,
@@ -38,6 +38,7 @@ __all__ = [
     "TermConfig",
     "find_term",
     "list_terms",
+    "make_step",
     "own_share",
     "register_term",
     "threshold",

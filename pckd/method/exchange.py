@@ -52,7 +52,8 @@ def whole_batch(rows: Tensor, exchange: Exchange) -> Tensor:
     """
     if exchange.size == 1:
         return rows
-    return exchange.gather(rows).unflatten(0, (exchange.size, -1)).transpose(0, 1).flatten(0, 1)
+    by_rank: Tensor = exchange.gather(rows).unflatten(0, (exchange.size, -1))
+    return by_rank.transpose(0, 1).flatten(0, 1)
 
 
 def own_share(rows: Tensor, exchange: Exchange) -> Tensor:

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from pckd.method import weighting
+from pckd.method.exchange import Exchange
 from pckd.method.registry import in_order
 from pckd.method.term import Side, Step, Term
+from pckd.method.terms.cross_entropy import cross_entropy
 
 
 class PreviewStatistics(NamedTuple):
@@ -93,7 +95,43 @@ class Objective(nn.Module):
         return values.mean()
 
 
-def full_precision(side: Side) -> Side:
+def make_step(
+    student: Side,
+    teacher: Side | None,
+    labels: Tensor,
+    exchange: Exchange,
+    *,
+    indices: Tensor | None = None,
+    epoch: int = 1,
+    seed: int = 0,
+) -> Step:
+    """One batch as terms see it: in full precision, with the student's cross entropy.
+
+    Args:
+        student: With gradient.
+        teacher: Without gradient, or None.
+        labels: Class indices, int64 [B].
+        exchange: The processes that share the global batch.
+        indices: Position of each image in the training set, int64 [B]; counted from 0 by default.
+        epoch: From 1.
+        seed: Of this step's random numbers.
+    """
+    student = _full_precision(student)
+    with torch.autocast(labels.device.type, enabled=False):
+        entropy = cross_entropy(student.logits[:, 0], labels)
+    return Step(
+        student=student,
+        teacher=None if teacher is None else _full_precision(teacher),
+        labels=labels,
+        entropy=entropy,
+        exchange=exchange,
+        indices=torch.arange(len(labels), device=labels.device) if indices is None else indices,
+        epoch=epoch,
+        seed=seed,
+    )
+
+
+def _full_precision(side: Side) -> Side:
     """Half-precision tensors as float32, all others as they are."""
     return Side(*(_full(value) for value in side))
 

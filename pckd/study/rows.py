@@ -12,10 +12,12 @@ from pydantic import BaseModel
 import pckd
 from pckd.study.placement import Placement
 from pckd.study.results import Row
+from pckd.study.schema import TERMS_OF_PCKD
 from pckd.study.trial import Trial
 from pckd.training.config import RunConfig
 from pckd.training.evaluation import Accuracy
 from pckd.training.identity import code_version
+from pckd.training.loss_config import Loss
 from pckd.training.record import EpochRecord
 from pckd.training.run_data import RunData
 from pckd.training.teachers import TeacherCard
@@ -111,7 +113,11 @@ def epoch_row(trial: Trial, record: EpochRecord) -> Row:
         "evaluated_on": evaluated_on(trial.config),
         "top1": record.top1,
         "top5": record.top5,
-        **{f"loss_{name}": value for name, value in record.losses.items()},
+        **{
+            f"loss_{name}": value
+            for name, value in record.losses.items()
+            if name in ("total", *TERMS_OF_PCKD)
+        },
         "learning_rate": record.learning_rate,
         "threshold": record.threshold,
         "easy_share": record.easy_share,
@@ -131,6 +137,8 @@ def _leaves(settings: BaseModel, prefix: str) -> list[tuple[str, Any]]:
     leaves: list[tuple[str, Any]] = []
     for name in type(settings).model_fields:
         value = getattr(settings, name)
+        if isinstance(value, Loss):
+            continue
         if isinstance(value, BaseModel):
             leaves += _leaves(value, f"{prefix}{name}.")
         elif value is not None and not isinstance(value, Mapping):

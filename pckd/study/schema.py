@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import pyarrow as pa
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
-from pckd.method import TERMS
 from pckd.study.pictures.file import ARRAYS
 from pckd.training.config import RunConfig
 
@@ -64,6 +63,14 @@ TRIAL_COLUMNS: list[Column] = [
     ("config", TEXT, "JSON: the whole RunConfig, from which the trial can be repeated"),
 ]
 
+TERMS_OF_PCKD = (
+    "cross_entropy",
+    "kd",
+    "center_contrast",
+    "feature_alignment",
+    "center_alignment",
+)
+
 EPOCH_COLUMNS: list[Column] = [
     ("study", TEXT, "name of the study"),
     ("trial", TEXT, "identity of the trial"),
@@ -72,7 +79,10 @@ EPOCH_COLUMNS: list[Column] = [
     ("top1", REAL, "percent"),
     ("top5", REAL, "percent"),
     ("loss_total", REAL, "Eq. 8, mean over the steps of the epoch"),
-    *((f"loss_{term}", REAL, f"{term} before its weight; null where it is off") for term in TERMS),
+    *(
+        (f"loss_{term}", REAL, f"{term} before its weight; null where it is off")
+        for term in TERMS_OF_PCKD
+    ),
     ("learning_rate", REAL, "of SGD"),
     ("threshold", REAL, "t of Eq. 7"),
     ("easy_share", REAL, "percent of samples up to the threshold"),
@@ -118,6 +128,8 @@ PROBE_COLUMNS: list[Column] = [
 def _leaves(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, Any, str]]:
     for name, entry in model.model_fields.items():
         kind = _without_none(entry.annotation)
+        if isinstance(kind, type) and issubclass(kind, RootModel):
+            continue
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from _leaves(kind, f"{prefix}{name}.")
         else:

@@ -13,8 +13,10 @@ from optuna.distributions import (
 )
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from pckd.errors import InputError
 from pckd.settings import Settings, near_misses
 from pckd.study.samplers import SamplerConfig, named_sampler
+from pckd.training.changes import full_key
 
 Value = float | int | str | bool
 Point = dict[str, Value]
@@ -118,6 +120,17 @@ class SearchConfig(Settings):
     )
     stop: StopConfig | None = Field(None, description="early stopping; none by default")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _full_keys(cls, values: Any) -> Any:  # noqa: ANN401
+        """Write `loss.TERM` out as `loss.TERM.weight`, so that a parameter has one name."""
+        if not isinstance(values, Mapping) or not isinstance(values.get("parameters"), Mapping):
+            return values
+        try:
+            return _with_full_keys(values)
+        except InputError as error:
+            raise ValueError(str(error)) from None
+
     @field_validator("parameters")
     @classmethod
     def _conditions_look_back(cls, parameters: dict[str, Parameter]) -> dict[str, Parameter]:
@@ -168,3 +181,31 @@ class SearchConfig(Settings):
         return point.keys() == active and all(
             self.parameters[key].allows(value) for key, value in point.items()
         )
+
+
+def _with_full_keys(search: Mapping[str, Any]) -> dict[str, Any]:
+    names = {str(key): _full_key(str(key), each) for key, each in search["parameters"].items()}
+
+    def renamed(point: Any) -> Any:  # noqa: ANN401
+        if not isinstance(point, Mapping):
+            return point
+        return {names.get(str(key), str(key)): value for key, value in point.items()}
+
+    def with_condition(parameter: Any) -> Any:  # noqa: ANN401
+        if not isinstance(parameter, Mapping) or "when" not in parameter:
+            return parameter
+        return {**parameter, "when": renamed(parameter["when"])}
+
+    parameters = {
+        names[str(key)]: with_condition(each) for key, each in search["parameters"].items()
+    }
+    if len(parameters) < len(names):
+        raise InputError(f"parameters name one key twice: {', '.join(names)}")
+    first = search.get("first", ())
+    points = [renamed(point) for point in first] if isinstance(first, (list, tuple)) else first
+    return {**search, "parameters": parameters, "first": points}
+
+
+def _full_key(key: str, parameter: object) -> str:
+    choices = parameter.get("choices") if isinstance(parameter, Mapping) else None
+    return full_key(key, list(choices) if isinstance(choices, (list, tuple)) else [0.0])

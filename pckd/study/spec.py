@@ -1,14 +1,18 @@
 """`StudySpec`: a study file, validated."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from itertools import product
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
+from pckd.errors import InputError
 from pckd.settings import Settings, validate
 from pckd.study.pictures.config import PictureStage
 from pckd.study.resources import Resources
 from pckd.study.search_config import SearchConfig
-from pckd.training.config import ModelName, RunConfig, Scale, changed_run
+from pckd.training.changes import changed_run, full_key, written_out
+from pckd.training.config import ModelName, RunConfig, Scale
 from pckd.transfer.protocols import ProbeStage
 
 NAME = r"^[a-z0-9][a-z0-9_-]*$"
@@ -19,6 +23,17 @@ RESERVED = ("teachers", "runs", "repeats", "networks")
 
 SMOKE = "-smoke"
 """What the name of a study ends with at smoke scale, and at no other."""
+
+
+Result = TypeVar("Result")
+
+
+def _sentence_of(work: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
+    """The result, or bad input as pydantic wants it."""
+    try:
+        return work(*arguments)
+    except InputError as error:
+        raise ValueError(str(error)) from None
 
 
 class Pair(Settings):
@@ -36,6 +51,11 @@ class Pair(Settings):
         """What the pair changes in the run, by dotted key."""
         teacher = {} if self.teacher is None else {"teacher.model": self.teacher}
         return {**teacher, "student": self.student, **self.changes}
+
+    @field_validator("changes")
+    @classmethod
+    def _full_keys(cls, changes: dict[str, Any]) -> dict[str, Any]:
+        return _sentence_of(written_out, changes)
 
 
 class StudySpec(Settings):
@@ -71,6 +91,20 @@ class StudySpec(Settings):
         defaults = {"bank": True, **({"protocol": "holdout"} if values.get("search") else {})}
         return {**values, "run": {**defaults, **values["run"]}}
 
+    @field_validator("cases")
+    @classmethod
+    def _full_keys_of_cases(cls, cases: dict[str, dict[str, Any]] | None) -> Any:  # noqa: ANN401
+        if cases is None:
+            return None
+        return {name: _sentence_of(written_out, changes) for name, changes in cases.items()}
+
+    @field_validator("grid", "vary_one")
+    @classmethod
+    def _full_keys_of_lists(cls, lists: dict[str, list[Any]] | None) -> Any:  # noqa: ANN401
+        if lists is None:
+            return None
+        return {_sentence_of(full_key, key, values): values for key, values in lists.items()}
+
     @field_validator("study")
     @classmethod
     def _free_name(cls, name: str) -> str:
@@ -91,9 +125,12 @@ class StudySpec(Settings):
             raise ValueError("protocol and seed cannot be searched")
         if "scale" in self.planned_keys():
             raise ValueError("scale is the same for all trials of a study: see --scale")
+        if "seed" in self.planned_keys().union(*(pair.changes for pair in self.pairs)):
+            raise ValueError("seed is not for a plan: list seeds under the key seeds")
         for pair in self.pairs:
-            for key in pair.run_changes().keys() & self.planned_keys():
-                raise ValueError(f"{key} is changed both by a pair and by the plan")
+            for key, planned in product(pair.run_changes(), self.planned_keys()):
+                if f"{key}.".startswith(f"{planned}.") or f"{planned}.".startswith(f"{key}."):
+                    raise ValueError(f"{key} is changed both by a pair and by the plan")
         if self.probe and self.keep == "none":
             raise ValueError("a probe needs the students: set keep to last or best")
         if self.pictures and self.keep == "none":

@@ -7,7 +7,8 @@ from typing import Any
 from pckd.errors import InputError
 from pckd.settings import near_misses, read_yaml, validate, with_changes
 from pckd.study.spec import SMOKE, StudySpec
-from pckd.training.config import RunConfig, Scale, changed_run
+from pckd.training.changes import changed_run
+from pckd.training.config import RunConfig, Scale
 
 
 def read_study(path: Path, changes: Mapping[str, Any], scale: Scale = "full") -> StudySpec:

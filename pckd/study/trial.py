@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pckd.study.spec import StudySpec
+from pckd.training.changes import written_out
 from pckd.training.config import RunConfig
 from pckd.training.identity import run_identity
 from pckd.training.run_checks import check_run
@@ -36,6 +37,7 @@ def make_trial(spec: StudySpec, case: str, changes: dict[str, Any], seed: int) -
             suit it.
     """
     source = f"study {spec.study}, {case or 'run'}"
+    changes = written_out(changes)
     config = spec.run_config({**changes, "seed": seed}, source)
     check_run(config)
     return Trial(spec.study, case, changes, config, run_identity(config))
@@ -68,4 +70,4 @@ def describe_point(changes: dict[str, Any]) -> str:
 
 
 def _short(key: str) -> str:
-    return key.removeprefix("loss.").removeprefix("preview.")
+    return key.removeprefix("loss.").removesuffix(".weight").removeprefix("preview.")

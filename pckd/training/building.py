@@ -17,13 +17,11 @@ from pckd.method import (
     Off,
     Refused,
     Side,
-    Step,
     Task,
     Term,
     find_term,
+    make_step,
 )
-from pckd.method.objective import full_precision
-from pckd.method.terms.cross_entropy import cross_entropy
 from pckd.models import Network, create_model
 from pckd.training.config import RunConfig
 from pckd.training.encoding import encode
@@ -68,13 +66,11 @@ class Distillation(nn.Module):
             indices: Position of each image in the training set, [B].
             moment: The point in training.
         """
-        student = full_precision(encode(self.student, views, self.needs))
-        step = Step(
-            student=student,
-            teacher=None if teacher is None else full_precision(teacher),
-            labels=labels,
-            entropy=cross_entropy(student.logits[:, 0], labels),
-            exchange=self.exchange,
+        step = make_step(
+            encode(self.student, views, self.needs),
+            teacher,
+            labels,
+            self.exchange,
             indices=indices,
             epoch=moment.epoch,
             seed=moment.seed,

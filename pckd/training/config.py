@@ -1,8 +1,8 @@
 """`RunConfig`: everything that decides what one training run computes.
 
-Where a run takes place (device, workers, results root) is not here: it must not change the numbers.
-Defaults are the paper's for CIFAR-100: [T] marks what its text says, [R] what the first code release
-does, [I] what is inferred here, [C] the CRD protocol that the paper follows.
+Where a run takes place (device, workers, results root) is not here: it must not change the
+numbers. Defaults are the paper's for CIFAR-100: [T] marks what its text says, [R] what the first
+code release does, [I] what is inferred here, [C] the CRD protocol that the paper follows.
 """
 
 import re

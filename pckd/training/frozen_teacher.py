@@ -82,7 +82,8 @@ class FrozenTeacher:
 
     def features(self, views: Tensor) -> Tensor:
         """Penultimate features [B, K, d] of views [B, K, 3, H, W], in the forward's precision."""
-        return self._outputs(views).features.unflatten(0, views.shape[:2])
+        features: Tensor = self._outputs(views).features.unflatten(0, views.shape[:2])
+        return features
 
     def _outputs(self, views: Tensor) -> Outputs:
         images = views.flatten(0, 1).contiguous(memory_format=torch.channels_last)

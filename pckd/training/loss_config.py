@@ -31,7 +31,7 @@ class Loss(RootModel[dict[str, SerializeAsAny[TermConfig]]]):
     @classmethod
     def _settings_of_terms(
         cls,
-        values: Any,
+        values: Any,  # noqa: ANN401
         handler: ModelWrapValidatorHandler["Loss"],
     ) -> "Loss":
         """Validate each term's settings by the term's own class."""

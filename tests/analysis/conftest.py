@@ -107,7 +107,7 @@ class StudyBuilder:
             **columns,
         }
         self.store.write("trials", identity, [row])
-        terms = [name for name, weight in config.loss.weights().items() if weight]
+        terms = list(config.loss.active)
         epochs = [
             self._epoch(identity, epoch, top1 - 1 - 5 * (planned - epoch), terms)
             for epoch in range(1, row["epochs_done"] + 1)

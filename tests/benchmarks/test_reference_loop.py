@@ -11,10 +11,11 @@ from torch import Tensor
 
 from benchmarks.reference_loop import ReferenceLoop
 from pckd.data import TrainingPass, rotated_copies
-from pckd.method import TERMS
+from pckd.method import Needs
 from pckd.models import Network, create_model
-from pckd.training.building import Distillation, build, encode
+from pckd.training.building import Distillation, Moment, build
 from pckd.training.config import RunConfig
+from pckd.training.encoding import encode
 from pckd.training.group import LocalGroup
 from pckd.training.run import Run
 from pckd.training.run_data import RunData, prepare_data
@@ -27,7 +28,7 @@ def tiny_config(learning_rate: float = 0.02, *, bank: bool = False, **loss: Any)
         "data": {"name": "digits", "classes": [0, 1, 2], "images_per_class": 8},
         "student": "resnet8",
         "teacher": "resnet14",
-        "loss": {"alignment_width": 2, **loss},
+        "loss": {"feature_alignment": {"width": 2}, **loss},
         "preview": {"growth_rate": 1.02},
         "views": {"crop_padding": 1},
         "optimization": {"epochs": 3, "batch_size": 8, "learning_rate": learning_rate},
@@ -43,13 +44,14 @@ def views_of(config: RunConfig, data: RunData, epoch: int) -> Iterator[tuple[Ten
     training = TrainingPass(
         config.seed, epoch, config.optimization.batch_size, views.crop_padding, views.flip
     )
-    for images, labels, _ in data.train.training_batches(training):
-        yield rotated_copies(images, rotations=4, mean=data.mean, std=data.std), labels
+    for batch in data.train.training_batches(training):
+        copies = rotated_copies(batch.images, rotations=4, mean=data.mean, std=data.std)
+        yield copies, batch.labels
 
 
 def terms_with(teacher_name: str) -> set[str]:
     """All terms of Eq. 8; centre alignment only where resnet8 is as wide as its teacher."""
-    return set(TERMS) - (set() if teacher_name == "resnet14" else {"center_alignment"})
+    return set(tiny_config().loss) - (set() if teacher_name == "resnet14" else {"center_alignment"})
 
 
 def make_teacher(name: str = "resnet14") -> Network:
@@ -62,11 +64,9 @@ def reference_of(config: RunConfig, module: Distillation, teacher: Network) -> R
     """The reference loop with the weights of the product's module."""
     loop = ReferenceLoop(config, deepcopy(module.student), deepcopy(teacher), CPU)
     loop.heads.to(next(module.parameters()).dtype)
-    alignment, contrast = module.objective.alignment, module.objective.contrast
-    assert alignment is not None
-    assert contrast is not None
-    loop.heads["alignment"].load_state_dict(alignment.state_dict())
-    loop.heads.load_state_dict(contrast.state_dict(), strict=False)
+    alignment, contrast = map(module.objective.term, ("feature_alignment", "center_contrast"))
+    loop.heads["alignment"].load_state_dict(alignment.get_submodule("head").state_dict())
+    loop.heads.load_state_dict(contrast.get_submodule("contrast").state_dict(), strict=False)
     return loop
 
 
@@ -75,17 +75,19 @@ def reference_of(config: RunConfig, module: Distillation, teacher: Network) -> R
 def test_all_terms_are_the_products_in_float64_and_so_are_the_weights_after_six_steps(
     form: str, teacher_name: str
 ) -> None:
-    config = tiny_config(contrast_form=form)
+    config = tiny_config(center_contrast={"form": form})
     data = prepare_data(config.data, config.protocol)
     teacher = make_teacher(teacher_name).double()
-    module = build(config, 3, teacher, LocalGroup()).module.double().train()
+    module = build(config, 3, data.train.labels, teacher, LocalGroup()).module.double().train()
     loop = reference_of(config, module, teacher)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.02, momentum=0.9, weight_decay=5e-4)
     for epoch in (1, 2):
         for views, labels in views_of(config, data, epoch):
             views = views.double()
             expected = loop.step(views, labels, epoch)
-            actual = module(views, encode(teacher, views), labels, 1.02**epoch)
+            taught = encode(teacher, views, Needs())
+            moment = Moment(epoch, threshold=1.02**epoch, seed=0)
+            actual = module(views, taught, labels, torch.arange(len(labels)), moment)
             optimizer.zero_grad()
             actual.total.backward()
             optimizer.step()

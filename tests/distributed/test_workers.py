@@ -36,7 +36,7 @@ def _epochs(storage: Storage) -> pd.DataFrame:
 def test_two_workers_compute_what_one_does(
     form: str, make_study: Callable[..., StudySpec], tmp_path: Path
 ) -> None:
-    changes: dict[str, Any] = {"loss.contrast_form": form, "loss.center_contrast": 0.01}
+    changes: dict[str, Any] = {"loss.center_contrast.form": form, "loss.center_contrast": 0.01}
     # Small steps: rounding differs between the two, and large steps would amplify it.
     changes["optimization.learning_rate"] = 1e-4
     spec = make_study(cases={"both": changes})

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from pckd.method import Encoded
+from pckd.method import Side
 
-Batch = tuple[Encoded, Encoded, Tensor]
+Batch = tuple[Side, Side, Tensor]
 
 
 @pytest.fixture(autouse=True)
@@ -43,9 +43,12 @@ def random_batch(
     """What a student and a teacher with random weights say of random images, and the labels."""
     generator = torch.Generator().manual_seed(seed)
 
-    def network(width: int) -> Encoded:
+    def network(width: int) -> Side:
         shapes = ((images, copies, width), (images, copies, classes), (classes, width), (classes,))
-        return Encoded(*(torch.randn(shape, generator=generator, dtype=dtype) for shape in shapes))
+        features, logits, centers, bias = (
+            torch.randn(shape, generator=generator, dtype=dtype) for shape in shapes
+        )
+        return Side(features, logits, centers, bias)
 
     labels = torch.randint(classes, (images,), generator=generator)
     return network(student_width), network(teacher_width), labels

@@ -1,7 +1,7 @@
 """The equations of PCKD as slow loops over plain floats, for the tests to compare with.
 
 Written from the paper's formulas alone: no torch, one sample, copy and class at a time. Nested
-lists have the shapes of `pckd.method.losses`: features [B][K][d], logits [B][K][M], centers
+lists have the shapes of `pckd.method.terms`: features [B][K][d], logits [B][K][M], centers
 [M][d]. Parameters of a learned head come as its state dict in lists.
 """
 

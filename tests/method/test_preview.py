@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from pckd.method import STRATEGIES, Difficulty, preview, threshold
+from pckd.method import STRATEGIES, Difficulty, threshold, weighting
 
 entropies = st.lists(st.floats(1e-3, 50.0), min_size=1, max_size=16)
 thresholds = st.floats(1.0, 4.0)
@@ -20,7 +20,7 @@ every_batch = settings(max_examples=50, deadline=None)
 def difficulty_of(cross_entropy: list[float], threshold: float, dtype: torch.dtype) -> Difficulty:
     """The samples of a batch as a weighting sees them; everything could carry a gradient."""
     values = torch.tensor(cross_entropy, dtype=dtype, requires_grad=True)
-    gamma = preview.difficulty(values, values.mean())
+    gamma = weighting.difficulty(values, values.mean())
     return Difficulty(gamma, threshold, torch.exp(-values))
 
 

@@ -87,7 +87,7 @@ def test_the_files_are_read_with_plain_pandas(tmp_path: Path, store: ResultsStor
     assert frame["seed"].tolist() == [3, 4]
     assert frame["started"][0] == pd.Timestamp(TIME)
     assert frame["last_top1"][0] == 1 / 3
-    assert (frame["config.loss.kd"][0], list(frame["config.data.classes"][0])) == (
+    assert (frame["config.preview.growth_rate"][0], list(frame["config.data.classes"][0])) == (
         0.1 + 0.2,
         [2, 0],
     )
@@ -145,7 +145,7 @@ def test_what_an_older_file_lacks_is_null_and_what_is_no_longer_known_is_left_ou
     frame = store.read("trials")
     assert frame.columns.tolist() == SCHEMAS["trials"].names
     assert (frame["trial"][0], frame["seed"][0]) == ("0123456789ab", 1)
-    assert frame["config.loss.kd"].isna().all()
+    assert frame["config.preview.growth_rate"].isna().all()
     assert not caplog.records
 
 

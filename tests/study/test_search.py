@@ -24,7 +24,7 @@ WEIGHTS = {
     "loss.kd": {"low": 0.1, "high": 10.0, "log": True},
     "loss.feature_alignment": {"low": 0.0, "high": 50.0},
 }
-CHOICE = {"loss.temperature": {"choices": [2.0, 4.0]}}
+CHOICE = {"loss.kd.temperature": {"choices": [2.0, 4.0]}}
 
 
 def random_first(number: int) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def study(*, seeds: tuple[int, ...] = (0,), run: Any = RUN, **search: Any) -> St
 
 def score(trial: Trial) -> float:
     """The best is kd 1, and a later seed is better by 1."""
-    return 80.0 - abs(trial.config.loss.kd - 1.0) + trial.config.seed
+    return 80.0 - abs(trial.config.loss["kd"].weight - 1.0) + trial.config.seed
 
 
 class Driver:
@@ -111,7 +111,7 @@ def test_all_trials_are_handed_out_once(driver: Driver) -> None:
     assert (plan.done, plan.next_trial()) == (12, None)
     assert [trial.config.seed for trial in trials] == [0, 1] * 6
     for trial in trials:
-        assert 0.1 <= trial.config.loss.kd <= 10.0
+        assert 0.1 <= trial.config.loss["kd"].weight <= 10.0
         assert trial.config.protocol == "holdout"
 
 
@@ -149,8 +149,11 @@ FULL, PARTIAL = {"loss.kd": 1, "loss.feature_alignment": 20.0}, {"loss.kd": 3.0}
 
 def test_the_points_of_the_file_come_first(driver: Driver) -> None:
     first, second = driver.finish(driver.plan(study(first=[FULL, PARTIAL])), most=2)
-    assert (first.config.loss.kd, first.config.loss.feature_alignment) == (1.0, 20.0)
-    assert second.config.loss.kd == 3.0
+    assert (first.config.loss["kd"].weight, first.config.loss["feature_alignment"].weight) == (
+        1.0,
+        20.0,
+    )
+    assert second.config.loss["kd"].weight == 3.0
 
 
 @pytest.mark.parametrize("point", [FULL, PARTIAL], ids=["all parameters", "some parameters"])
@@ -158,7 +161,7 @@ def test_the_points_of_the_file_come_once(point: dict[str, float], driver: Drive
     driver.finish(driver.plan(study(first=[point])), most=1)
     later = driver.finish(driver.plan(study(first=[point])))
     assert len(later) == 5
-    assert point["loss.kd"] not in {trial.config.loss.kd for trial in later}
+    assert point["loss.kd"] not in {trial.config.loss["kd"].weight for trial in later}
 
 
 def test_a_search_goes_on_where_it_was_interrupted(driver: Driver) -> None:
@@ -197,7 +200,7 @@ def test_points_that_are_added_to_the_file_come_after_what_is_done(driver: Drive
     assert [proposal.params for proposal in plan.study.trials[:2]] == [
         trial.changes for trial in done
     ]
-    assert driver.start(plan).config.loss.kd == 1.0
+    assert driver.start(plan).config.loss["kd"].weight == 1.0
 
 
 def test_results_outside_the_range_are_left_out(driver: Driver) -> None:
@@ -246,7 +249,7 @@ def test_a_restart_proposes_new_points(sampler: Any, driver: Driver) -> None:  #
     points: list[float] = []
     for trials in (3, 6, 9):
         plan = driver.plan(study(sampler=sampler, trials=trials))
-        points += [trial.config.loss.kd for trial in driver.finish(plan)]
+        points += [trial.config.loss["kd"].weight for trial in driver.finish(plan)]
     assert len(points) == len(set(points)) == 9
 
 
@@ -300,7 +303,7 @@ def test_the_sampler_learns(driver: Driver) -> None:
     "changes",
     [
         {"parameters": {"loss.kdd": {"low": 0.1, "high": 1.0}}},
-        {"parameters": {"loss.temperature": {"low": 0.0, "high": 4.0}}},
+        {"parameters": {"loss.kd.temperature": {"low": 0.0, "high": 4.0}}},
         {"parameters": {"student": {"choices": ["resnet8", "resnt14"]}}},
         {"seeds": (-1,)},
     ],

@@ -67,7 +67,7 @@ def test_a_condition_decides_whether_a_parameter_is_there() -> None:
 def test_every_sampler_proposes(name: str) -> None:
     parameters = {"loss.kd": WEIGHT, "loss.feature_alignment": WEIGHT}
     search = _search(sampler=name, parameters=parameters)
-    assert len({point["loss.kd"] for point in _points(search, 15)}) > 10
+    assert len({point["loss.kd.weight"] for point in _points(search, 15)}) > 10
 
 
 def test_a_sampler_takes_optunas_options() -> None:
@@ -92,7 +92,7 @@ def test_two_objectives_share_a_search() -> None:
         ({"parameters": {"loss.kd": {**WEIGHT, "type": "int"}}}, "must be whole numbers"),
         (
             {"parameters": {"loss.kd": {**WEIGHT, "when": {"preview.strategy": "none"}}}},
-            "loss.kd depends on preview.strategy, which is not a parameter above it",
+            "loss.kd.weight depends on preview.strategy, which is not a parameter above it",
         ),
         ({"first": [{"loss.kdd": 1.0}]}, "first sets loss.kdd, which is not searched; did you"),
         ({"first": [{"loss.kd": 11.0}]}, "outside of its range"),

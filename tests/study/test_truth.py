@@ -39,7 +39,7 @@ def _spec(trials: int) -> StudySpec:
             "sampler": "random",
             "parameters": {
                 "loss.kd": {"low": 0.0, "high": 1.0},
-                "loss.temperature": {"low": 1.0, "high": 10.0},
+                "loss.kd.temperature": {"low": 1.0, "high": 10.0},
             },
         },
     }
@@ -47,8 +47,12 @@ def _spec(trials: int) -> StudySpec:
 
 
 def _score(trial: Trial, epoch: int) -> float:
-    speed = 5.0 / trial.config.loss.temperature
-    return 100 * trial.config.loss.kd * (1 - math.exp(-speed * epoch)) + 20 * speed / epoch**2
+    speed = 5.0 / trial.config.loss["kd"].model_dump()["temperature"]
+    score: float = (
+        100 * trial.config.loss["kd"].weight * (1 - math.exp(-speed * epoch))
+        + 20 * speed / epoch**2
+    )
+    return score
 
 
 def _no_rows() -> pd.DataFrame:
@@ -71,7 +75,7 @@ def _halved(plan: SearchPlan) -> list[TrialState]:
                     status = "stopped"
                     break
         else:
-            history.append(100 * trial.config.loss.kd)
+            history.append(100 * trial.config.loss["kd"].weight)
         plan.tell(trial, Outcome(status, history[-1], history=tuple(history)))
     return [trial.state for trial in plan.study.trials]
 
@@ -86,7 +90,7 @@ def test_importance_stays_with_the_parameter_that_matters() -> None:
     states = _halved(plan)
     assert states.count(TrialState.PRUNED) > 60
     assert states.count(TrialState.COMPLETE) > 10
-    assert _importance(plan.study)["loss.temperature"] < 0.1
+    assert _importance(plan.study)["loss.kd.temperature"] < 0.1
 
 
 def test_the_toy_would_mislead_a_searcher_that_is_not_told() -> None:
@@ -102,7 +106,7 @@ def test_the_toy_would_mislead_a_searcher_that_is_not_told() -> None:
                 params=trial.params, distributions=trial.distributions, value=value
             )
         )
-    assert _importance(fooled)["loss.temperature"] > 0.15
+    assert _importance(fooled)["loss.kd.temperature"] > 0.15
 
 
 def test_a_stopped_trial_is_pruned_with_its_intermediate_values() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from pckd.method import Needs
 from pckd.models import create_model
 from pckd.training.bank import BankedTeacher, FeatureBank
 from pckd.training.frozen_teacher import FrozenTeacher
@@ -47,7 +48,7 @@ def test_a_row_without_its_mark_does_not_count() -> None:
 def _frozen() -> FrozenTeacher:
     torch.manual_seed(0)
     network = create_model("resnet14", num_classes=3)
-    return FrozenTeacher(network, CPU, "fp32", "off")
+    return FrozenTeacher(network, CPU, "fp32", "off", Needs())
 
 
 Seen = Callable[[FeatureBank, list[int]], Tensor]

@@ -14,7 +14,8 @@ from pydantic import TypeAdapter
 from pckd.errors import InputError
 from pckd.settings import Settings, read_yaml, validate
 from pckd.study import spec  # noqa: F401 (its settings are looked at, too)
-from pckd.training.config import OptimizationConfig, RunConfig, changed_run
+from pckd.training.changes import changed_run
+from pckd.training.config import OptimizationConfig, RunConfig
 
 PAPER = {"data": "cifar100", "teacher": "wrn_40_2", "student": "wrn_16_2"}
 
@@ -26,15 +27,15 @@ RECIPE = {
     "optimization.momentum": 0.9,
     "optimization.weight_decay": 5e-4,
     "optimization.decay_factor": 0.1,
-    "loss.cross_entropy": 1.0,
-    "loss.center_contrast": 0.05,
-    "loss.feature_alignment": 20.0,
-    "loss.center_alignment": 1.0,
-    "loss.temperature": 4.0,
-    "loss.alignment_width": 16,
+    "loss.cross_entropy.weight": 1.0,
+    "loss.center_contrast.weight": 0.05,
+    "loss.feature_alignment.weight": 20.0,
+    "loss.center_alignment.weight": 1.0,
+    "loss.kd.temperature": 4.0,
+    "loss.feature_alignment.width": 16,
     "preview.growth_rate": 1.005,
     # The paper's text.
-    "loss.contrast_form": "paper",
+    "loss.center_contrast.form": "paper",
     "preview.strategy": "preview",
     "preview.applies_to": ("kd", "center_contrast"),
     "views.crop_padding": 4,
@@ -46,8 +47,8 @@ RECIPE = {
     "teacher.optimization.epochs": 240,
     "teacher.optimization.learning_rate": 0.05,
     # Inferred: the text lost these two.
-    "loss.kd": 1.0,
-    "loss.contrast_temperature": 0.1,
+    "loss.kd.weight": 1.0,
+    "loss.center_contrast.temperature": 0.1,
 }
 
 
@@ -99,9 +100,10 @@ def test_spellings_of_a_model_give_the_same_run() -> None:
 
 
 def test_the_temperature_of_the_contrast_follows_its_form() -> None:
-    assert run(loss__contrast_form="release").loss.contrast_temperature == 4.0
-    given = run(loss__contrast_form="release", loss__contrast_temperature=0.5)
-    assert given.loss.contrast_temperature == 0.5
+    form = {"loss__center_contrast__form": "release"}
+    assert run(**form).loss["center_contrast"].model_dump()["temperature"] == 4.0
+    given = run(**form, loss__center_contrast__temperature=0.5)
+    assert given.loss["center_contrast"].model_dump()["temperature"] == 0.5
 
 
 def test_a_name_stands_for_a_section() -> None:
@@ -124,7 +126,7 @@ def test_the_teachers_run_is_plain_and_on_the_same_images() -> None:
     assert (teacher.student, teacher.seed, teacher.teacher) == ("mobilenetv2", 7, None)
     for shared in ("data", "protocol", "views"):
         assert getattr(teacher, shared) == getattr(config, shared)
-    assert {term for term, weight in teacher.loss.weights().items() if weight} == {"cross_entropy"}
+    assert set(teacher.loss.active) == {"cross_entropy"}
     assert (teacher.preview.strategy, teacher.optimization.learning_rate) == ("none", 0.01)
     assert run(seed=9, loss__kd=0.5).teacher_run() == run().teacher_run()
 
@@ -136,7 +138,11 @@ WEIGHT = st.floats(1e-9, 1e9)
 def test_written_out_and_read_again_it_is_the_same(
     kd: float, rate: float, growth: float, form: str
 ) -> None:
-    changes = {"loss__kd": kd, "optimization__learning_rate": rate, "loss__contrast_form": form}
+    changes = {
+        "loss__kd": kd,
+        "optimization__learning_rate": rate,
+        "loss__center_contrast__form": form,
+    }
     config = run(student="ShuffleV1", preview__growth_rate=growth, data__classes=[3, 1], **changes)
     assert validate(RunConfig, json.loads(config.model_dump_json()), "json") == config
     assert TypeAdapter(RunConfig).validate_python(config.model_dump()) == config
@@ -151,7 +157,12 @@ def test_as_yaml_it_is_the_same(tmp_path: Path) -> None:
 PLAIN = {"kd": 0, "center_contrast": 0, "feature_alignment": 0, "center_alignment": 0}
 
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({"loss.kdd": 1}, "loss.kdd is not a known key; allowed: .*; did you mean kd?"),
+    ({"loss.kdd": 1}, "loss: kdd is not a known term; did you mean kd?; allowed: .*"),
+    ({"loss.kd.temprature": 1}, "loss.kd.temprature is not a known key; .*; did you mean .*?"),
+    ({"loss.temperature": 1}, "loss.temperature is now called loss.kd.temperature"),
+    ({"loss": {"temperature": 1}}, "loss.temperature is now called loss.kd.temperature"),
+    ({"loss": {"kd": 1}, "loss.kd": 2}, "loss.kd.weight is set twice"),
+    ({"method": "pkd"}, "'pkd' is not a known method; did you mean .*?; allowed: .*"),
     ({"student": "resnet88"}, "student: model 'resnet88' is not known; did you mean resnet8,.*"),
     ({"student": 8}, "student.* 8.*"),
     ({"student": None}, "student.* None.*"),
@@ -164,9 +175,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"data.name": 100}, "data.name.* 100.*"),
     ({"data.images_per_class": 1}, "data.images_per_class is 1: .* 2"),
     ({"data.holdout_fraction": 1.0}, "data.holdout_fraction is 1.0: .* less than 1"),
-    ({"loss.kd": -0.1}, "loss.kd is -0.1: .* 0"),
+    ({"loss.kd": -0.1}, "loss.kd.weight is -0.1: .* 0"),
     ({"preview.growth_rate": 0.99}, "preview.growth_rate is 0.99: .* 1"),
-    ({"preview.applies_to": ["kd", "ce"]}, "preview.applies_to.1 is 'ce': .*'kd'.*"),
+    ({"preview.applies_to": ["kd", "ce"]}, "preview.applies_to: ce is not a term .*; allowed: .*"),
+    ({"preview.applies_to": ["center_alignment"]}, "preview.* is one number for the batch.*"),
     ({"optimization.decay_at": [0.75, 0.5]}, "optimization.decay_at: .* must rise .* 0 and 1"),
     ({"optimization.decay_at": [0.5, 0.5]}, "optimization.decay_at: .* must rise .*"),
     ({"optimization.decay_at": [0.5, 1.5]}, "optimization.decay_at: .* 0 and 1"),
@@ -186,7 +198,7 @@ def test_bad_input_is_one_sentence_with_key_and_value(
 
 def test_plain_cross_entropy_needs_no_teacher() -> None:
     config = run(teacher=None, loss=PLAIN)
-    assert not config.loss.needs_teacher
+    assert not config.needs_teacher
     with pytest.raises(ValueError, match="no teacher"):
         config.teacher_run()
 

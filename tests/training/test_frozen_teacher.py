@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from pckd.method import Needs
 from pckd.models import Network, create_model, list_models
-from pckd.training.building import encode
+from pckd.training.encoding import encode
 from pckd.training.frozen_teacher import FrozenTeacher, folded
 
 CPU = torch.device("cpu")
@@ -54,8 +55,8 @@ def test_it_says_what_the_network_says_of_each_copy() -> None:
     network = trained("wrn_16_2")
     views = torch.randn(3, 4, 3, 32, 32)
     with torch.no_grad():
-        expected = encode(network, views)
-    said = FrozenTeacher(network, CPU, "fp32", "off").encode(views, None)
+        expected = encode(network, views, Needs())
+    said = FrozenTeacher(network, CPU, "fp32", "off", Needs()).encode(views, None)
     for name in ("features", "logits", "centers", "bias"):
         torch.testing.assert_close(
             getattr(said, name), getattr(expected, name), rtol=1e-4, atol=1e-5
@@ -66,8 +67,8 @@ def test_it_says_what_the_network_says_of_each_copy() -> None:
 def test_bf16_rounds_the_forward_pass_and_nothing_after_it() -> None:
     network = trained("resnet8")
     views = torch.randn(3, 1, 3, 32, 32)
-    exact = FrozenTeacher(network, CPU, "fp32", "off").encode(views, None)
-    rounded = FrozenTeacher(network, CPU, "bf16", "off").encode(views, None)
+    exact = FrozenTeacher(network, CPU, "fp32", "off", Needs()).encode(views, None)
+    rounded = FrozenTeacher(network, CPU, "bf16", "off", Needs()).encode(views, None)
     assert rounded.features.dtype == rounded.logits.dtype == torch.float32
     assert not torch.equal(rounded.features, exact.features)
     torch.testing.assert_close(rounded.features, exact.features, rtol=0.05, atol=0.02)
@@ -78,6 +79,6 @@ def test_bf16_rounds_the_forward_pass_and_nothing_after_it() -> None:
 def test_the_network_itself_stays_as_it_was() -> None:
     network = trained("resnet8").train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    FrozenTeacher(network, CPU, "fp32", "off").encode(torch.randn(2, 4, 3, 32, 32), None)
+    FrozenTeacher(network, CPU, "fp32", "off", Needs()).encode(torch.randn(2, 4, 3, 32, 32), None)
     after = network.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)

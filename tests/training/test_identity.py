@@ -17,7 +17,8 @@ import pckd
 from pckd.settings import validate
 from pckd.study.schema import CONFIG_COLUMNS
 from pckd.training import identity
-from pckd.training.config import RunConfig, changed_run
+from pckd.training.changes import changed_run
+from pckd.training.config import RunConfig
 from pckd.training.identity import code_version, run_identity
 
 BASE = {"data": {"name": "digits", "classes": [0, 1, 2]}, "student": "resnet8"}
@@ -61,10 +62,10 @@ OTHER: dict[str, Any] = {
     "loss.center_contrast": 0.0,
     "loss.feature_alignment": 2.0,
     "loss.center_alignment": 2.0,
-    "loss.temperature": 2.0,
-    "loss.contrast_form": "release",
-    "loss.contrast_temperature": 0.2,
-    "loss.alignment_width": 4,
+    "loss.kd.temperature": 2.0,
+    "loss.center_contrast.form": "release",
+    "loss.center_contrast.temperature": 0.2,
+    "loss.feature_alignment.width": 4,
     "preview.strategy": "focal",
     "preview.growth_rate": 1.01,
     "preview.applies_to": ["kd"],
@@ -88,8 +89,8 @@ def same_images(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_table_of_leaves_is_complete() -> None:
-    leaves = {name.removeprefix("config.") for name, _, _ in CONFIG_COLUMNS}
-    assert leaves == OTHER.keys() | PLACE
+    leaves = {name.removeprefix("config.") for name, _, _ in CONFIG_COLUMNS} - {"method"}
+    assert leaves == {key for key in OTHER if not key.startswith("loss.")} | PLACE.keys()
 
 
 @pytest.mark.usefixtures("same_images")
@@ -155,15 +156,15 @@ def changes_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable
 
 
 SAME: dict[str, tuple[str, Callable[[str], str]]] = {
-    "comment": ("method/losses.py", lambda code: f"# A remark.\n{code}  # Another.\n"),
-    "docstring": ("method/losses.py", lambda code: code.replace('"""', '"""Or: ', 1)),
+    "comment": ("method/terms/kd.py", lambda code: f"# A remark.\n{code}  # Another.\n"),
+    "docstring": ("method/terms/kd.py", lambda code: code.replace('"""', '"""Or: ', 1)),
     "layout": ("training/config.py", lambda code: code.replace("\n\n", "\n\n\n")),
     "another package": ("study/plan.py", lambda code: code + "ANSWER = 42\n"),
     "documentation": ("training/notes.md", lambda code: code + "A note."),
 }
 DIFFERENT: dict[str, tuple[str, Callable[[str], str]]] = {
     "number": ("training/config.py", lambda code: code.replace("5e-4", "6e-4")),
-    "operator": ("method/losses.py", lambda code: code.replace(" - ", " + ")),
+    "operator": ("method/terms/kd.py", lambda code: code.replace(" - ", " + ")),
     "text that is data": ("method/objective.py", lambda code: code + "NAME = 'other'\n"),
     "new file": ("data/forms/new.py", lambda code: code + "ANSWER = 42\n"),
 }

@@ -116,7 +116,7 @@ def test_resnet34_teaches_resnet18_from_the_command_line(
     settings = {
         "data.images_per_class": 2,
         "data.loader_workers": 1,
-        "loss.alignment_width": 1,
+        "loss.feature_alignment.width": 1,
         "optimization.epochs": 1,
         "optimization.batch_size": 3,
         "teacher.optimization.epochs": 1,

@@ -12,6 +12,7 @@ from torch import nn
 from pckd.errors import RunError
 from pckd.models import Network
 from pckd.training.bank import BankedTeacher
+from pckd.training.building import Moment
 from pckd.training.config import RunConfig
 from pckd.training.record import EpochRecord
 from pckd.training.run import Run
@@ -121,7 +122,7 @@ def test_the_gradients_of_parts_add_up_to_the_mean_over_the_parts(
     for run in (whole, parts):
         run.module.eval()  # BatchNorm takes its running statistics
         batch = next(iter(run._batches(1)))
-        losses = run._backward(batch, 1.0)
+        losses = run._backward(batch, Moment(1, 1.0, 0))
         assert sum(share for share, _ in losses) == pytest.approx(1)
         gradients.append([value.grad for value in run.module.parameters()])
     assert len(losses) == 3
@@ -132,8 +133,7 @@ def test_the_gradients_of_parts_add_up_to_the_mean_over_the_parts(
 
 def test_a_batch_in_parts_is_recorded_as_one_step(teacher: Network) -> None:
     (record,), _ = trained(tiny_config(**recipe(accumulation=4)), teacher, epochs=1)
-    weights = tiny_config().loss.weights()
-    expected = sum(weight * record.losses[term] for term, weight in weights.items())
+    expected = sum(record.weights[term] * record.losses[term] for term in record.weights)
     assert record.losses["total"] == pytest.approx(expected, rel=1e-5)
     assert 0 < record.easy_share < 100
 
@@ -222,11 +222,11 @@ def test_nothing_in_a_step_waits_for_the_gpu(teacher: Network) -> None:
     run = Run(config, prepare_data(config.data, config.protocol), teacher, gpu)
     batches = list(run._batches(1))
     for batch in batches:  # fills the bank, and what PyTorch sets up in a first step
-        run._backward(batch, 1.0)
+        run._backward(batch, Moment(1, 1.0, 0))
     torch.cuda.set_sync_debug_mode("error")
     try:
         for batch in batches:
-            run._backward(batch, 1.0)
+            run._backward(batch, Moment(1, 1.0, 0))
             run.optimizer.step()
     finally:
         torch.cuda.set_sync_debug_mode("default")

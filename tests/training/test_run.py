@@ -5,9 +5,12 @@ import io
 import pytest
 import torch
 
+from pckd.method import Needs
 from pckd.models import Network
-from pckd.training.building import build, encode
-from pckd.training.config import LossConfig, PreviewConfig, RunConfig
+from pckd.training.building import build
+from pckd.training.changes import changed_run
+from pckd.training.config import RunConfig
+from pckd.training.encoding import encode
 from pckd.training.group import LocalGroup
 from pckd.training.record import DivergedError, EpochRecord
 from pckd.training.run import Run
@@ -74,8 +77,8 @@ def test_every_active_term_is_recorded_by_name(
     record = Run(config, data, teacher, CPU).train_epoch()
     terms = {"cross_entropy", "kd", "center_contrast", "feature_alignment", "center_alignment"}
     assert record.losses.keys() == {"total"} | terms
-    weights = config.loss.weights()
-    expected = sum(weights[term] * record.losses[term] for term in terms)
+    expected = sum(config.loss[term].weight * record.losses[term] for term in terms)
+    assert record.weights == {term: config.loss[term].weight for term in terms}
     assert record.losses["total"] == pytest.approx(expected, rel=1e-5)
 
 
@@ -95,9 +98,12 @@ def test_statistics_of_easy_and_hard_samples(
 def test_both_forms_and_all_strategies_train(
     config: RunConfig, data: RunData, teacher: Network, form: str, strategy: str
 ) -> None:
-    loss = LossConfig.model_validate({"contrast_form": form, "center_contrast": 0.01})
-    preview = PreviewConfig.model_validate({"strategy": strategy})
-    changed = config.model_copy(update={"loss": loss, "preview": preview})
+    changes = {
+        "loss.center_contrast.form": form,
+        "loss.center_contrast": 0.01,
+        "preview.strategy": strategy,
+    }
+    changed = RunConfig.model_validate(changed_run(config.model_dump(), changes))
     record = Run(changed, data, teacher, CPU).train_epoch()
     assert all(torch.tensor(list(record.losses.values())).isfinite())
 
@@ -107,9 +113,8 @@ def test_a_diverged_loss_names_term_epoch_and_step(
 ) -> None:
     run = Run(config, data, teacher, CPU)
     run.train_epoch()
-    assert run.plain_module.objective.alignment is not None
     with torch.no_grad():
-        next(run.plain_module.objective.alignment.parameters()).fill_(torch.nan)
+        next(run.plain_module.objective.term("feature_alignment").parameters()).fill_(torch.nan)
     with pytest.raises(DivergedError) as failure:
         run.train_epoch()
     assert str(failure.value) == (
@@ -153,9 +158,9 @@ def test_center_alignment_is_off_and_said_where_widths_differ(
 
 def test_only_what_is_on_is_built(config: RunConfig) -> None:
     off = {"kd": 0, "center_contrast": 0, "feature_alignment": 0, "center_alignment": 0}
-    plain = config.model_copy(update={"loss": LossConfig.model_validate(off)})
-    built = build(plain, 3, None, LocalGroup())
-    assert plain.loss.copies == 1
+    plain = RunConfig.model_validate({**config.model_dump(), "loss": off})
+    built = build(plain, 3, torch.zeros(9).long(), None, LocalGroup())
+    assert plain.loss.needs.copies == 1
     assert [name for name, _ in built.module.named_children()] == ["student", "objective"]
     assert not list(built.module.objective.parameters())
 
@@ -163,7 +168,7 @@ def test_only_what_is_on_is_built(config: RunConfig) -> None:
 def test_encode_keeps_images_and_copies_apart(teacher: Network) -> None:
     views = torch.randn(2, 4, 3, 8, 8)
     teacher.eval()
-    encoded = encode(teacher, views)
+    encoded = encode(teacher, views, Needs())
     alone = teacher(views[1, 2].unsqueeze(0))
     torch.testing.assert_close(encoded.features[1, 2], alone.features[0])
     torch.testing.assert_close(encoded.logits[1, 2], alone.logits[0])

@@ -188,7 +188,7 @@ class CenterContrast(Term[CenterContrastConfig]):
 
     @classmethod
     def needs(cls, config: CenterContrastConfig) -> Needs:
-        """Return that all four rotated copies are needed [R], by the release's form the batch too."""
+        """Return that four rotated copies are needed [R], by the release's form the batch too."""
         return Needs(copies=4, whole_batch=config.form == "release")
 
     def forward(self, step: Step) -> Tensor:

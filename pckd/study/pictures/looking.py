@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from pckd.data import ImageSplit, normalise
 from pckd.method import STRATEGIES, Difficulty, threshold
-from pckd.method.preview import difficulty
+from pckd.method.weighting import difficulty
 from pckd.models import Network
 from pckd.study.pictures.file import Array
 from pckd.training.config import RunConfig
