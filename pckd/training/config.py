@@ -22,7 +22,7 @@ from pydantic import (
 from pckd.addresses import refuse_secrets
 from pckd.data import list_data
 from pckd.errors import InputError
-from pckd.method import TermConfig, find_term
+from pckd.method import find_term
 from pckd.method.presets import DEFAULT_METHOD, find_preset
 from pckd.models import canonical_name
 from pckd.settings import Settings, near_misses
@@ -265,9 +265,7 @@ class RunConfig(Settings):
     @model_validator(mode="after")
     def _teacher_where_needed(self) -> "RunConfig":
         if self.needs_teacher and self.teacher is None:
-            taught = [
-                name for name, config in self.loss.active.items() if _needs_teacher(name, config)
-            ]
+            taught = self.loss.that_need(lambda needs: needs.teacher)
             raise ValueError(
                 f"teacher is missing: name one, or set the weight of {', '.join(taught)} to 0"
             )
@@ -320,10 +318,6 @@ class RunConfig(Settings):
                 "seed": self.teacher.seed,
             }
         )
-
-
-def _needs_teacher(name: str, config: TermConfig) -> bool:
-    return find_term(name).needs(config).teacher
 
 
 def _with_method(values: Any) -> Any:  # noqa: ANN401

@@ -1,7 +1,7 @@
 """`Loss`: the terms of a run, each with its settings."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -77,6 +77,12 @@ class Loss(RootModel[dict[str, SerializeAsAny[TermConfig]]]):
         """What a step must bring for all terms that are on."""
         each = (find_term(name).needs(config) for name, config in self.active.items())
         return reduce(or_, each, Needs(teacher=False))
+
+    def that_need(self, asked: Callable[[Needs], bool]) -> list[str]:
+        """The terms that are on and whose needs are the ones asked for."""
+        return [
+            name for name, config in self.active.items() if asked(find_term(name).needs(config))
+        ]
 
 
 def _settings_class(name: str) -> type[TermConfig]:

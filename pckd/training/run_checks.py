@@ -14,14 +14,15 @@ def check_run(config: RunConfig) -> None:
     """
     data = prepare_data(config.data, config.protocol)
     height, width = data.image_size
-    if config.loss.copies == 4 and height != width:
+    turning = config.loss.that_need(lambda needs: needs.copies == 4)
+    if turning and height != width:
         raise InputError(
-            f"images of data set '{config.data.name}' are {height}x{width} pixels, and the terms "
-            "feature_alignment and center_contrast turn them by 90 degrees: set data.image_size, "
-            "or the weights of both terms to 0"
+            f"images of data set '{config.data.name}' are {height}x{width} pixels, and "
+            f"{' and '.join(turning)} turn them by 90 degrees: set data.image_size, or turn these "
+            "terms off by weight 0"
         )
     optimization = config.optimization
-    if config.loss.copies == 1 and optimization.batch_size <= optimization.accumulation:
+    if not turning and optimization.batch_size <= optimization.accumulation:
         raise InputError(
             f"optimization.accumulation cuts batches of {optimization.batch_size} images into "
             "parts of one, of which BatchNorm has no variance: choose fewer parts"

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import torch
 
-from pckd.method import find_term
 from pckd.models import Network
 from pckd.training.bank import BankedTeacher
 from pckd.training.bank_files import default_bank_bytes, open_bank
@@ -71,12 +70,9 @@ def build_teacher(
 
 def _without_bank(loss: Loss) -> str:
     """Why a run does without a bank, for its user."""
-    needs = {name: find_term(name).needs(config) for name, config in loss.active.items()}
-    asking = [name for name, each in needs.items() if each.beyond_a_bank]
-    return (
-        f"the teacher has no bank: {', '.join(asking)} "
-        f"need{'s' * (len(asking) == 1)} {needs[asking[0]].beyond_a_bank}"
-    )
+    asking = loss.that_need(lambda needs: bool(needs.beyond_a_bank))
+    verb = "needs" if len(asking) == 1 else "need"
+    return f"the teacher has no bank: {', '.join(asking)} {verb} {loss.needs.beyond_a_bank}"
 
 
 def _key(

@@ -25,7 +25,9 @@ def test_a_lone_image_joins_the_batch_before_it() -> None:
 
 
 def test_the_parts_of_a_batch_have_no_lone_image_either() -> None:
-    batch = TrainingBatch(torch.zeros(9, 3, 2, 2), torch.arange(9), torch.arange(9))
+    batch = TrainingBatch(
+        torch.zeros(9, 3, 2, 2), torch.arange(9), torch.arange(9), torch.arange(9)
+    )
     assert [len(part.labels) for part in batch.split(2)] == [2, 2, 2, 3]
     unnumbered = batch._replace(view_numbers=None)
     assert [part.view_numbers for part in unnumbered.split(2)] == [None] * 4

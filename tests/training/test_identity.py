@@ -164,7 +164,7 @@ SAME: dict[str, tuple[str, Callable[[str], str]]] = {
 }
 DIFFERENT: dict[str, tuple[str, Callable[[str], str]]] = {
     "number": ("training/config.py", lambda code: code.replace("5e-4", "6e-4")),
-    "operator": ("method/terms/kd.py", lambda code: code.replace(" - ", " + ")),
+    "operator": ("method/terms/kd.py", lambda code: code.replace("**2", "**3")),
     "text that is data": ("method/objective.py", lambda code: code + "NAME = 'other'\n"),
     "new file": ("data/forms/new.py", lambda code: code + "ANSWER = 42\n"),
 }
