@@ -17,7 +17,7 @@ from pckd.analysis.planned import (
     planned_trials,
     position,
 )
-from pckd.analysis.settings import canonical
+from pckd.analysis.settings import canonical, short_keys
 from pckd.storage import Storage
 from pckd.study.results import open_study
 
@@ -89,7 +89,9 @@ def load_study(storage: Storage, name: str) -> StudyResults:
     """
     store = open_study(storage, name)
     document = store.read_document("study.json")
-    spec: dict[str, Any] = document.get("spec", {}) if isinstance(document, dict) else {}
+    spec: dict[str, Any] = (
+        short_keys(document.get("spec", {})) if isinstance(document, dict) else {}
+    )
     rows = _parsed(store.read("trials"), spec)
     planned = _planned(rows, spec)
     newest = _newest(planned)
@@ -110,6 +112,9 @@ def load_study(storage: Storage, name: str) -> StudyResults:
 
 def _parsed(rows: pd.DataFrame, spec: Mapping[str, Any]) -> pd.DataFrame:
     settings = _objects([json.loads(text) for text in rows["config"]])
+    rows = rows.assign(
+        changes=[json.dumps(short_keys(json.loads(text))) for text in rows["changes"]]
+    )
     rows = beside_every_teacher(rows.assign(settings=settings), spec)
     changes = [json.loads(text) for text in rows["changes"]]
     return rows.assign(

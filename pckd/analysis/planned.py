@@ -21,6 +21,9 @@ from pckd.analysis.settings import (
     setting,
 )
 
+OF_THE_METHOD = ("loss.", "preview.")
+"""Keys of the file's run that a case of another method does not take over."""
+
 
 def planned_changes(spec: Settings) -> list[dict[str, Any]]:
     """The changes of each case of a plan without a search, in the order of the study file."""
@@ -50,7 +53,9 @@ def is_planned(changes: Settings, settings: Settings, spec: Settings) -> bool:
         and (not spec.get("pairs") or pair_of(changes, spec) is not None)
         and settings.get("seed") in spec["seeds"]
         and all(
-            is_changed(key, changes) or same(setting(settings, key), value)
+            is_changed(key, changes)
+            or ("method" in changes and key.startswith(OF_THE_METHOD))
+            or same(setting(settings, key), value)
             for key, value in leaves(spec["run"])
             if key not in (*PAIR_KEYS, "seed")
         )

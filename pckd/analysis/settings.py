@@ -13,6 +13,20 @@ PLACE_KEYS = ("root", "download")
 """Of `data`: where images lie does not change a number."""
 
 
+def short_keys(value: Any) -> Any:  # noqa: ANN401
+    """A study file or a trial's changes with `loss.TERM.weight` called `loss.TERM`.
+
+    People read the short key, and studies from before terms had settings of their own hold it.
+    """
+    if isinstance(value, Mapping):
+        return {_short(str(key)): short_keys(inner) for key, inner in value.items()}
+    return [short_keys(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _short(key: str) -> str:
+    return key.removesuffix(".weight") if key.startswith("loss.") else key
+
+
 def setting(settings: Settings, key: str) -> Any:  # noqa: ANN401
     """The value of a dotted key; None where there is none.
 
@@ -34,7 +48,7 @@ def leaves(settings: Settings, prefix: str = "") -> Iterator[tuple[str, Any]]:
         if isinstance(value, Mapping):
             yield from leaves(value, f"{key}.")
         else:
-            yield SHORTHANDS.get(key, key), value
+            yield SHORTHANDS.get(key, _short(key)), value
 
 
 def is_changed(key: str, changes: Settings) -> bool:

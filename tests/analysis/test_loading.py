@@ -64,7 +64,7 @@ def test_code_versions_may_be_mixed_but_are_kept_apart_from_repeats(new_study: N
         {"student": "resnet14"},
         {"data": {"name": "digits", "classes": [0, 1]}},
         {"protocol": "holdout"},
-        {"loss": {"temperature": 2.0}},
+        {"loss": {"kd": {"temperature": 2.0}}},
     ],
 )
 def test_rows_of_an_earlier_run_do_not_enter(
@@ -107,7 +107,7 @@ def test_a_case_may_change_a_whole_mapping_or_a_key_that_the_run_does_not_have(
     off = {"loss.kd": 0, "loss.center_contrast": 0, "loss.feature_alignment": 0}
     alone: dict[str, object] = {**off, "loss.center_alignment": 0, "teacher": None}
     builder = new_study(cases={"alone": alone, "other": {"teacher": "resnet14"}})
-    builder.trial("other", {"teacher": "resnet14"}, 0)
+    builder.trial("other", {"teacher.model": "resnet14"}, 0)
     builder.trial("alone", alone, 0)
     study = loaded(builder)
     assert study.trials["case"].tolist() == ["alone", "other"]
@@ -116,10 +116,10 @@ def test_a_case_may_change_a_whole_mapping_or_a_key_that_the_run_does_not_have(
 
 def test_a_varied_model_is_compared_by_its_name(new_study: NewStudy) -> None:
     builder = new_study(vary_one={"teacher": ["resnet14", "resnet20"]})
-    builder.trial("teacher=resnet20", {"teacher": "resnet20"}, 0)
-    builder.trial("teacher=resnet14", {"teacher": "resnet14"}, 0)
+    builder.trial("teacher.model=resnet20", {"teacher.model": "resnet20"}, 0)
+    builder.trial("teacher.model=resnet14", {"teacher.model": "resnet14"}, 0)
     study = loaded(builder)
-    assert study.trials["case"].tolist() == ["default", "teacher=resnet14"]
+    assert study.trials["case"].tolist() == ["default", "teacher.model=resnet14"]
     assert study.planned_trials == 2
 
 

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,8 @@ def test_the_summary_agrees_with_plain_pandas(builder: "StudyBuilder") -> None:
     kd = sensitivities(load_study(builder.storage, "demo"))[0]
     rows = builder.store.read("trials")
     rows = rows[rows["case"].isin(["default", "kd=0.5", "kd=2"])]
-    wide = rows.pivot(index="seed", columns="config.loss.kd", values="test_top1")
+    kds = [json.loads(config)["loss"]["kd"]["weight"] for config in rows["config"]]
+    wide = rows.assign(kd=kds).pivot(index="seed", columns="kd", values="test_top1")
     assert kd.summary["mean"].tolist() == pytest.approx(wide.mean().tolist())
     paired = stats.ttest_rel(wide[2.0], wide[1.0]).confidence_interval()
     last = kd.summary.iloc[2]

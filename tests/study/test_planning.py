@@ -41,7 +41,7 @@ def test_a_changed_file_is_described_key_by_key(storage: Storage) -> None:
     assert changes_since(_spec(), storage) == []
     changed = _spec(cases={"KD": {"loss.kd": 2.0}}, seeds=[0])
     assert sorted(changes_since(changed, storage)) == [
-        "cases.KD.loss.kd: 1.0 -> 2.0",
+        "cases.KD.loss.kd.weight: 1.0 -> 2.0",
         "cases.strong.loss.kd: 4.0 -> not set",
         "seeds: [0, 1] -> [0]",
     ]
@@ -68,7 +68,7 @@ def test_a_dry_run_names_the_trials_and_writes_nothing(storage: Storage) -> None
     assert "teacher to train first: resnet14, epochs: 240" in lines
     assert re.search(r"about \d+ (seconds|minutes) a trial on one worker", text)
     assert re.search(r"tables: about 0\.[1-9] MiB", text)
-    assert "    kd: 1.0" in lines
+    assert "      weight: 1.0" in lines
     assert not Path(storage.base).exists()
 
 

@@ -27,7 +27,7 @@ CONFIG = validate(
         "data": {"name": "digits", "classes": [2, 0]},
         "student": "resnet8",
         "teacher": "resnet20",
-        "loss": {"kd": 0.1 + 0.2},
+        "preview": {"growth_rate": 1.1 + 0.2},
     },
     "run",
 )
@@ -88,7 +88,7 @@ def test_the_files_are_read_with_plain_pandas(tmp_path: Path, store: ResultsStor
     assert frame["started"][0] == pd.Timestamp(TIME)
     assert frame["last_top1"][0] == 1 / 3
     assert (frame["config.preview.growth_rate"][0], list(frame["config.data.classes"][0])) == (
-        0.1 + 0.2,
+        1.1 + 0.2,
         [2, 0],
     )
     assert math.isnan(frame["test_top1"][0])

@@ -115,7 +115,9 @@ def test_what_the_images_are_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             folder = tmp_path / root / split / label
             folder.mkdir(parents=True, exist_ok=True)
             Image.fromarray(image).save(folder / f"{number}.png")
-        return run_identity(run({"data": {"name": "folder", "root": str(tmp_path / root)}}))
+        return run_identity(
+            run({"data.name": "folder", "data.root": str(tmp_path / root), "data.classes": None})
+        )
 
     first, moved = identity_of("first"), identity_of("moved")
     pixels[0, 0, 0, 0] ^= 1

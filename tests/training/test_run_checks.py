@@ -43,7 +43,10 @@ def oblong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]
 
 def test_images_that_are_turned_must_be_square(oblong: dict[str, object]) -> None:
     values = {"data": oblong, "student": "resnet8", "teacher": "resnet8"}
-    with pytest.raises(InputError, match=r"16x24 pixels, and the terms .* set data\.image_size"):
+    with pytest.raises(
+        InputError,
+        match=r"16x24 pixels, and center_contrast and feature_alignment .* set data\.image_size",
+    ):
         check_run(RunConfig.model_validate(values))
     check_run(RunConfig.model_validate({**values, "loss": {**PLAIN, "kd": 1}}))
     check_run(RunConfig.model_validate({**values, "data": {**oblong, "image_size": 16}}))
