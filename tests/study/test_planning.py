@@ -42,7 +42,7 @@ def test_a_changed_file_is_described_key_by_key(storage: Storage) -> None:
     changed = _spec(cases={"KD": {"loss.kd": 2.0}}, seeds=[0])
     assert sorted(changes_since(changed, storage)) == [
         "cases.KD.loss.kd.weight: 1.0 -> 2.0",
-        "cases.strong.loss.kd: 4.0 -> not set",
+        "cases.strong.loss.kd.weight: 4.0 -> not set",
         "seeds: [0, 1] -> [0]",
     ]
 
