@@ -26,6 +26,26 @@ class Preset:
     """Names that the source gives to several terms together."""
 
 
+CRD_TABLE = "weights and recipe of CRD's table"
+
+
+def _one_term(
+    term: str,
+    source: str,
+    *,
+    cross_entropy: float = 1.0,
+    settings: Mapping[str, Any] | None = None,
+    optimization: Mapping[str, Any] | None = None,
+) -> Preset:
+    """A method of one term, with that term's defaults, beside the cross entropy."""
+    return Preset(
+        terms={"cross_entropy": {"weight": cross_entropy}, term: settings or {}},
+        preview={"strategy": "none", "applies_to": (term,)},
+        optimization=optimization or {},
+        source=source,
+    )
+
+
 PRESETS: Mapping[str, Preset] = {
     "pckd": Preset(
         terms={
@@ -46,6 +66,49 @@ PRESETS: Mapping[str, Preset] = {
         terms={"cross_entropy": {"weight": 0.1}, "kd": {"weight": 0.9}},
         preview={"strategy": "none", "applies_to": ("kd",)},
         source="Hinton et al., arXiv 1503.02531; weights of CRD's table, which later papers repeat",
+    ),
+    "kd_standardised": _one_term(
+        "kd",
+        "Sun et al., CVPR 2024, arXiv 2403.01427; weights of most pairs in the authors' code",
+        cross_entropy=0.1,
+        settings={"weight": 9.0, "temperature": 2.0, "standardise": True},
+    ),
+    "sp": _one_term("sp", f"Tung and Mori, ICCV 2019, arXiv 1907.09682; {CRD_TABLE}"),
+    "cc": Preset(
+        terms={"cross_entropy": {}, "cc": {}},
+        source=f"Peng et al., ICCV 2019, arXiv 1904.01802; {CRD_TABLE}",
+    ),
+    "rkd": _one_term("rkd", f"Park et al., CVPR 2019, arXiv 1904.05068; {CRD_TABLE}"),
+    "pkt": _one_term("pkt", f"Passalis and Tefas, ECCV 2018; {CRD_TABLE}"),
+    "crd": _one_term("crd", f"Tian et al., ICLR 2020, arXiv 1910.10699; {CRD_TABLE}"),
+    "ickd": _one_term(
+        "ickd",
+        "Liu et al., ICCV 2021; weights of the authors' code, without KD as their first table row",
+    ),
+    "dkd": _one_term(
+        "dkd",
+        "Zhao et al., CVPR 2022, arXiv 2203.08679; the authors' code; loss.dkd.beta is 8, which "
+        "the source sets by pair",
+    ),
+    "dist": _one_term(
+        "dist",
+        "Huang et al., NeurIPS 2022, arXiv 2205.10536; the authors' code for CIFAR-100, with the "
+        "last batch of an epoch, which they drop",
+    ),
+    "nkd": _one_term(
+        "nkd",
+        "Yang et al., ICCV 2023, arXiv 2303.13005; gamma and temperature of the authors' code for "
+        "CIFAR-100, with CRD's recipe",
+    ),
+    "mld": Preset(
+        terms={"cross_entropy": {"weight": 0.2}, "mld": {}},
+        optimization={
+            "epochs": 480,
+            "learning_rate": 0.025,
+            "decay_at": (0.3125, 0.375, 0.4375),
+        },
+        source="Jin et al., CVPR 2023; the authors' code of March 2023, but with one view of each "
+        "image, which stands for their weak and their strong one",
     ),
 }
 """Each method by the name that study files use."""

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
+from pckd.method.logits import prepared_logits
 from pckd.method.term import Step, Term, TermConfig
 
 
@@ -31,6 +32,10 @@ class KDConfig(TermConfig):
     """Settings of knowledge distillation; PCKD's weight is lost from its text, 1 is [I]."""
 
     temperature: float = Field(4.0, gt=0, description="T of both softmaxes [R]")
+    standardise: bool = Field(
+        False,
+        description="whether logits get mean 0 and deviation 1 per sample first (Sun et al., 2024)",
+    )
 
 
 class KD(Term[KDConfig]):
@@ -41,6 +46,8 @@ class KD(Term[KDConfig]):
 
     def forward(self, step: Step) -> Tensor:
         """Return the divergence of copy 0, [B]."""
-        return distillation(
-            step.student.logits[:, 0], step.taught().logits[:, 0], self.config.temperature
+        student, teacher = (
+            prepared_logits(side.logits[:, 0], standardise=self.config.standardise)
+            for side in (step.student, step.taught())
         )
+        return distillation(student, teacher, self.config.temperature)

@@ -1,0 +1,47 @@
+"""Transformations of logits that several terms share."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from pckd.method.relations import unit
+
+ADDED_TO_DEVIATION = 1e-7
+
+
+def standardised(logits: Tensor) -> Tensor:
+    """Logits of mean 0 and deviation 1 per sample: z' = (z - mean z) / (1e-7 + std z).
+
+    The deviation is the unbiased one (division by M - 1), and the gradient flows through both.
+    Logits that do not differ give the constant 0.
+
+    Args:
+        logits: z, [..., M].
+
+    Source:
+        Sun, Ren, Li, Wang, Cao, "Logit Standardization in Knowledge Distillation", CVPR 2024,
+        and the authors' code.
+    """
+    scale = math.sqrt(logits.shape[-1] - 1)
+    centred = logits - logits.mean(-1, keepdim=True)
+    return scale * unit(centred, added=scale * ADDED_TO_DEVIATION)
+
+
+def prepared_logits(logits: Tensor, *, standardise: bool) -> Tensor:
+    """The logits, standardised where that is asked for."""
+    return standardised(logits) if standardise else logits
+
+
+def without_label(values: Tensor, labels: Tensor) -> Tensor:
+    """The values of all classes but the sample's own.
+
+    Args:
+        values: [B, M].
+        labels: Class indices, [B].
+
+    Returns:
+        [B, M - 1], in the order of the classes.
+    """
+    others = torch.arange(values.shape[1] - 1, device=values.device).expand(len(values), -1)
+    return values.gather(1, others + (others >= labels[:, None]).long())
