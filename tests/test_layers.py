@@ -26,7 +26,7 @@ ARROWS: dict[str, set[str]] = {
     "storage": {"addresses", "errors", "files"},
     "method": {"errors", "settings"},
     "models": {"errors"},
-    "testing": {"errors", "models", "data"},
+    "testing": {"errors", "models", "data", "settings", "method"},
     "data": {"addresses", "errors", "files", "machine"},
     "survey": {"errors", "data", "files"},
     "training": FOUNDATION | {"method", "models", "data"},

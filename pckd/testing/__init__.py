@@ -1,5 +1,6 @@
 """For authors of terms, networks and data sets: the checks that every built-in one passes."""
 
+from pckd.testing.checks import TermError, check_term
 from pckd.testing.data import DataError, check_data
 from pckd.testing.networks import NetworkError, check_network
 from pckd.testing.terms import evaluate_term, term_values
@@ -7,8 +8,10 @@ from pckd.testing.terms import evaluate_term, term_values
 __all__ = [
     "DataError",
     "NetworkError",
+    "TermError",
     "check_data",
     "check_network",
+    "check_term",
     "evaluate_term",
     "term_values",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, BrokenBarrierError
 from typing import TypeVar
 
 import torch
@@ -44,7 +44,7 @@ class ThreadExchange:
 
 
 def on_ranks(work: Sequence[Callable[[ThreadExchange], Result]]) -> list[Result]:
-    """What each rank computes; a rank that fails ends all of them.
+    """What each rank computes, in order; a rank that fails ends all of them with its error.
 
     Args:
         work: One function a rank.
@@ -60,4 +60,8 @@ def on_ranks(work: Sequence[Callable[[ThreadExchange], Result]]) -> list[Result]
 
     with ThreadPoolExecutor(len(work)) as pool:
         running = [pool.submit(of_rank, rank) for rank in range(len(work))]
+    errors = [error for each in running if (error := each.exception()) is not None]
+    errors.sort(key=lambda error: isinstance(error, BrokenBarrierError))
+    if errors:
+        raise errors[0]
     return [each.result() for each in running]

@@ -103,6 +103,6 @@ class CC(Term[CCConfig]):
     def forward(self, step: Step) -> Tensor:
         """Return the congruence of the global batch, copy 0, a scalar."""
         student = self.student_head(step.student.features[:, 0])
-        teacher = self.teacher_head(step.taught().features[:, 0])
+        teacher = self.teacher_head(step.taught().features[:, 0].detach())
         congruence = FORMS[self.config.form]
         return congruence(*(whole_batch(rows, step.exchange) for rows in (student, teacher)))

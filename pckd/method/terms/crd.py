@@ -184,7 +184,7 @@ class CRD(Term[CRDConfig]):
         """Return the contrast of each sample, copy 0, [B], and update the memories."""
         config, exchange = self.config, step.exchange
         student = self.student(step.student.features[:, 0])
-        teacher = self.teacher(step.taught().features[:, 0])
+        teacher = self.teacher(step.taught().features[:, 0].detach())
         drawn = self._drawn(step)
         noise = config.negatives / len(self.student.memory)
         total = torch.zeros_like(student[:, 0])

@@ -1,0 +1,205 @@
+"""What the checks of a term run on: pairs of networks, batches of random outputs, built terms."""
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from pckd.method import Exchange, Needs, NetworkShape, Off, Refused, Step, Task, Term, TermConfig
+from pckd.testing.given import GivenSide, given_side, given_step
+from pckd.testing.terms import build_term
+
+IMAGES = 6
+CLASSES = 4
+TRAINING_LABELS = torch.arange(24) % CLASSES
+Maps = tuple[tuple[int, int, int], ...]
+
+
+class Pair(NamedTuple):
+    """Sizes of a student and a teacher: width of the features, (C, H, W) of each map."""
+
+    student_width: int
+    student_maps: Maps
+    teacher_width: int
+    teacher_maps: Maps
+
+
+SMALL: Maps = ((2, 4, 4), (3, 4, 4), (4, 2, 2))
+WIDE: Maps = ((3, 4, 4), (5, 4, 4), (6, 2, 2))
+HIGH: Maps = ((3, 8, 8), (4, 4, 4), (6, 4, 4))
+PAIRS = (
+    Pair(4, SMALL, 6, WIDE),
+    Pair(4, SMALL, 4, SMALL),
+    Pair(6, HIGH, 4, SMALL),
+    Pair(4, SMALL, 6, HIGH),
+)
+"""A smaller student, twins, a student with larger maps and one with smaller maps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Outputs of both networks for some images; what a term does not need is not there."""
+
+    student: GivenSide
+    teacher: GivenSide | None
+    labels: Tensor
+    indices: Tensor | None
+
+    def pick(self, places: Tensor) -> "Batch":
+        """Return some of the images, in the order of their places."""
+        return Batch(
+            _picked(self.student, places),
+            None if self.teacher is None else _picked(self.teacher, places),
+            self.labels[places],
+            None if self.indices is None else self.indices[places],
+        )
+
+    def step(self, exchange: Exchange | None = None, seed: int = 0) -> Step:
+        """Return the step that a term gets."""
+        return given_step(
+            self.student,
+            self.teacher,
+            self.labels,
+            indices=self.indices,
+            seed=seed,
+            exchange=exchange,
+        )
+
+    def with_leaves(self) -> tuple["Batch", list[Tensor], list[Tensor]]:
+        """Return the batch, the student's and the teacher's tensors, all with their gradient."""
+        student, ours = _leaves(self.student)
+        teacher, theirs = (None, []) if self.teacher is None else _leaves(self.teacher)
+        return replace(self, student=student, teacher=teacher), ours, theirs
+
+    def scaled(self, factor: float) -> "Batch":
+        """Return the batch with the student's features, logits and maps times a factor."""
+        side = self.student
+        student = side._replace(
+            features=factor * side.features,
+            logits=factor * side.logits,
+            maps=tuple(factor * each for each in side.maps) or side.maps,
+            maps_before_relu=tuple(factor * each for each in side.maps_before_relu)
+            or side.maps_before_relu,
+        )
+        return replace(self, student=student)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A term with its settings and a pair of networks."""
+
+    kind: type[Term[Any]]
+    config: TermConfig
+    pair: Pair
+
+    @property
+    def needs(self) -> Needs:
+        """What the term needs."""
+        return self.kind.needs(self.config)
+
+    @property
+    def unfit(self) -> Off | Refused | None:
+        """Why the term does not suit the pair, if so."""
+        return self.kind.unfit(self.config, self._task())
+
+    def build(self, precision: torch.dtype = torch.float64) -> Term[Any]:
+        """Return the term after one step on other images; BatchNorm keeps its statistics."""
+        term = build_term(self.kind, self.config, self._task(), precision)
+        for layer in term.modules():
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                layer.eval()
+        with torch.no_grad():
+            term(self.batch(seed=1, precision=precision).step())
+        return term
+
+    def batch(
+        self,
+        *,
+        images: int = IMAGES,
+        seed: int = 0,
+        precision: torch.dtype = torch.float64,
+        needs: Needs | None = None,
+    ) -> Batch:
+        """Return random outputs, as far as they are needed."""
+        needs = needs or self.needs
+        random = torch.Generator().manual_seed(seed)
+        pair = self.pair
+        labels = torch.arange(images) % CLASSES
+        sides = [
+            given_side(_outputs(images, needs, width, maps, random, precision), images)
+            for width, maps in (
+                (pair.student_width, pair.student_maps),
+                (pair.teacher_width, pair.teacher_maps),
+            )
+        ]
+        return Batch(
+            student=sides[0],
+            teacher=sides[1] if needs.teacher else None,
+            labels=labels,
+            indices=labels + CLASSES * torch.randperm(6, generator=random).repeat(images)[:images]
+            if needs.indices
+            else None,
+        )
+
+    def _task(self) -> Task:
+        pair, needs = self.pair, self.needs
+        shapes = [
+            NetworkShape(width, maps if needs.maps else (), maps if needs.maps_before_relu else ())
+            for width, maps in (
+                (pair.student_width, pair.student_maps),
+                (pair.teacher_width, pair.teacher_maps),
+            )
+        ]
+        teacher = shapes[1] if needs.teacher else None
+        return Task(shapes[0], teacher, CLASSES, TRAINING_LABELS, epochs=1)
+
+
+def _leaves(side: GivenSide) -> tuple[GivenSide, list[Tensor]]:
+    """The side with every tensor a leaf that asks for its gradient, and these tensors."""
+    found: list[Tensor] = []
+
+    def leaf(value: Any) -> Any:  # noqa: ANN401
+        if isinstance(value, Tensor):
+            found.append(value.detach().clone().requires_grad_())
+            return found[-1]
+        return type(value)(leaf(each) for each in value)
+
+    return GivenSide(*(leaf(value) for value in side)), found
+
+
+def _outputs(
+    images: int,
+    needs: Needs,
+    width: int,
+    maps: Maps,
+    random: torch.Generator,
+    precision: torch.dtype,
+) -> dict[str, Any]:
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=random, dtype=torch.float64).to(precision)
+
+    def stages() -> list[Tensor]:
+        return [draw(images, needs.copies, *each) for each in maps]
+
+    outputs: dict[str, Any] = {
+        "features": draw(images, needs.copies, width),
+        "logits": draw(images, needs.copies, CLASSES),
+        "centers": draw(CLASSES, width),
+        "bias": draw(CLASSES),
+    }
+    if needs.maps:
+        outputs["maps"] = stages()
+    if needs.maps_before_relu:
+        outputs["maps_before_relu"] = stages()
+    return outputs
+
+
+def _picked(side: GivenSide, places: Tensor) -> GivenSide:
+    return side._replace(
+        features=side.features[places],
+        logits=side.logits[places],
+        maps=tuple(each[places] for each in side.maps) or side.maps,
+        maps_before_relu=tuple(each[places] for each in side.maps_before_relu)
+        or side.maps_before_relu,
+    )

@@ -1,0 +1,91 @@
+"""`check_term`: what every term must hold, on small random outputs, in seconds."""
+
+import pickle
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pckd.method import Term, find_term
+from pckd.settings import validate
+from pckd.testing import training_checks, value_checks
+from pckd.testing.cases import PAIRS, Case
+
+Check = Callable[[Case], str | None]
+"""A check returns what is wrong, None where all is well."""
+
+CHECKS: tuple[Check, ...] = (
+    value_checks.inputs_are_left_alone,
+    value_checks.gradient_is_right,
+    value_checks.needs_are_read,
+    value_checks.samples_stand_alone,
+    value_checks.order_does_not_matter,
+    value_checks.hard_inputs_stay_finite,
+    value_checks.single_precision_is_enough,
+    training_checks.parameters_get_gradients,
+    training_checks.ranks_equal_one_process,
+    training_checks.state_is_kept,
+    training_checks.weight_counts,
+)
+
+
+class TermError(AssertionError):
+    """A sentence that says what is wrong with a term."""
+
+
+def check_term(term: str | type[Term[Any]], parameters: Mapping[str, Any] | None = None) -> None:
+    """Check a term: its description, values, gradients, needs, state, and several processes.
+
+    Random outputs stand for the networks: a smaller student, twins, larger and smaller maps. Where
+    the term does not suit a pair, its `unfit` must say so; it must suit one of them.
+
+    Args:
+        term: Its name, or its class.
+        parameters: Settings to check it with, where they differ from its defaults.
+
+    Raises:
+        TermError: A check fails; one sentence says which.
+        InputError: There is no such term, or it has no such settings.
+    """
+    kind = find_term(term) if isinstance(term, str) else term
+    label = getattr(kind, "label", kind.__name__)
+    _refuse(label, _undescribed(kind))
+    config = validate(kind.Config, dict(parameters or {}), label)
+    cases = [Case(kind, config, pair) for pair in PAIRS]
+    fitting = [case for case in cases if case.unfit is None]
+    if not fitting:
+        _refuse(label, f"it suits none of {len(PAIRS)} pairs of networks")
+    for case in fitting:
+        _refuse(label, _outcome(value_checks.value_has_its_shape, case))
+    for check in CHECKS:
+        _refuse(label, _outcome(check, fitting[0]))
+
+
+def _undescribed(kind: type[Term[Any]]) -> str | None:
+    if not getattr(kind, "label", ""):
+        return "it has no label, its short name in tables and figures"
+    if "=" not in (kind.__doc__ or ""):
+        return f"the docstring of {kind.__name__} gives no equation"
+    for name, field in kind.Config.model_fields.items():
+        if not field.description:
+            return f"its setting {name} has no description"
+    try:
+        config = kind.Config()
+    except ValueError as error:
+        return f"its default settings are not valid: {error}"
+    same = kind.Config.model_validate_json(config.model_dump_json())
+    if same != config or pickle.loads(pickle.dumps(config)) != config:
+        return "its settings are not the same after they were stored"
+    return None
+
+
+def _outcome(check: Check, case: Case) -> str | None:
+    """What a check says of a case; an exception is a fault too."""
+    try:
+        return check(case)
+    except Exception as error:
+        name = check.__name__.replace("_", " ")
+        return f"while checking that {name}: {type(error).__name__}: {error}"
+
+
+def _refuse(label: str, fault: str | None) -> None:
+    if fault is not None:
+        raise TermError(f"{label}: {fault}")

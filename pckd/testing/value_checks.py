@@ -1,0 +1,161 @@
+"""Checks of a term's values and gradients on one pair of networks."""
+
+import copy
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pckd.errors import InputError
+from pckd.method import Needs, Term
+from pckd.testing.cases import IMAGES, Batch, Case
+
+STEP_WIDTH = 1e-6
+"""Step of finite differences."""
+
+NEEDED = {
+    "teacher": "a teacher",
+    "maps": "stage maps",
+    "maps_before_relu": "stage maps before ReLU",
+    "indices": "indices",
+}
+"""What a term may ask for and then must read, in words."""
+
+
+def value_has_its_shape(case: Case) -> str | None:
+    """Values are finite, and per sample where the term says so."""
+    values = _value(case.build(), case.batch())
+    shapes = [(IMAGES,), (IMAGES, case.needs.copies)] if case.kind.per_sample else [()]
+    if tuple(values.shape) not in shapes:
+        allowed = " or ".join(map(str, shapes))
+        return (
+            f"its value has the shape {tuple(values.shape)}, but with per_sample = "
+            f"{case.kind.per_sample} {allowed} is allowed"
+        )
+    return None if values.isfinite().all() else "its value is not finite on ordinary outputs"
+
+
+def gradient_is_right(case: Case) -> str | None:
+    """The gradient is that of finite differences, and the teacher gets none."""
+    term = case.build()
+    batch, ours, theirs = case.batch().with_leaves()
+    total = _value(term, batch).sum()
+    if not total.requires_grad:
+        return "its value has no gradient"
+    gradients = torch.autograd.grad(total, [*ours, *theirs], allow_unused=True)
+    if any(each is not None and bool(each.any()) for each in gradients[len(ours) :]):
+        return "a gradient flows into the teacher: detach what is the teacher's"
+    if all(each is None for each in gradients[: len(ours)]):
+        return "no gradient flows into the student"
+    random = torch.Generator().manual_seed(0)
+    ways = [torch.randn(each.shape, generator=random, dtype=each.dtype) for each in ours]
+    pairs = zip(gradients, ways, strict=False)
+    expected = sum(float((each * way).sum()) for each, way in pairs if each is not None)
+    slope = _slope(term, batch, ours, ways)
+    if abs(slope - expected) > 1e-4 * max(abs(slope), abs(expected), 1e-2):
+        return f"its gradient is {expected:.6g} along a direction where its slope is {slope:.6g}"
+    return None
+
+
+def _slope(term: Term[Any], batch: Batch, inputs: list[Tensor], ways: list[Tensor]) -> float:
+    """How the sum of values changes along some directions, by central differences."""
+    ends = []
+    with torch.no_grad():
+        for sign in (1.0, -2.0):
+            torch._foreach_add_(inputs, ways, alpha=sign * STEP_WIDTH)
+            ends.append(_value(term, batch).sum().item())
+    return (ends[0] - ends[1]) / (2 * STEP_WIDTH)
+
+
+def inputs_are_left_alone(case: Case) -> str | None:
+    """No output of the networks is written to."""
+    batch, ours, theirs = case.batch().with_leaves()
+    before = [each.detach().clone() for each in (*ours, *theirs)]
+    with torch.no_grad():
+        _value(case.build(), batch)
+    if all(map(torch.equal, (*ours, *theirs), before)):
+        return None
+    return "it writes into the outputs that it is given"
+
+
+def needs_are_read(case: Case) -> str | None:
+    """Each thing that is asked for is read, so that nothing is computed in vain."""
+    for name, words in NEEDED.items():
+        if not getattr(case.needs, name):
+            continue
+        fewer = Needs(**{**asdict(case.needs), name: False})
+        try:
+            case.build()(case.batch(needs=fewer).step())
+        except (InputError, ValueError):
+            continue
+        return f"its `needs` ask for {words}, which it does not read"
+    return None
+
+
+def samples_stand_alone(case: Case) -> str | None:
+    """Without whole_batch in `needs`, a sample's value does not depend on the other samples."""
+    if not case.kind.per_sample or case.needs.whole_batch:
+        return None
+    term, images = case.build(), case.batch(images=IMAGES + 1)
+    rest = torch.arange(1, IMAGES)
+    one, other = (
+        _value(term, images.pick(torch.cat([torch.tensor([first]), rest])))[1:]
+        for first in (0, IMAGES)
+    )
+    if torch.allclose(one, other, rtol=1e-9, atol=1e-12):
+        return None
+    return "another first image changes the values of the others: say whole_batch in its `needs`"
+
+
+def order_does_not_matter(case: Case) -> str | None:
+    """Another order of the images gives the same values in that order.
+
+    A term that draws random numbers is not asked.
+    """
+    term, batch = case.build(), case.batch()
+    values = _value(term, batch)
+    draws = not torch.equal(values, _value(term, batch, seed=1))
+    if case.kind.ordered or draws:
+        return None
+    order = torch.randperm(IMAGES, generator=torch.Generator().manual_seed(3))
+    expected = values[order] if case.kind.per_sample else values
+    if torch.allclose(_value(term, batch.pick(order)), expected, rtol=1e-9, atol=1e-12):
+        return None
+    return "its value depends on the order of the images: set ordered = True if that is meant"
+
+
+def hard_inputs_stay_finite(case: Case) -> str | None:
+    """One image, one class, equal images, zeros and large outputs give finite numbers."""
+    ordinary = case.batch(precision=torch.float32)
+    for words, batch in {
+        "a batch of one image": ordinary.pick(torch.tensor([0])),
+        "images of one class": ordinary.pick(torch.tensor([0, 4])),
+        "equal images": ordinary.pick(torch.zeros(IMAGES, dtype=torch.long)),
+        "outputs that are all 0": ordinary.scaled(0.0),
+        "outputs that are 1000 times as large": ordinary.scaled(1000.0),
+    }.items():
+        term = case.build(torch.float32)
+        given, ours, _ = batch.with_leaves()
+        value = _value(term, given).mean()
+        if not value.isfinite():
+            return f"its value is not finite for {words}"
+        gradients = torch.autograd.grad(value, ours, allow_unused=True)
+        if not all(each is None or bool(each.isfinite().all()) for each in gradients):
+            return f"its gradient is not finite for {words}"
+    return None
+
+
+def single_precision_is_enough(case: Case) -> str | None:
+    """Values in float32 are those in float64 up to rounding."""
+    exact = _value(case.build(), case.batch())
+    rounded = _value(case.build(torch.float32), case.batch(precision=torch.float32))
+    if torch.allclose(rounded.double(), exact, rtol=1e-3, atol=1e-5):
+        return None
+    return "its value in float32 is far from that in float64"
+
+
+def _value(term: Term[Any], batch: Batch, seed: int = 0) -> Tensor:
+    """The values of a copy of the term, whose own state stays."""
+    value: Tensor = copy.deepcopy(term)(batch.step(seed=seed))
+    return value

@@ -1,0 +1,81 @@
+"""A term on given tensors: shapes, precision, and bad input as one sentence."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pckd.errors import InputError
+from pckd.testing import evaluate_term, term_values
+
+RANDOM = np.random.default_rng(0)
+STUDENT = {"features": RANDOM.normal(size=(3, 4)), "logits": RANDOM.normal(size=(3, 5))}
+TEACHER = {"features": RANDOM.normal(size=(3, 6)), "logits": RANDOM.normal(size=(3, 5))}
+LABELS = [0, 4, 2]
+
+
+def test_arrays_keep_their_precision() -> None:
+    value = evaluate_term("kd", student=STUDENT, teacher=TEACHER, labels=LABELS)
+    assert value.dtype == torch.float64 and value.shape == ()
+    single = {name: rows.astype(np.float32) for name, rows in STUDENT.items()}
+    teacher = {name: rows.astype(np.float32) for name, rows in TEACHER.items()}
+    assert evaluate_term("kd", student=single, teacher=teacher, labels=LABELS).dtype == (
+        torch.float32
+    )
+
+
+def test_the_value_is_the_mean_of_the_values() -> None:
+    values = term_values("rkd", student=STUDENT, teacher=TEACHER, labels=LABELS)
+    assert values.shape == (3,)
+    assert evaluate_term("rkd", student=STUDENT, teacher=TEACHER, labels=LABELS) == values.mean()
+
+
+def test_copies_may_stand_behind_the_images() -> None:
+    copies = {"features": STUDENT["features"][:, None].repeat(4, axis=1)}
+    teacher = {"features": TEACHER["features"][:, None].repeat(4, axis=1)}
+    values = term_values("feature_alignment", student=copies, teacher=teacher, labels=LABELS)
+    assert values.shape == (3, 4)
+
+
+def test_a_term_without_a_teacher_needs_none() -> None:
+    value = evaluate_term("cross_entropy", student=STUDENT, labels=LABELS)
+    logits = torch.as_tensor(STUDENT["logits"])
+    torch.testing.assert_close(
+        value, torch.nn.functional.cross_entropy(logits, torch.tensor(LABELS))
+    )
+
+
+def test_indices_point_into_the_memory_of_all_training_images() -> None:
+    value = evaluate_term(
+        "crd",
+        student=STUDENT,
+        teacher=TEACHER,
+        labels=LABELS,
+        indices=[7, 0, 11],
+        parameters={"negatives": 3},
+        parts={"student.memory": RANDOM.normal(size=(12, 128))},
+    )
+    assert value > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"term": "dk"}, "dk is not a known term"),
+        ({"parameters": {"temprature": 2}}, "temprature is not a known key.*temperature"),
+        ({"parameters": {"temperature": -1}}, "temperature is -1"),
+        ({"student": {"logits": STUDENT["logits"][:2]}}, "logits has the shape"),
+        ({"student": {"logits": STUDENT["logits"][0]}}, "logits has the shape"),
+        ({"student": {"features": STUDENT["features"]}}, "reads logits, which are not given"),
+        ({"student": {"logit": STUDENT["logits"]}}, "logit is not known; allowed: features"),
+        ({"teacher": None}, "reads the teacher, which is not given"),
+        ({"term": "sp"}, "stage maps, which are not given"),
+        ({"term": "cc", "parts": {"head": [1.0]}}, "head is not a part of"),
+        ({"term": "cc", "parts": {"student_head.bias": [1.0]}}, "has the shape"),
+    ],
+)
+def test_bad_input_is_one_sentence(changes: dict[str, Any], sentence: str) -> None:
+    given = {"term": "kd", "student": STUDENT, "teacher": TEACHER, "labels": LABELS, **changes}
+    with pytest.raises(InputError, match=sentence):
+        evaluate_term(given.pop("term"), **given)
