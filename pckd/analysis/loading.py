@@ -190,9 +190,21 @@ def _distinct_names(trials: pd.DataFrame) -> "pd.Series[Any]":
 
 def _epochs(rows: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     columns = ["case", "pair", "position", "seed", "status", "order"]
-    merged = _joined(rows, trials.assign(order=trials.index), columns, how="inner")
+    merged = _joined(_wide(rows), trials.assign(order=trials.index), columns, how="inner")
     ordered = merged.sort_values(["order", "epoch"])
     return ordered.drop(columns="order").reset_index(drop=True)
+
+
+def _wide(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with a column `loss_TERM` for each term that some row has."""
+    losses = [
+        {f"loss_{entry['term']}": entry["loss"] for entry in entries} for entries in _lists(rows)
+    ]
+    return rows.drop(columns="terms").join(pd.DataFrame(losses, index=rows.index, dtype=float))
+
+
+def _lists(rows: pd.DataFrame) -> list[list[dict[str, Any]]]:
+    return [[] if entries is None else list(entries) for entries in rows["terms"]]
 
 
 def _joined(

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from pckd.errors import InputError
 from pckd.files.parquet import DamagedParquetError, damage_named, open_parquet
 from pckd.storage import Storage
-from pckd.study.schema import KEYS, SCHEMAS, VERSION
+from pckd.study.schema import KEYS, SCHEMAS, TERMS, VERSION
 
 log = logging.getLogger(__name__)
 
@@ -206,8 +206,25 @@ def open_study(storage: Storage, study: str) -> ResultsStore:
     return ResultsStore(storage, study)
 
 
+def _upgraded(content: pa.Table) -> pa.Table:
+    """Epochs of version 1, which had a column `loss_TERM` a term, with the column `terms`."""
+    names = [name for name in content.column_names if name.startswith("loss_")]
+    if "terms" in content.column_names or not names:
+        return content
+    terms = [
+        [
+            {"term": name.removeprefix("loss_"), "weight": None, "loss": row[name]}
+            for name in names
+            if name != "loss_total" and row[name] is not None
+        ]
+        for row in content.select(names).to_pylist()
+    ]
+    return content.append_column("terms", pa.array(terms, TERMS))
+
+
 def _fitted(content: pa.Table, schema: pa.Schema) -> pa.Table:
     """The table with the schema's columns: nulls where an older file lacks one."""
+    content = _upgraded(content)
     there = set(content.column_names)
     columns = [
         content.column(entry.name).cast(entry.type)

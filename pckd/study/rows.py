@@ -12,7 +12,6 @@ from pydantic import BaseModel
 import pckd
 from pckd.study.placement import Placement
 from pckd.study.results import Row
-from pckd.study.schema import TERMS_OF_PCKD
 from pckd.study.trial import Trial
 from pckd.training.config import RunConfig
 from pckd.training.evaluation import Accuracy
@@ -113,11 +112,11 @@ def epoch_row(trial: Trial, record: EpochRecord) -> Row:
         "evaluated_on": evaluated_on(trial.config),
         "top1": record.top1,
         "top5": record.top5,
-        **{
-            f"loss_{name}": value
-            for name, value in record.losses.items()
-            if name in ("total", *TERMS_OF_PCKD)
-        },
+        "loss_total": record.losses["total"],
+        "terms": [
+            {"term": name, "weight": weight, "loss": record.losses[name]}
+            for name, weight in record.weights.items()
+        ],
         "learning_rate": record.learning_rate,
         "threshold": record.threshold,
         "easy_share": record.easy_share,

@@ -13,7 +13,7 @@ from pydantic import BaseModel, RootModel
 from pckd.study.pictures.file import ARRAYS
 from pckd.training.config import RunConfig
 
-VERSION = 1
+VERSION = 2
 """Of all three tables; goes up when a column changes its meaning or goes away."""
 
 TIME = pa.timestamp("us", tz="UTC")
@@ -63,13 +63,7 @@ TRIAL_COLUMNS: list[Column] = [
     ("config", TEXT, "JSON: the whole RunConfig, from which the trial can be repeated"),
 ]
 
-TERMS_OF_PCKD = (
-    "cross_entropy",
-    "kd",
-    "center_contrast",
-    "feature_alignment",
-    "center_alignment",
-)
+TERMS = pa.list_(pa.struct([("term", TEXT), ("weight", REAL), ("loss", REAL)]))
 
 EPOCH_COLUMNS: list[Column] = [
     ("study", TEXT, "name of the study"),
@@ -78,11 +72,8 @@ EPOCH_COLUMNS: list[Column] = [
     ("evaluated_on", TEXT, "images behind top1 and top5: holdout, or test (protocol paper)"),
     ("top1", REAL, "percent"),
     ("top5", REAL, "percent"),
-    ("loss_total", REAL, "Eq. 8, mean over the steps of the epoch"),
-    *(
-        (f"loss_{term}", REAL, f"{term} before its weight; null where it is off")
-        for term in TERMS_OF_PCKD
-    ),
+    ("loss_total", REAL, "weighted sum of the terms, mean over the steps of the epoch"),
+    ("terms", TERMS, "each term that is on: its weight in this epoch, its mean without the weight"),
     ("learning_rate", REAL, "of SGD"),
     ("threshold", REAL, "t of Eq. 7"),
     ("easy_share", REAL, "percent of samples up to the threshold"),

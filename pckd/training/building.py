@@ -22,10 +22,11 @@ from pckd.method import (
     find_term,
     make_step,
 )
-from pckd.models import Network, create_model
+from pckd.models import Network, create_model, output_shapes
 from pckd.training.config import RunConfig
 from pckd.training.encoding import encode
 from pckd.training.loss_config import Loss
+from pckd.training.run_data import RunData
 
 FIRST_BUILT = ("feature_alignment", "center_contrast")
 """Terms that draw their learned parts from the run's own generator, in this order."""
@@ -88,8 +89,7 @@ class Built(NamedTuple):
 
 def build(
     config: RunConfig,
-    num_classes: int,
-    labels: Tensor,
+    data: RunData,
     teacher: Network | None,
     exchange: Exchange,
 ) -> Built:
@@ -97,8 +97,7 @@ def build(
 
     Args:
         config: The run.
-        num_classes: Of its data.
-        labels: Class of each training image, int64 [N].
+        data: Its images.
         teacher: The trained teacher, or None where no term needs one.
         exchange: How data-parallel processes see each other.
 
@@ -107,12 +106,13 @@ def build(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        student = create_model(config.student, num_classes=num_classes)
+        student = create_model(config.student, num_classes=data.num_classes)
+        student.shows_before_relu = config.loss.needs.maps_before_relu
         task = Task(
-            student=_shape(student),
-            teacher=None if teacher is None else _shape(teacher),
-            num_classes=num_classes,
-            labels=labels,
+            student=_shape(student, data),
+            teacher=None if teacher is None else _shape(teacher, data),
+            num_classes=data.num_classes,
+            labels=data.train.labels,
             epochs=config.optimization.epochs,
         )
         kinds, notices = fitting_terms(config.loss, task)
@@ -159,5 +159,6 @@ def _built(
     return terms
 
 
-def _shape(network: Network) -> NetworkShape:
-    return NetworkShape(network.feature_width)
+def _shape(network: Network, data: RunData) -> NetworkShape:
+    shapes = output_shapes(network, data.image_size)
+    return NetworkShape(shapes.width, shapes.maps, shapes.maps_before_relu)

@@ -31,6 +31,8 @@ def with_maps(side: Side, outputs: Outputs, views: Tensor, needs: Needs) -> Side
     """The side with the stage maps that are needed, each [B, K, C, H, W]."""
     if needs.maps:
         side = side._replace(maps=_by_image(outputs.stages, views))
+    if needs.maps_before_relu:
+        side = side._replace(maps_before_relu=_by_image(outputs.before_relu, views))
     return side
 
 

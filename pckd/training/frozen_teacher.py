@@ -68,7 +68,8 @@ class FrozenTeacher:
     @cached_property
     def network(self) -> nn.Module:
         """What computes, made when it is first asked: with a warm bank it never is."""
-        frozen = folded(self.source).requires_grad_(False).to(self.device)
+        frozen = folded(self.source, shows_before_relu=self.needs.maps_before_relu)
+        frozen = frozen.requires_grad_(False).to(self.device)
         return compiled(frozen.to(memory_format=torch.channels_last), self.compile_mode)
 
     def encode(self, views: Tensor, view_numbers: Tensor | None) -> Side:
@@ -98,11 +99,12 @@ class FrozenTeacher:
         return Side(features, logits, self.centers, self.bias)
 
 
-def folded(network: Network) -> nn.Module:
+def folded(network: Network, *, shows_before_relu: bool = False) -> nn.Module:
     """A copy of a network in eval mode, each BatchNorm that follows a convolution folded into it.
 
     The same function up to rounding, and less to compute. Networks whose forward pass torch.fx
     cannot trace (`Network.traceable`) are copied as they are.
     """
     copy = deepcopy(network).eval()
+    copy.shows_before_relu = shows_before_relu
     return fuse(copy) if network.traceable else copy

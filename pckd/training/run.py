@@ -59,7 +59,7 @@ class Run:
         self.device = device
         self.data = data.to(device)
         optimization = config.optimization
-        built = build(config, data.num_classes, data.train.labels, teacher, self.group)
+        built = build(config, data, teacher, self.group)
         self.plain_module = _placed(built.module, device)
         compiled(self.plain_module.student, optimization.compile)
         self.module: nn.Module = self.group.wrap(self.plain_module)

@@ -123,7 +123,7 @@ class StudyBuilder:
             "evaluated_on": "test",
             "top1": top1,
             "loss_total": 3.0 / epoch,
-            **{f"loss_{term}": 1.0 / epoch for term in terms},
+            "terms": [{"term": term, "weight": 1.0, "loss": 1.0 / epoch} for term in terms],
             "threshold": 1.005**epoch,
             "easy_share": 50.0 + epoch,
             "easy_weight": 1.0,

@@ -9,7 +9,7 @@ def test_the_paper_s_tables_are_in_the_package() -> None:
     assert list(tables.columns) == [
         *("table", "dataset", "method", "teacher", "student", "metric", "value", "note")
     ]
-    assert len(tables) == 434
+    assert len(tables) == 410
     assert tables["table"].nunique() == 9
     assert tables["value"].between(20, 100).all()
 

@@ -78,7 +78,7 @@ def test_all_terms_are_the_products_in_float64_and_so_are_the_weights_after_six_
     config = tiny_config(center_contrast={"form": form})
     data = prepare_data(config.data, config.protocol)
     teacher = make_teacher(teacher_name).double()
-    module = build(config, 3, data.train.labels, teacher, LocalGroup()).module.double().train()
+    module = build(config, data, teacher, LocalGroup()).module.double().train()
     loop = reference_of(config, module, teacher)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.02, momentum=0.9, weight_decay=5e-4)
     for epoch in (1, 2):

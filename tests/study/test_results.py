@@ -44,7 +44,12 @@ TRIAL: dict[str, Any] = {
 }
 ROWS: dict[str, dict[str, Any]] = {
     "trials": TRIAL,
-    "epochs": {"study": "example", "trial": "0123456789ab", "epoch": 1, "loss_kd": 1e-300},
+    "epochs": {
+        "study": "example",
+        "trial": "0123456789ab",
+        "epoch": 1,
+        "terms": [{"term": "kd", "weight": 0.5, "loss": 1e-300}],
+    },
     "probes": {"study": "example", "data": "stl10", "seed": 0, "top1": 71.25, "updated": TIME},
 }
 
@@ -122,6 +127,26 @@ UNREADABLE = {
     "newer": parquet(pa.table({"seed": [1]}), VERSION + 1),
     "other types": parquet(pa.table({"seed": ["one"]})),
 }
+
+
+def test_epochs_of_version_1_are_read_with_their_terms(store: ResultsStore) -> None:
+    """It had a column for each of PCKD's terms."""
+    old = pa.table(
+        {
+            "study": ["example", "example"],
+            "trial": ["0123456789ab"] * 2,
+            "epoch": [1, 2],
+            "loss_total": [3.0, 2.0],
+            "loss_kd": [1.0, 0.5],
+            "loss_center_contrast": pa.nulls(2, pa.float64()),
+        }
+    )
+    store.storage.write("example/epochs/old.parquet", parquet(old, version=1))
+    frame = store.read("epochs")
+    assert frame["loss_total"].tolist() == [3.0, 2.0]
+    assert [list(terms) for terms in frame["terms"]] == [
+        [{"term": "kd", "weight": None, "loss": loss}] for loss in (1.0, 0.5)
+    ]
 
 
 @pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE)

@@ -136,5 +136,12 @@ def test_resnet34_teaches_resnet18_from_the_command_line(
     (row,) = pd.read_parquet(results / "runs" / "trials").to_dict("records")
     assert (row["status"], row["train_images"], row["num_classes"]) == ("completed", 6, 3)
     (epoch,) = pd.read_parquet(results / "runs" / "epochs").to_dict("records")
-    terms = ("total", "cross_entropy", "kd", "center_contrast", "feature_alignment")
-    assert np.isfinite([epoch[f"loss_{term}"] for term in terms]).all()
+    terms = [
+        "cross_entropy",
+        "kd",
+        "center_contrast",
+        "feature_alignment",
+        "center_alignment",
+    ]
+    assert [entry["term"] for entry in epoch["terms"]] == terms
+    assert np.isfinite([epoch["loss_total"], *(entry["loss"] for entry in epoch["terms"])]).all()

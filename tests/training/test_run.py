@@ -156,10 +156,10 @@ def test_center_alignment_is_off_and_said_where_widths_differ(
     assert "center_alignment" not in run.train_epoch().losses
 
 
-def test_only_what_is_on_is_built(config: RunConfig) -> None:
+def test_only_what_is_on_is_built(config: RunConfig, data: RunData) -> None:
     off = {"kd": 0, "center_contrast": 0, "feature_alignment": 0, "center_alignment": 0}
     plain = RunConfig.model_validate({**config.model_dump(), "loss": off})
-    built = build(plain, 3, torch.zeros(9).long(), None, LocalGroup())
+    built = build(plain, data, None, LocalGroup())
     assert plain.loss.needs.copies == 1
     assert [name for name, _ in built.module.named_children()] == ["student", "objective"]
     assert not list(built.module.objective.parameters())

@@ -8,7 +8,6 @@ from pckd.analysis.loading import StudyResults
 from pckd.analysis.numbers.ranking import completed, configurations
 from pckd.analysis.settings import Settings, setting
 
-TERMS = ("cross_entropy", "kd", "center_contrast", "feature_alignment", "center_alignment")
 STRATEGIES = ("preview", "curriculum", "focal")
 """Those that give samples different weights."""
 
@@ -71,7 +70,8 @@ def weighted_examples(study: StudyResults) -> list[Example]:
 
 def loss_columns(epochs: pd.DataFrame) -> list[str]:
     """The loss columns that have values: the total, then the terms that were on."""
-    names = ["loss_total", *(f"loss_{term}" for term in TERMS)]
+    terms = [name for name in map(str, epochs) if name.startswith("loss_")]
+    names = ["loss_total", *(name for name in terms if name != "loss_total")]
     return [name for name in names if epochs[name].notna().any()]
 
 
@@ -89,7 +89,7 @@ def _fullest(study: StudyResults, trials: pd.DataFrame) -> Example | None:
 
 
 def _active_terms(settings: Settings) -> int:
-    return sum(bool(setting(settings, f"loss.{term}")) for term in TERMS)
+    return sum(bool(setting(settings, f"loss.{term}")) for term in settings["loss"])
 
 
 def _is_weighted(study: StudyResults, found: Example) -> bool:

@@ -76,6 +76,6 @@ def _terms(study: StudyResults, found: Example) -> Picture:
 def _title(study: StudyResults, found: Example, column: str) -> str:
     term = column.removeprefix("loss_")
     if term == "total":
-        return "total, Eq. 8"
+        return "total"
     settings = study.trials.loc[study.trials["trial"].isin(found.trials), "settings"].iloc[0]
     return f"{term.replace('_', ' ')} (weight {plain(setting(settings, f'loss.{term}'))})"
