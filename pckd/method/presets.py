@@ -73,6 +73,10 @@ PRESETS: Mapping[str, Preset] = {
         cross_entropy=0.1,
         settings={"weight": 9.0, "temperature": 2.0, "standardise": True},
     ),
+    "fitnet": _one_term("fitnet", f"Romero et al., ICLR 2015, arXiv 1412.6550; {CRD_TABLE}"),
+    "at": _one_term("at", f"Zagoruyko and Komodakis, ICLR 2017, arXiv 1612.03928; {CRD_TABLE}"),
+    "vid": _one_term("vid", f"Ahn et al., CVPR 2019, arXiv 1904.05835; {CRD_TABLE}"),
+    "nst": _one_term("nst", f"Huang and Wang, 2017, arXiv 1707.01219; {CRD_TABLE}"),
     "sp": _one_term("sp", f"Tung and Mori, ICCV 2019, arXiv 1907.09682; {CRD_TABLE}"),
     "cc": Preset(
         terms={"cross_entropy": {}, "cc": {}},
