@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pckd.storage import Storage
+from pckd.study.paths import checkpoint_path
 from pckd.study.placement import Placement
 from pckd.study.results import ResultsStore
 from pckd.study.rows import placement_columns, progress_columns, test_columns, trial_columns
@@ -80,6 +81,8 @@ def restart_row(trial: Trial, storage: Storage) -> None:
 def close_row(trial: Trial, storage: Storage, status: str, reason: str) -> None:
     """Write the final status of a trial whose process died or was stopped.
 
+    A stopped trial's checkpoint goes: a plan that wants all its epochs trains it from the start.
+
     Args:
         trial: The trial.
         storage: The results root.
@@ -88,5 +91,7 @@ def close_row(trial: Trial, storage: Storage, status: str, reason: str) -> None:
     """
     store = ResultsStore(storage, trial.study)
     row = store.find("trials", trial.identity) or trial_columns(trial)
+    if status == "stopped":
+        storage.delete(checkpoint_path(trial))
     ended = {"status": status, "reason": reason, "updated": datetime.now(UTC)}
     store.write("trials", trial.identity, [{**row, **ended}])

@@ -96,7 +96,7 @@ def test_jobs_are_listed_also_those_that_have_not_started(
         (["tiny.yaml"], "results root results is a folder of this machine: give --results a"),
         (["tiny.yaml", "--results", "../shared"], "results root ../shared is a folder of this"),
         (["tinny.yaml"], "tinny.yaml: there is no such study file"),
-        (["tiny.yaml", "--set=loss.kdd=1"], "tiny.yaml, run: loss.kdd is not a known key"),
+        (["tiny.yaml", "--set=loss.kdd=1"], "tiny.yaml, run: loss: kdd is not a known term"),
         (["{outside}"], "lies outside"),
         (
             ["tiny.yaml", "--results", "/shared", "--address", "10.0.0.1:6379"],
