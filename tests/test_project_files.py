@@ -1,0 +1,70 @@
+"""The files at the top of the repository: they agree with each other and with the package."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import pckd
+from pckd.method.presets import PRESETS
+from pckd.method.registry import BUILT_IN, find_term
+
+ROOT = Path(pckd.__file__).parent.parent
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    described: dict[str, Any] = tomllib.loads(read("pyproject.toml"))["project"]
+    return described
+
+
+def test_one_version_and_one_license_everywhere(project: dict[str, Any]) -> None:
+    citation = yaml.safe_load(read("CITATION.cff"))
+    assert project["version"] == citation["version"] == pckd.__version__
+    assert project["license"] == citation["license"] == "Apache-2.0"
+    assert "Apache License" in read("LICENSE")
+
+
+def test_types_are_offered_to_those_who_install_the_package() -> None:
+    data = tomllib.loads(read("pyproject.toml"))["tool"]["setuptools"]["package-data"]["pckd"]
+    assert "py.typed" in data
+    assert (ROOT / "pckd" / "py.typed").is_file()
+
+
+def test_versions_of_torch_with_a_known_hole_are_not_allowed(project: dict[str, Any]) -> None:
+    assert "torch>=2.10" in project["dependencies"]
+    assert "torchvision>=0.25" in project["dependencies"]  # the one that belongs to torch 2.10
+
+
+def test_pre_commit_runs_the_linters_of_ci() -> None:
+    hooks = yaml.safe_load(read(".pre-commit-config.yaml"))["repos"][0]["hooks"]
+    linters = re.search(r"^lint:.*\n((?:\t.*\n)+)", read("Makefile"), re.MULTILINE)
+    assert linters is not None
+    commands = linters[1].replace("\t", "").replace("$(BIN)", ".venv/bin").splitlines()
+    assert [hook["entry"] for hook in hooks] == commands
+
+
+def test_the_changelog_names_keys_and_methods_that_exist() -> None:
+    unreleased = read("CHANGELOG.md")
+    renamed = re.findall(r"\| `loss\.\w+` \| `loss\.(\w+)\.(\w+)` \|", unreleased)
+    assert len(renamed) == 4
+    for term, parameter in renamed:
+        assert term in BUILT_IN
+        assert parameter in find_term(term).Config.model_fields
+    listed = re.search(r"published method:([^.]+)\.", unreleased)
+    assert listed is not None
+    assert set(PRESETS) <= set(re.findall(r"\w+", listed[1]))
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_lead_to_files_and_headings(page: str) -> None:
+    for file, heading in re.findall(r"\]\(([\w./]+)(?:#([\w-]+))?\)", read(page)):
+        headings = re.findall(r"^#+ (.+)$", read(file), re.MULTILINE)
+        assert not heading or heading in {each.lower().replace(" ", "-") for each in headings}
