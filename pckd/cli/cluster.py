@@ -12,7 +12,8 @@ from pckd.cli.options import Assignments, Json, Results
 from pckd.cli.output import print_rows
 from pckd.errors import InputError, RunError
 from pckd.settings import parse_assignments
-from pckd.study.study_file import find_study_file, read_study
+from pckd.study.finding import find_study_file
+from pckd.study.study_file import read_study
 from pckd.training.config import Scale
 
 if TYPE_CHECKING:

@@ -1,11 +1,12 @@
 """The application: all commands, and errors as one sentence."""
 
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from pckd import __version__
 from pckd.cli import cluster, data, export, models, probe, report, results, run, study, teacher
 from pckd.errors import InputError, RunError
 
@@ -27,8 +28,25 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Studies of PCKD: which loss weights, and do they matter.",
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"pckd {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Studies of PCKD: which loss weights, and do they matter."""
+
+
 app.add_typer(study.app, name="study", help="Run and follow studies of many trials.")
 app.add_typer(teacher.app, name="teacher", help="Train and list teachers.")
 app.add_typer(data.app, name="data", help="Look at data sets.")

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-WRAPPED = ("case", "changes", "reason", "notices", "command", "message")
+WRAPPED = ("about", "case", "changes", "reason", "notices", "command", "message")
 """Columns of long text, which may take several lines on a terminal."""
 
 UNLIMITED = 100_000

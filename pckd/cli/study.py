@@ -12,9 +12,16 @@ from pckd.settings import parse_assignments
 from pckd.storage import Storage
 from pckd.study.alone import repeat_trial
 from pckd.study.dry_run import dry_run
+from pckd.study.finding import (
+    OWN,
+    available_studies,
+    copy_study,
+    describe_study,
+    find_study_file,
+)
 from pckd.study.outcome import DONE
 from pckd.study.results import ResultsStore, open_study
-from pckd.study.study_file import find_study_file, read_study
+from pckd.study.study_file import read_study
 from pckd.training.config import Scale
 
 app = typer.Typer(no_args_is_help=True)
@@ -106,12 +113,41 @@ def trial(
 
 
 @app.command("list")
-def list_studies(results: Results = "results", as_json: Json = False) -> None:
-    """List the studies below a results root."""
-    storage = Storage(results)
+def list_studies(
+    results: Results = "results",
+    available: Annotated[
+        bool, typer.Option("--available", help="Study files: your own and the installed ones.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List the studies below a results root, or those that can be run by name."""
+    rows = _rows_of_available() if available else _rows_of_results(Storage(results))
+    print_rows(rows, as_json=as_json)
+
+
+@app.command()
+def copy(
+    name: Annotated[str, typer.Argument(help="Of a study that is installed with pckd.")],
+) -> None:
+    """Copy an installed study file into ./studies, to edit it."""
+    print(copy_study(name))
+
+
+def _rows_of_available() -> list[dict[str, object]]:
+    return [
+        {
+            "study": name,
+            "place": "./studies" if path.parent == OWN else "installed",
+            "about": describe_study(path),
+        }
+        for name, path in available_studies().items()
+    ]
+
+
+def _rows_of_results(storage: Storage) -> list[dict[str, object]]:
     rows = []
     for name in storage.folders():
         statuses = ResultsStore(storage, name).read("trials")["status"]
         counts = {status: int((statuses == status).sum()) for status in ("running", "failed")}
         rows.append({"study": name, "done": int(statuses.isin(DONE).sum()), **counts})
-    print_rows(rows, as_json=as_json)
+    return rows

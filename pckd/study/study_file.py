@@ -1,11 +1,11 @@
-"""Finding and reading study files."""
+"""Reading study files."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pckd.errors import InputError
-from pckd.settings import near_misses, read_yaml, validate, with_changes
+from pckd.settings import read_yaml, validate, with_changes
 from pckd.study.spec import SMOKE, StudySpec
 from pckd.training.changes import changed_run
 from pckd.training.config import RunConfig, Scale
@@ -60,22 +60,3 @@ def _changed_study(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dic
 
 def _is_run_key(key: str) -> bool:
     return key.partition(".")[0] in RunConfig.model_fields
-
-
-def find_study_file(name: str) -> Path:
-    """The study file that a command's FILE|NAME means: a path, or a name below ./studies.
-
-    Raises:
-        InputError: There is no such file.
-    """
-    given = Path(name)
-    if given.suffix in (".yaml", ".yml") or "/" in name:
-        if given.is_file():
-            return given
-        raise InputError(f"{name}: there is no such study file")
-    path = Path("studies") / f"{name}.yaml"
-    if path.is_file():
-        return path
-    known = sorted(file.stem for file in Path("studies").glob("*.yaml"))
-    listed = f"; studies here: {', '.join(known)}" if known else ""
-    raise InputError(f"there is no study file {path}{near_misses(name, known)}{listed}")

@@ -78,7 +78,7 @@ STUDY = ("study", "run")
 
 BAD: dict[tuple[str, ...], str] = {
     (*STUDY, "no_yaml"): r"studies/no_yaml\.yaml: is not YAML \(line 2\): .*",
-    (*STUDY, "goood"): r".*studies/goood\.yaml; did you mean good\?.*",
+    (*STUDY, "goood"): r".*no study named goood; did you mean good\?.*",
     (*STUDY, "other/study.yaml"): r"other/study\.yaml: there is no such study file",
     (*STUDY, "key"): r"studies/key\.yaml: seads is not a known key; .* did you mean seeds.*",
     (*STUDY, "run_key"): r"studies/run_key\.yaml, run: loss\.kdd is not a known key; .* kd\?",

@@ -10,7 +10,7 @@ import yaml
 
 from pckd.errors import InputError
 from pckd.study.spec import StudySpec
-from pckd.study.study_file import find_study_file, read_study
+from pckd.study.study_file import read_study
 from pckd.study.teachers import study_runs
 
 STUDIES = sorted((Path(__file__).parents[2] / "studies").glob("*.yaml"))
@@ -187,19 +187,3 @@ def test_a_bad_study_is_refused_in_a_sentence(
 def test_a_key_of_set_that_nobody_knows_is_refused(refusal: Callable[..., str]) -> None:
     assert re.fullmatch(r"lss is not a known key; allowed: .*", refusal({"lss.kd": 1.0}))
     assert re.fullmatch(r"run: loss: kdd is not a known term; .*", refusal({"loss.kdd": 1.0}))
-
-
-def test_a_study_is_found_by_path_or_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("studies/demo.yaml", "studies/search.yaml", "own.yml"):
-        Path(name).parent.mkdir(exist_ok=True)
-        Path(name).write_text("study: demo\n")
-    assert find_study_file("demo") == Path("studies/demo.yaml")
-    assert find_study_file("own.yml") == Path("own.yml")
-    assert find_study_file(f"{tmp_path}/studies/demo.yaml").is_file()
-    with pytest.raises(InputError, match=r"serch\.yaml; did you mean search\?; .*: demo, search$"):
-        find_study_file("serch")
-    with pytest.raises(InputError, match=r"^other\.yaml: there is no such study file$"):
-        find_study_file("other.yaml")

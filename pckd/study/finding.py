@@ -1,0 +1,73 @@
+"""Finding study files: the user's own, and those that are installed with pckd."""
+
+from pathlib import Path
+
+import pckd
+from pckd.errors import InputError
+from pckd.files.writing import write_atomically
+from pckd.settings import near_misses
+
+SHIPPED = Path(pckd.__file__).parent / "studies"
+"""The study files that are installed with pckd."""
+
+OWN = Path("studies")
+"""The user's own study files, below the working folder."""
+
+
+def available_studies() -> dict[str, Path]:
+    """All study files that can be run by name; the user's own hide installed ones."""
+    return dict(sorted({**_files(SHIPPED), **_files(OWN)}.items()))
+
+
+def find_study_file(name: str) -> Path:
+    """The study file that a command's FILE|NAME means.
+
+    Args:
+        name: A path, or the name of a file in ./studies or of one that is installed with pckd.
+
+    Raises:
+        InputError: There is no such file.
+    """
+    given = Path(name)
+    if given.suffix in (".yaml", ".yml") or "/" in name:
+        if given.is_file():
+            return given
+        raise InputError(f"{name}: there is no such study file")
+    return _named(name, available_studies())
+
+
+def copy_study(name: str) -> Path:
+    """Copy a study file that is installed with pckd into ./studies, where its name means the copy.
+
+    Raises:
+        InputError: No such file is installed, or ./studies has a file of that name.
+    """
+    source = _named(name, _files(SHIPPED))
+    target = OWN / source.name
+    if target.exists():
+        raise InputError(f"{target}: there is such a file already; rename or delete it first")
+    write_atomically(target, lambda stream: stream.write(source.read_bytes()))
+    return target
+
+
+def describe_study(path: Path) -> str:
+    """The first sentence of the comment at the top of a study file; '' where there is none."""
+    words = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        if not line.startswith("#"):
+            break
+        words.append(line.removeprefix("#").strip())
+    return " ".join(words).partition(". ")[0].removesuffix(".")
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in folder.glob("*.yaml")}
+
+
+def _named(name: str, files: dict[str, Path]) -> Path:
+    if name in files:
+        return files[name]
+    known = sorted(files)
+    raise InputError(
+        f"there is no study named {name}{near_misses(name, known)}; known: {', '.join(known)}"
+    )
