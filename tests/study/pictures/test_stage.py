@@ -97,7 +97,7 @@ def test_of_a_search_the_best_that_completed_is_looked_at(tmp_path: Path) -> Non
             trial = make_trial(spec, f"kd={kd}", {"loss.kd": kd}, seed)
             keep(storage, trial, top1 or 99.0, "completed" if top1 else "failed")
     (task,) = picture_tasks(spec, storage)  # of 2.0 a seed failed; 20.0 is not searched any more
-    assert (task.trial.changes, task.trial.config.seed) == ({"loss.kd": 1.0}, 1)
+    assert (task.trial.changes, task.trial.config.seed) == ({"loss.kd.weight": 1.0}, 1)
 
 
 @pytest.mark.parametrize(
