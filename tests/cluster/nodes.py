@@ -16,6 +16,7 @@ import yaml
 
 from pckd.storage import Storage
 from pckd.study.results import ResultsStore
+from pckd.training.network_file import TrainedNetwork
 
 BIN = Path(sys.executable).parent
 ENVIRONMENT = {"RAY_AUTH_MODE": "disabled", "OMP_NUM_THREADS": "1"}
@@ -176,12 +177,13 @@ def assert_same_results(root: str | Path, other: str | Path, study: str) -> None
         assert len(frames[0])
         assert not frames[0].duplicated(key).any()
         pd.testing.assert_frame_equal(frames[0], frames[1], check_exact=True)
-    contents = [
-        {name: Storage(each).read(f"{study}/networks/{name}") for name in _networks(each, study)}
-        for each in (root, other)
-    ]
-    assert contents[0] == contents[1]
+    assert _networks(root, study) == _networks(other, study)
 
 
-def _networks(root: str | Path, study: str) -> list[str]:
-    return Storage(root).names(f"{study}/networks")
+def _networks(root: str | Path, study: str) -> dict[str, str]:
+    """The content hash of each kept student, by its file's name."""
+    storage, folder = Storage(root), f"{study}/networks"
+    return {
+        name: TrainedNetwork.from_bytes(storage.read(f"{folder}/{name}"), name).content_hash()
+        for name in storage.names(folder)
+    }
