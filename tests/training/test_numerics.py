@@ -1,7 +1,5 @@
 """Ways to compute the same: from the bank, in parts, in half precision, compiled."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +12,13 @@ from pckd.models import Network
 from pckd.training.bank import BankedTeacher
 from pckd.training.building import Moment
 from pckd.training.config import RunConfig
+from pckd.training.numerics import keep_freed_memory
 from pckd.training.record import EpochRecord
 from pckd.training.run import Run
 from pckd.training.run_data import RunData, prepare_data
 from tests.training.conftest import tiny_config
 
 CPU = torch.device("cpu")
-OUTPUT: dict[str, Any] = {"check": True, "capture_output": True, "text": True}
 
 
 @pytest.fixture(autouse=True)
@@ -193,26 +191,28 @@ def test_features_beyond_half_precision_end_the_run_and_are_not_kept(
     assert bank.features[bank.marks.bool()].isfinite().all()
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="counts faults on Linux only")
-def test_memory_that_a_step_frees_is_not_faulted_in_again() -> None:
-    program = """
-import resource, sys, torch
-from pckd.training.numerics import keep_freed_memory
-if sys.argv[1] == "kept":
+class RecordingLibrary:
+    """A C library that notes what its allocator is told."""
+
+    def __init__(self) -> None:
+        self.told: dict[int, int] = {}
+
+    def mallopt(self, parameter: int, value: int) -> int:
+        self.told[parameter] = value
+        return 1
+
+
+def test_the_allocator_is_told_to_return_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """M_TRIM_THRESHOLD is -1 and M_MMAP_THRESHOLD -3 in glibc's malloc.h."""
+    library = RecordingLibrary()
+    monkeypatch.setattr("pckd.training.numerics.ctypes.CDLL", lambda name: library)
     keep_freed_memory()
-def steps():
-    for _ in range(4):
-        parts = [torch.ones(1 << 24) for _ in range(3)]
-steps()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-steps()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-"""
-    faults = {
-        how: int(subprocess.run([sys.executable, "-c", program, how], **OUTPUT).stdout)
-        for how in ("returned", "kept")
-    }
-    assert faults["kept"] < faults["returned"] / 4
+    assert library.told == {-1: 2**31 - 1, -3: 2**31 - 1}
+
+
+def test_without_glibc_the_allocator_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pckd.training.numerics.ctypes.CDLL", lambda name: object())
+    keep_freed_memory()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
