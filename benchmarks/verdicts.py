@@ -1,0 +1,118 @@
+"""Simulated studies through the verdicts: how often they are false, and the seeds they take.
+
+python -m benchmarks.verdicts --seed 0 --studies 10000
+"""
+
+import argparse
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pckd.study.repeated_intervals import critical_values, repeated_intervals
+
+SMALLEST, LARGE = 0.3, 2.0
+"""The smallest difference that matters, and a large one, in points."""
+LEVEL, AT_LEAST, AT_MOST, LARGEST_FIXED = 0.05, 4, 20, 60
+DEVIATIONS = (0.3, 0.6, 1.0, 2.0)
+"""Standard deviations of the paired differences, in points."""
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Draw = Callable[[np.random.Generator, tuple[int, int]], Floats]
+
+WORLDS: dict[str, Draw] = {
+    "normal": lambda random, size: random.standard_normal(size),
+    "gamma, shape 4": lambda random, size: (random.gamma(4, size=size) - 4) / 2,
+    "exponential": lambda random, size: random.exponential(size=size) - 1,
+    "t, 3 degrees": lambda random, size: random.standard_t(3, size) / math.sqrt(3),
+    "log-normal, sigma 1": lambda random, size: (
+        (random.lognormal(size=size) - math.exp(0.5)) / math.sqrt(math.e * (math.e - 1))
+    ),
+}
+"""Differences of mean 0 and standard deviation 1."""
+
+
+@dataclass(frozen=True)
+class Ends:
+    """How many studies ended, one entry a study."""
+
+    better: Flags
+    worse: Flags
+    same: Flags
+    seeds: npt.NDArray[np.int64]
+
+    def right(self, truth: float) -> float:
+        """The share of verdicts that say what is true."""
+        return float((self.same if truth == 0 else self.better).mean())
+
+    def false(self, truth: float) -> Flags:
+        """The studies whose verdict says what is not true; the truth is 0 or `SMALLEST` or more."""
+        return self.worse | (self.better if truth == 0 else self.same)
+
+
+def ends(differences: Floats, at_least: int, at_most: int, comparisons: int = 1) -> Ends:
+    """The verdicts of many studies at once [studies, seeds]; the rules are those of `decide`."""
+    critical = critical_values(LEVEL / comparisons, at_least, at_most)
+    low, high = repeated_intervals(differences[:, :at_most], critical, at_least)
+    better, worse = low > 0, high < 0
+    same = (low > -SMALLEST) & (high < SMALLEST) & ~better & ~worse
+    settled = better | worse | same
+    look = np.where(settled.any(axis=1), settled.argmax(axis=1), at_most - at_least)
+    study = np.arange(len(look))
+    return Ends(better[study, look], worse[study, look], same[study, look], at_least + look)
+
+
+def fixed_seeds(differences: Floats, power: float, truth: float) -> int | None:
+    """The fewest seeds with which a single look at the same level has that power."""
+    sizes = range(2, LARGEST_FIXED + 1)
+    return next((n for n in sizes if ends(differences, n, n).right(truth) >= power), None)
+
+
+def row(name: str, deviation: float, truth: float, differences: Floats) -> str:
+    """The line of one world in the table."""
+    found = ends(differences, AT_LEAST, AT_MOST)
+    power, false = found.right(truth), found.false(truth).mean()
+    seeds = found.seeds.mean()
+    fixed = fixed_seeds(differences, power, truth) if power >= 0.5 else None
+    compared = f"{fixed} | {seeds / fixed:.0%}" if fixed else "|"
+    return (
+        f"| {name} | {deviation} | {truth} | {false:.2%} | {power:.1%} | {seeds:.1f} | {compared} |"
+    )
+
+
+def print_table(noises: dict[str, Floats]) -> None:
+    """One comparison in each world."""
+    print("| differences | SD | true difference | false | right | mean seeds | fixed | ratio |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for name, noise in noises.items():
+        for deviation in DEVIATIONS:
+            for truth in (0.0, SMALLEST, LARGE):
+                print(row(name, deviation, truth, truth + deviation * noise))
+
+
+def print_comparisons(random: np.random.Generator, studies: int, comparisons: int = 3) -> None:
+    """Studies of several references without a difference: any false verdict counts."""
+    print(f"\n| {comparisons} comparisons, true difference 0 | any false |\n| --- | --- |")
+    for name, draw in WORLDS.items():
+        noise = draw(random, (studies * comparisons, AT_MOST))
+        false = ends(noise, AT_LEAST, AT_MOST, comparisons).false(0)
+        print(f"| {name} | {false.reshape(studies, comparisons).any(axis=1).mean():.2%} |")
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--studies", type=int, default=10_000)
+    given = parser.parse_args()
+    random = np.random.default_rng(given.seed)
+    size = (given.studies, LARGEST_FIXED)
+    print_table({name: draw(random, size) for name, draw in WORLDS.items()})
+    print_comparisons(random, given.studies)
+
+
+if __name__ == "__main__":
+    main()
