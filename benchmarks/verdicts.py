@@ -19,6 +19,9 @@ LEVEL, AT_LEAST, AT_MOST, LARGEST_FIXED = 0.05, 4, 20, 60
 DEVIATIONS = (0.3, 0.6, 1.0, 2.0)
 """Standard deviations of the paired differences, in points."""
 
+LEAST_POWER = 0.5
+"""Below it, nearly all studies end at the last look, and there is nothing to save."""
+
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Draw = Callable[[np.random.Generator, tuple[int, int]], Floats]
@@ -71,30 +74,40 @@ def fixed_seeds(differences: Floats, power: float, truth: float) -> int | None:
     return next((n for n in sizes if ends(differences, n, n).right(truth) >= power), None)
 
 
-def row(name: str, deviation: float, truth: float, differences: Floats) -> str:
-    """The line of one world in the table."""
+def print_row(name: str, deviation: float, truth: float, differences: Floats) -> float:
+    """Print the line of one world; returns its seeds as a share of a fixed design's, or NaN."""
     found = ends(differences, AT_LEAST, AT_MOST)
-    power, false = found.right(truth), found.false(truth).mean()
-    seeds = found.seeds.mean()
-    fixed = fixed_seeds(differences, power, truth) if power >= 0.5 else None
-    compared = f"{fixed} | {seeds / fixed:.0%}" if fixed else "|"
-    return (
+    power, seeds = found.right(truth), float(found.seeds.mean())
+    fixed = fixed_seeds(differences, power, truth) if power >= LEAST_POWER else None
+    share = seeds / fixed if fixed else math.nan
+    compared = f"{fixed} | {share:.0%}" if fixed else "- | -"
+    false = found.false(truth).mean()
+    print(
         f"| {name} | {deviation} | {truth} | {false:.2%} | {power:.1%} | {seeds:.1f} | {compared} |"
     )
+    return share
 
 
-def print_table(noises: dict[str, Floats]) -> None:
-    """One comparison in each world."""
-    print("| differences | SD | true difference | false | right | mean seeds | fixed | ratio |")
+def print_worlds(random: np.random.Generator, studies: int) -> None:
+    """Print how studies of one comparison end in each world."""
+    print("| differences | SD | true difference | false | right | mean seeds | fixed | share |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for name, noise in noises.items():
-        for deviation in DEVIATIONS:
-            for truth in (0.0, SMALLEST, LARGE):
-                print(row(name, deviation, truth, truth + deviation * noise))
+    shares: dict[str, list[float]] = {}
+    for name, draw in WORLDS.items():
+        noise = draw(random, (studies, LARGEST_FIXED))
+        shares[name] = [
+            print_row(name, deviation, truth, truth + deviation * noise)
+            for deviation in DEVIATIONS
+            for truth in (0.0, SMALLEST, LARGE)
+        ]
+    print(f"\n| share of the fixed seeds where the power is {LEAST_POWER:.0%} or more | mean |")
+    print("| --- | --- |")
+    for name, found in shares.items():
+        print(f"| {name} | {np.nanmean(found):.0%} |")
 
 
 def print_comparisons(random: np.random.Generator, studies: int, comparisons: int = 3) -> None:
-    """Studies of several references without a difference: any false verdict counts."""
+    """Print how often any verdict on several references without a difference is false."""
     print(f"\n| {comparisons} comparisons, true difference 0 | any false |\n| --- | --- |")
     for name, draw in WORLDS.items():
         noise = draw(random, (studies * comparisons, AT_MOST))
@@ -103,14 +116,13 @@ def print_comparisons(random: np.random.Generator, studies: int, comparisons: in
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--studies", type=int, default=10_000)
     given = parser.parse_args()
     random = np.random.default_rng(given.seed)
-    size = (given.studies, LARGEST_FIXED)
-    print_table({name: draw(random, size) for name, draw in WORLDS.items()})
+    print_worlds(random, given.studies)
     print_comparisons(random, given.studies)
 
 

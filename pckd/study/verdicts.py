@@ -90,7 +90,7 @@ def decide(
     interval = (float(lows[look]), float(highs[look]))
     name = _name(interval, smallest_difference, is_last=seeds == at_most)
     estimate = _estimate(values[:seeds], critical, at_least, smallest_difference)
-    return Verdict(name, estimate, interval, seeds)
+    return Verdict(name, min(max(estimate, interval[0]), interval[1]), interval, seeds)
 
 
 def _settled(lows: Floats, highs: Floats, smallest_difference: float) -> Flags:
