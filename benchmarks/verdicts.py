@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 from pckd.study.repeated_intervals import critical_values, repeated_intervals
 
@@ -115,6 +116,23 @@ def print_comparisons(random: np.random.Generator, studies: int, comparisons: in
         print(f"| {name} | {false.reshape(studies, comparisons).any(axis=1).mean():.2%} |")
 
 
+def print_plain(random: np.random.Generator, studies: int) -> None:
+    """Print what plain intervals at every look, and the plain mean of stopped studies, do."""
+    print("\n| differences | plain 95 % intervals: false | plain mean at SD 2, true difference 2 |")
+    print("| --- | --- | --- |")
+    for name, draw in WORLDS.items():
+        noise = draw(random, (studies, AT_MOST))
+        looks = [
+            stats.ttest_1samp(noise[:, :seeds], 0, axis=1).pvalue
+            for seeds in range(AT_LEAST, AT_MOST + 1)
+        ]
+        false = (np.array(looks) < LEVEL).any(axis=0).mean()
+        differences = LARGE + 2 * noise
+        used = np.arange(AT_MOST) < ends(differences, AT_LEAST, AT_MOST).seeds[:, np.newaxis]
+        plain = differences.mean(axis=1, where=used).mean()
+        print(f"| {name} | {false:.1%} | {plain:.2f} |")
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -124,6 +142,7 @@ def main() -> None:
     random = np.random.default_rng(given.seed)
     print_worlds(random, given.studies)
     print_comparisons(random, given.studies)
+    print_plain(random, given.studies)
 
 
 if __name__ == "__main__":

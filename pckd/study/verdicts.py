@@ -60,10 +60,9 @@ def decide(
     of 100,000 studies with a margin of three standard errors: this is measured, not proven.
     Stronger skewness breaks it; `docs/verdicts.md` says by how much.
 
-    The mean of a study that stopped early lies too far from 0 on average. The estimate does not: it
-    is the mean of the first `at_least` differences, averaged over the orders of the differences
-    that would not have stopped earlier (Rao and Blackwell), which is right on average for any
-    distribution.
+    The plain mean of a study that stopped early is biased. The estimate is the mean of the first
+    `at_least` differences, averaged over the orders of the differences that would not have stopped
+    earlier (Rao and Blackwell): over whole studies it is right on average for any distribution.
 
     Args:
         differences: Candidate minus reference, in points, in the order of seeds.
