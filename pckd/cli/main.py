@@ -7,7 +7,20 @@ import typer
 from typer.core import TyperGroup
 
 from pckd import __version__
-from pckd.cli import cluster, data, export, models, probe, report, results, run, study, teacher
+from pckd.cli import (
+    cluster,
+    data,
+    export,
+    methods,
+    models,
+    probe,
+    report,
+    results,
+    run,
+    study,
+    teacher,
+    terms,
+)
 from pckd.errors import InputError, RunError
 
 
@@ -58,6 +71,8 @@ app.command()(export.export)
 app.command()(probe.probe)
 app.command()(report.report)
 app.command()(models.models)
+app.command()(terms.terms)
+app.command()(methods.methods)
 
 
 def main() -> None:

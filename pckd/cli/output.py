@@ -1,6 +1,7 @@
-"""Tables on the terminal, or the same as JSON."""
+"""Tables and text on the terminal, or the same as JSON."""
 
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -8,7 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-WRAPPED = ("about", "case", "changes", "reason", "notices", "command", "message")
+WRAPPED = (
+    *("about", "allowed", "case", "changes", "command", "message", "notices", "reason"),
+    *("source", "terms"),
+)
 """Columns of long text, which may take several lines on a terminal."""
 
 UNLIMITED = 100_000
@@ -18,7 +22,7 @@ UNLIMITED = 100_000
 def print_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
     """Print rows of equal keys: aligned columns, or a JSON list."""
     if as_json:
-        print(json.dumps(list(rows), indent=2, default=str))
+        print_json(list(rows))
         return
     if not rows:
         print("none")
@@ -30,10 +34,7 @@ def print_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
         table.add_column(name, justify="right" if numeric else "left", min_width=width)
     for row in rows:
         table.add_row(*(escape(_text(value)) for value in row.values()))
-    console = Console()
-    if not console.is_terminal:
-        console.width = UNLIMITED
-    console.print(table)
+    _console().print(table)
 
 
 def print_frame(frame: pd.DataFrame, *, as_json: bool) -> None:
@@ -43,9 +44,27 @@ def print_frame(frame: pd.DataFrame, *, as_json: bool) -> None:
     print_rows(rows, as_json=as_json)
 
 
+def print_text(text: str, *, prefix: str = "") -> None:
+    """Print a paragraph, broken where the terminal ends; each of its lines begins alike."""
+    for line in textwrap.wrap(text, _console().width - len(prefix), break_on_hyphens=False):
+        print(f"{prefix}{line}")
+
+
+def print_json(content: object) -> None:
+    """Print JSON for other programs."""
+    print(json.dumps(content, indent=2, default=str))
+
+
 def accuracy_text(top1: float, top5: float, num_classes: int) -> str:
     """Accuracies in percent; top-5 is left out where five guesses are always right."""
     return f"top-1 {top1:.2f} %" + (f", top-5 {top5:.2f} %" if num_classes > 5 else "")
+
+
+def _console() -> Console:
+    console = Console()
+    if not console.is_terminal:
+        console.width = UNLIMITED
+    return console
 
 
 def _text(value: object) -> str:

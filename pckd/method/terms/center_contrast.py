@@ -172,9 +172,10 @@ class CenterContrastConfig(TermConfig):
 
 
 class CenterContrast(Term[CenterContrastConfig]):
-    """CC_ik = -log softmax_j(cos(f_s, W_j) / tau)[y] for the student's and the teacher's centres.
+    """CC_ik = sum over W of -log softmax_j(cos(f_s, W_j) / tau)[y], [B, K], in nats.
 
-    [B, K], in nats.
+    W are the student's category centres, then the teacher's; a learned map takes f_s to the
+    teacher's width. The form release contrasts similarities to the centres over the global batch.
     """
 
     Config = CenterContrastConfig

@@ -1,0 +1,55 @@
+"""`pckd methods`: names for sets of terms."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from pckd.cli.options import Json
+from pckd.cli.output import print_json, print_rows, print_text
+from pckd.method.presets import PRESETS, Preset, find_preset
+from pckd.training.config import OptimizationConfig, PreviewConfig
+from pckd.training.loss_config import Loss
+
+
+def methods(
+    name: Annotated[str | None, typer.Argument(help="One method alone, such as crd.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the methods; of one, show all settings that `method: NAME` stands for."""
+    found = {name: find_preset(name)} if name else PRESETS
+    if as_json:
+        rows = [{**_settings(key, each), "source": each.source} for key, each in found.items()]
+        print_json(rows)
+    elif name:
+        print_text(found[name].source, prefix="# ")
+        settings = _settings(name, found[name])
+        print(yaml.dump(settings, sort_keys=False, default_flow_style=None), end="")
+    else:
+        rows = [
+            {"method": key, "terms": _summary(each), "source": each.source}
+            for key, each in found.items()
+        ]
+        print_rows(rows, as_json=False)
+
+
+def _settings(name: str, preset: Preset) -> dict[str, Any]:
+    """The keys of a run that a method sets, with the defaults of its terms."""
+    return {
+        "method": name,
+        "loss": Loss.model_validate(preset.terms).model_dump(mode="json"),
+        "preview": PreviewConfig.model_validate(preset.preview).model_dump(mode="json"),
+        "optimization": OptimizationConfig(**preset.optimization).model_dump(mode="json"),
+    }
+
+
+def _summary(preset: Preset) -> str:
+    """Each term with its weight, and with what else differs from its defaults."""
+    loss = Loss.model_validate(preset.terms)
+    parts = []
+    for term, given in preset.terms.items():
+        others = [f"{key} {json.dumps(given[key])}" for key in given if key != "weight"]
+        beside = f" ({', '.join(others)})" if others else ""
+        parts.append(f"{term} {loss[term].weight:g}{beside}")
+    return ", ".join(parts)

@@ -1,0 +1,59 @@
+"""`pckd terms`: what the loss can be made of."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from pckd.cli.options import Json
+from pckd.cli.output import print_json, print_rows, print_text
+from pckd.method import list_terms
+from pckd.method.describing import TermDescription, describe_term
+
+
+def terms(
+    name: Annotated[str | None, typer.Argument(help="One term alone, such as kd.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the terms of the loss with their equations, units, parameters and sources."""
+    found = [describe_term(each) for each in ([name] if name else list_terms())]
+    if as_json:
+        print_json([asdict(each) for each in found])
+        return
+    if name:
+        _print_page(found[0])
+        return
+    for term in found:
+        _print_summary(term)
+    print("pckd terms NAME explains one.")
+
+
+def _print_summary(term: TermDescription) -> None:
+    defaults = (f"{each.name} {json.dumps(each.default)}" for each in term.parameters)
+    print_text(f"{term.term}: {term.about}")
+    for text in (term.equation, ", ".join(defaults), term.source):
+        print_text(text, prefix="  ")
+    print()
+
+
+def _print_page(term: TermDescription) -> None:
+    print_text(f"{term.term}, {term.label} in tables and figures: {term.about}")
+    for paragraph in (term.equation, *term.symbols):
+        print()
+        print_text(paragraph)
+    print(f"\nValues: {term.values}. Needs: {', '.join(term.needs) or 'nothing'}.")
+    print(f"\nIts parameters stand below loss.{term.term} in a study file:\n")
+    rows = [
+        {
+            "parameter": each.name,
+            "default": json.dumps(each.default),
+            "allowed": each.allowed,
+            "about": each.about,
+        }
+        for each in term.parameters
+    ]
+    print_rows(rows, as_json=False)
+    if term.source:
+        print()
+        print_text(f"Source: {term.source}")

@@ -1,0 +1,134 @@
+"""Descriptions of terms, taken from their docstrings and their settings."""
+
+import inspect
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from pckd.method.registry import find_term
+from pckd.method.term import Needs, Term, TermConfig
+
+BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "above",
+    "maximum": "at most",
+    "exclusiveMaximum": "below",
+}
+"""Words for the bounds of a JSON schema."""
+
+KINDS = {"boolean": "true or false", "integer": "whole number"}
+"""Words for the types of a JSON schema, where its own are no plain English."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterDescription:
+    """A setting of a term.
+
+    Attributes:
+        name: Below the term's key in `loss`.
+        default: Its value where nobody sets it; None where it has to be set.
+        allowed: The values that it takes.
+        about: Its meaning, with the unit.
+    """
+
+    name: str
+    default: Any
+    allowed: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class TermDescription:
+    """A term as its author describes it.
+
+    Attributes:
+        term: Its name in study files.
+        label: Its name in tables and figures.
+        about: Its idea in one sentence.
+        equation: Its value, with shape and unit.
+        symbols: Its symbols and its state, a paragraph each.
+        values: Whether it has values per sample, or one number for a batch.
+        needs: What a step must bring for it, with default settings.
+        source: The paper, and how the code differs from it; '' where there is none.
+        parameters: Its settings, the weight first.
+    """
+
+    term: str
+    label: str
+    about: str
+    equation: str
+    symbols: list[str]
+    values: str
+    needs: list[str]
+    source: str
+    parameters: list[ParameterDescription]
+
+
+def describe_term(name: str) -> TermDescription:
+    """Describe a term.
+
+    Raises:
+        InputError: There is no such term, or it cannot be imported.
+    """
+    kind = find_term(name)
+    about, *paragraphs = _paragraphs(sys.modules[kind.__module__].__doc__)
+    equation, *symbols = _paragraphs(kind.__doc__)
+    sources = (text for text in paragraphs if text.startswith("Source: "))
+    return TermDescription(
+        term=name,
+        label=kind.label,
+        about=about,
+        equation=equation,
+        symbols=symbols,
+        values="per sample" if kind.per_sample else "one number for a batch",
+        needs=_needs(kind),
+        source=next(sources, "").removeprefix("Source: "),
+        parameters=_parameters(kind.Config),
+    )
+
+
+def _paragraphs(docstring: str | None) -> list[str]:
+    """The paragraphs of a docstring, each as one line."""
+    text = inspect.cleandoc(docstring or "")
+    return [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
+
+
+def _needs(kind: type[Term[Any]]) -> list[str]:
+    """The names of `Needs` that differ from no needs at all, in words."""
+    none = Needs(teacher=False)
+    needs = kind.needs(kind.Config.model_construct())
+    asked = {name: getattr(needs, name) for name in Needs.__dataclass_fields__}
+    return [
+        name.replace("_", " ") if value is True else f"{value} {name.replace('_', ' ')}"
+        for name, value in asked.items()
+        if value != getattr(none, name)
+    ]
+
+
+def _parameters(config: type[TermConfig]) -> list[ParameterDescription]:
+    schema = config.model_json_schema()["properties"]
+    defaults: dict[str, Any] = {}
+    for name, field in config.model_fields.items():
+        defaults[name] = (
+            None
+            if field.is_required()
+            else field.get_default(call_default_factory=True, validated_data=defaults)
+        )
+    return [
+        ParameterDescription(
+            name, defaults[name], _allowed(schema[name]), schema[name].get("description", "")
+        )
+        for name in defaults
+    ]
+
+
+def _allowed(schema: dict[str, Any]) -> str:
+    """The values that a JSON schema allows, in words."""
+    if "enum" in schema:
+        return " or ".join(schema["enum"])
+    if "anyOf" in schema:
+        return " or ".join(_allowed(each) for each in schema["anyOf"])
+    kind = schema.get("type", "anything")
+    limits = [f"{words} {schema[bound]}" for bound, words in BOUNDS.items() if bound in schema]
+    named = [] if kind == "number" and limits else [KINDS.get(kind, kind)]
+    return ", ".join([*named, *limits])
