@@ -5,14 +5,14 @@ python -m benchmarks.verdicts --seed 0 --studies 10000
 
 import argparse
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from pckd.study.repeated_intervals import critical_values, repeated_intervals
+from pckd.study.repeated_intervals import CALIBRATED, Draw, critical_values
+from pckd.study.verdicts import look_at
 
 SMALLEST, LARGE = 0.3, 2.0
 """The smallest difference that matters, and a large one, in points."""
@@ -25,7 +25,6 @@ LEAST_POWER = 0.5
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
-Draw = Callable[[np.random.Generator, tuple[int, int]], Floats]
 
 WORLDS: dict[str, Draw] = {
     "normal": lambda random, size: random.standard_normal(size),
@@ -57,16 +56,18 @@ class Ends:
         return self.worse | (self.better if truth == 0 else self.same)
 
 
-def ends(differences: Floats, at_least: int, at_most: int, comparisons: int = 1) -> Ends:
+def ends(
+    differences: Floats,
+    at_least: int,
+    at_most: int,
+    comparisons: int = 1,
+    calibrated: tuple[Draw, ...] = CALIBRATED,
+) -> Ends:
     """The verdicts of many studies at once [studies, seeds]; the rules are those of `decide`."""
-    critical = critical_values(LEVEL / comparisons, at_least, at_most)
-    low, high = repeated_intervals(differences[:, :at_most], critical, at_least)
-    better, worse = low > 0, high < 0
-    same = (low > -SMALLEST) & (high < SMALLEST) & ~better & ~worse
-    settled = better | worse | same
-    look = np.where(settled.any(axis=1), settled.argmax(axis=1), at_most - at_least)
-    study = np.arange(len(look))
-    return Ends(better[study, look], worse[study, look], same[study, look], at_least + look)
+    critical = critical_values(LEVEL / comparisons, at_least, at_most, calibrated)
+    looks = look_at(differences[:, :at_most], critical, at_least, SMALLEST)
+    at = np.arange(len(differences)), looks.end
+    return Ends(looks.better[at], looks.worse[at], looks.same[at], at_least + looks.end)
 
 
 def fixed_seeds(differences: Floats, power: float, truth: float) -> int | None:
@@ -107,6 +108,23 @@ def print_worlds(random: np.random.Generator, studies: int) -> None:
         print(f"| {name} | {np.nanmean(found):.0%} |")
 
 
+def print_strict(random: np.random.Generator, studies: int) -> None:
+    """Print what it costs to hold the level for log-normal differences too."""
+    strict = (*CALIBRATED, WORLDS["log-normal, sigma 1"])
+    print(
+        "\n| differences | SD | true difference | false | right | false, strict | right, strict |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for name in ("normal", "log-normal, sigma 1"):
+        noise = WORLDS[name](random, (studies, AT_MOST))
+        for deviation, truth in ((0.3, 0.0), (0.3, SMALLEST), (0.6, SMALLEST), (1.0, 0.0)):
+            print(f"| {name} | {deviation} | {truth} |", end="")
+            for calibrated in (CALIBRATED, strict):
+                found = ends(truth + deviation * noise, AT_LEAST, AT_MOST, 1, calibrated)
+                print(f" {found.false(truth).mean():.2%} | {found.right(truth):.1%} |", end="")
+            print()
+
+
 def print_comparisons(random: np.random.Generator, studies: int, comparisons: int = 3) -> None:
     """Print how often any verdict on several references without a difference is false."""
     print(f"\n| {comparisons} comparisons, true difference 0 | any false |\n| --- | --- |")
@@ -142,6 +160,7 @@ def main() -> None:
     random = np.random.default_rng(given.seed)
     print_worlds(random, given.studies)
     print_comparisons(random, given.studies)
+    print_strict(random, given.studies)
     print_plain(random, given.studies)
 
 

@@ -7,11 +7,13 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from pckd.study.repeated_intervals import (
     LEAST_LEVEL,
     Floats,
     critical_values,
+    looks_of,
     repeated_intervals,
 )
 
@@ -20,6 +22,14 @@ Flags = npt.NDArray[np.bool_]
 
 ORDERS = 1000
 """Random orders of the differences that the estimate averages over."""
+
+LEAST_CHANCE = 0.1
+"""A study ends when the chance that its last look settles the question falls below this."""
+
+LEAST_DEVIATION = 0.25
+"""Share of the smallest difference that a smaller standard deviation counts as. Accuracies come in
+steps, so that few differences may be equal by chance; who asks for a difference measures on enough
+images that a quarter of it is a step or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,8 @@ def decide(
     After each seed from `at_least` on, a repeated confidence interval decides: `better` if it
     lies above 0, `worse` if below 0, `no difference` if it lies inside
     (-smallest_difference, smallest_difference), else `go on`, and `not clear` at `at_most`. The
-    first look that settles the question ends it.
+    first look that settles the question ends it; so does one after which `at_most` seeds would
+    settle it with a chance below `LEAST_CHANCE`, as far as the seeds so far tell: `not clear`.
 
     If the differences of a study are independent draws of one distribution, and that is normal,
     exponential (either tail) or Student's t with 3 degrees of freedom, of any mean and spread,
@@ -82,20 +93,96 @@ def decide(
         mean = float(values.mean()) if len(values) else math.nan
         return Verdict("go on", mean, (-math.inf, math.inf), len(values))
     critical = critical_values(level / comparisons, at_least, at_most)
-    lows, highs = repeated_intervals(values, critical, at_least)
-    settled = _settled(lows, highs, smallest_difference)
-    look = int(settled.argmax()) if settled.any() else len(lows) - 1
-    seeds = at_least + look
-    interval = (float(lows[look]), float(highs[look]))
-    name = _name(interval, smallest_difference, is_last=seeds == at_most)
+    looks = look_at(values, critical, at_least, smallest_difference)
+    index = int(looks.end[()])
+    seeds = at_least + index
+    interval = (float(looks.lows[index]), float(looks.highs[index]))
     estimate = _estimate(values[:seeds], critical, at_least, smallest_difference)
+    name = looks.name(index, is_last=seeds == at_most)
     return Verdict(name, min(max(estimate, interval[0]), interval[1]), interval, seeds)
 
 
-def _settled(lows: Floats, highs: Floats, smallest_difference: float) -> Flags:
-    inside = (lows > -smallest_difference) & (highs < smallest_difference)
-    settled: Flags = (lows > 0) | (highs < 0) | inside
-    return settled
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What each look at the differences of a study shows, or of many at once [..., looks]."""
+
+    lows: Floats
+    highs: Floats
+    better: Flags
+    worse: Flags
+    same: Flags
+    hopeless: Flags
+
+    @property
+    def stops(self) -> Flags:
+        """The looks that end a study."""
+        return self.better | self.worse | self.same | self.hopeless
+
+    @property
+    def end(self) -> npt.NDArray[np.int64]:
+        """The first look that ends a study, or the last one [...]."""
+        stops = self.stops.copy()
+        stops[..., -1] = True
+        return np.asarray(stops.argmax(axis=-1), dtype=np.int64)
+
+    def name(self, look: int, *, is_last: bool) -> Name:
+        """What a look at a single study says."""
+        if self.better[look]:
+            return "better"
+        if self.worse[look]:
+            return "worse"
+        if self.same[look]:
+            return "no difference"
+        return "not clear" if is_last or self.hopeless[look] else "go on"
+
+
+def look_at(values: Floats, critical: Floats, at_least: int, smallest_difference: float) -> Looks:
+    """Look at differences after each seed.
+
+    Args:
+        values: The differences in points [..., seeds], `at_least` or more.
+        critical: Of Student's t at all looks, from `critical_values`.
+        at_least: The seeds at the first look.
+        smallest_difference: In points.
+    """
+    least = LEAST_DEVIATION * smallest_difference
+    lows, highs = repeated_intervals(values, critical, at_least, least)
+    better, worse = lows > 0, highs < 0
+    same = (lows > -smallest_difference) & (highs < smallest_difference) & ~better & ~worse
+    chance = chance_of_a_verdict(values, critical, at_least, smallest_difference)
+    return Looks(
+        lows, highs, better, worse, same, ~better & ~worse & ~same & (chance < LEAST_CHANCE)
+    )
+
+
+def chance_of_a_verdict(
+    values: Floats, critical: Floats, at_least: int, smallest_difference: float
+) -> Floats:
+    """The chance at each look that the last one settles the question [..., looks].
+
+    The mean of all `at_most` differences, as Student's t predicts it from those so far, lies far
+    enough from 0, or near enough; the standard deviation stays what it is.
+
+    Args:
+        values: The differences in points [..., seeds], `at_least` or more.
+        critical: Of Student's t at all looks, from `critical_values`.
+        at_least: The seeds at the first look.
+        smallest_difference: In points.
+    """
+    seeds, at_most = looks_of(values, at_least), at_least + len(critical) - 1
+    mean = values.cumsum(axis=-1)[..., at_least - 1 :] / seeds
+    square = (values**2).cumsum(axis=-1)[..., at_least - 1 :] / seeds
+    variance = np.maximum(square - mean**2, 0) * seeds / (seeds - 1)
+    deviation = np.maximum(np.sqrt(variance), LEAST_DEVIATION * smallest_difference)
+    half = critical[-1] * deviation / math.sqrt(at_most)
+    spread = deviation * np.sqrt(np.maximum(at_most - seeds, 1e-9) / (at_most * seeds))
+
+    def below(bound: Floats) -> Floats:
+        found: Floats = special.stdtr(seeds - 1, (bound - mean) / spread)
+        return found
+
+    room = np.maximum(smallest_difference - half, 0)
+    return 1 - below(half) + below(-half) + below(room) - below(-room)
 
 
 def _estimate(values: Floats, critical: Floats, at_least: int, smallest_difference: float) -> float:
@@ -103,20 +190,9 @@ def _estimate(values: Floats, critical: Floats, at_least: int, smallest_differen
     random = np.random.default_rng(0)
     shuffled = random.permuted(np.tile(values, (ORDERS, 1)), axis=1)
     orders = np.vstack([values, shuffled])
-    settled = _settled(*repeated_intervals(orders, critical, at_least), smallest_difference)
-    goes_on = ~settled[:, :-1].any(axis=1)
+    stops = look_at(orders, critical, at_least, smallest_difference).stops
+    goes_on = ~stops[:, :-1].any(axis=1)
     return float(orders[goes_on, :at_least].mean())
-
-
-def _name(interval: tuple[float, float], smallest_difference: float, *, is_last: bool) -> Name:
-    low, high = interval
-    if low > 0:
-        return "better"
-    if high < 0:
-        return "worse"
-    if -smallest_difference < low and high < smallest_difference:
-        return "no difference"
-    return "not clear" if is_last else "go on"
 
 
 def _check_design(
