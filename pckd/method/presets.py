@@ -89,6 +89,11 @@ PRESETS: Mapping[str, Preset] = {
         "ickd",
         "Liu et al., ICCV 2021; weights of the authors' code, without KD as their first table row",
     ),
+    "reviewkd": _one_term(
+        "reviewkd",
+        "Chen et al., CVPR 2021, arXiv 2104.09044; weights of the authors' code for most pairs "
+        "(loss.reviewkd.weight is 5), recipe of mdistiller",
+    ),
     "dkd": _one_term(
         "dkd",
         "Zhao et al., CVPR 2022, arXiv 2203.08679; the authors' code; loss.dkd.beta is 8, which "

@@ -39,16 +39,16 @@ def sum_of(losses: Iterable[Tensor]) -> Tensor:
 
 
 def unpaired(task: Task) -> Refused | None:
-    """A refusal where the networks have unequal numbers of stages."""
+    """A refusal where the networks have unequal numbers of stages, or none."""
     own, others = len(stage_shapes(task.student)), len(stage_shapes(task.taught()))
-    if own == others:
+    if own == others and own:
         return None
     return Refused(f"the student has {own} stages, the teacher {others}")
 
 
 def stage_shapes(network: NetworkShape) -> tuple[tuple[int, int, int], ...]:
-    """(C, H, W) of each stage's map."""
-    return network.maps[1:]
+    """(C, H, W) of each stage's map, the same before and after ReLU."""
+    return (network.maps or network.maps_before_relu)[1:]
 
 
 def _pooled(large: Tensor, small: Tensor) -> Tensor:
