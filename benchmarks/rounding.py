@@ -31,7 +31,7 @@ def rounding_error(pair: Pair, data: RunData) -> RoundingError:
     config = run_config(pair)
     network = make_teacher(pair.teacher, data)
     teacher = FrozenTeacher(network, CPU, "fp32", "off", config.loss.needs)
-    module = build(config, data, network, LocalGroup()).module
+    module = build(config, data, LocalGroup()).module
     pixels, labels = next(data.train.evaluation_batches(IMAGES))
     views = rotated_copies(pixels, rotations=4, mean=data.mean, std=data.std)
     with torch.no_grad():

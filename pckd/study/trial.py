@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pckd.errors import InputError
 from pckd.study.spec import StudySpec
 from pckd.training.changes import written_out
 from pckd.training.config import RunConfig
@@ -39,7 +40,10 @@ def make_trial(spec: StudySpec, case: str, changes: dict[str, Any], seed: int) -
     source = f"study {spec.study}, {case or 'run'}"
     changes = written_out(changes)
     config = spec.run_config({**changes, "seed": seed}, source)
-    check_run(config)
+    try:
+        check_run(config)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
     return Trial(spec.study, case, changes, config, run_identity(config))
 
 

@@ -6,27 +6,22 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from pckd.errors import InputError
 from pckd.method import (
     STRATEGIES,
     Exchange,
     Needs,
-    NetworkShape,
     Objective,
     ObjectiveValue,
-    Off,
-    Refused,
     Side,
     Task,
     Term,
-    find_term,
     make_step,
 )
-from pckd.models import Network, create_model, output_shapes
+from pckd.models import Network, create_model
 from pckd.training.config import RunConfig
 from pckd.training.encoding import encode
-from pckd.training.loss_config import Loss
 from pckd.training.run_data import RunData
+from pckd.training.task import fitting_terms, task_of
 
 FIRST_BUILT = ("feature_alignment", "center_contrast")
 """Terms that draw their learned parts from the run's own generator, in this order."""
@@ -87,62 +82,41 @@ class Built(NamedTuple):
     notices: tuple[str, ...]
 
 
-def build(
-    config: RunConfig,
-    data: RunData,
-    teacher: Network | None,
-    exchange: Exchange,
-) -> Built:
+def build(config: RunConfig, data: RunData, exchange: Exchange) -> Built:
     """Student, terms and objective, initialised from the run's seed alone.
 
     Args:
         config: The run.
         data: Its images.
-        teacher: The trained teacher, or None where no term needs one.
         exchange: How data-parallel processes see each other.
 
     Raises:
         InputError: A term cannot be computed for this pair of networks, or none is left.
     """
+    task = task_of(config, data)
+    kinds, notices = fitting_terms(config.loss, task)
+    needs = config.loss.needs
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         student = create_model(config.student, num_classes=data.num_classes)
-        student.shows_before_relu = config.loss.needs.maps_before_relu
-        task = Task(
-            student=_shape(student, data),
-            teacher=None if teacher is None else _shape(teacher, data),
-            num_classes=data.num_classes,
-            labels=data.train.labels,
-            epochs=config.optimization.epochs,
-        )
-        kinds, notices = fitting_terms(config.loss, task)
         terms = _built(config, kinds, task)
+    student.shows_before_relu = needs.maps_before_relu
     objective = Objective(
         terms, weigh=STRATEGIES[config.preview.strategy], applies_to=config.preview.applies_to
     )
-    return Built(Distillation(student, objective, config.loss.needs, exchange), notices)
+    return Built(Distillation(student, objective, needs, exchange), notices + _of_parts(config))
 
 
-def fitting_terms(loss: Loss, task: Task) -> tuple[dict[str, type[Term[Any]]], tuple[str, ...]]:
-    """The terms that are on and suit the task, and a notice for each that is off for it.
-
-    Raises:
-        InputError: A term refuses the task, or no term is left.
-    """
-    kinds: dict[str, type[Term[Any]]] = {}
-    notices = []
-    for name, config in loss.active.items():
-        kind = find_term(name)
-        match kind.unfit(config, task):
-            case Refused(reason):
-                raise InputError(f"{name} cannot be computed for this pair: {reason}")
-            case Off(reason):
-                notices.append(f"{name} is off for this pair: {reason}")
-            case None:
-                kinds[name] = kind
-    if not kinds:
-        raise InputError(f"no term is left: {'; '.join(notices)}")
-    return kinds, tuple(notices)
+def _of_parts(config: RunConfig) -> tuple[str, ...]:
+    """A notice where terms relate images that they do not see together."""
+    related = config.loss.that_need(lambda needs: needs.whole_batch)
+    if config.optimization.accumulation == 1 or not related:
+        return ()
+    verb = "relates" if len(related) == 1 else "relate"
+    return (
+        f"{', '.join(related)} {verb} the images of each part of a batch, not of the whole: "
+        f"optimization.accumulation is {config.optimization.accumulation}",
+    )
 
 
 def _built(
@@ -157,8 +131,3 @@ def _built(
         torch.manual_seed(zlib.crc32(f"{config.seed} {name}".encode()))
         terms[name] = kinds[name](config.loss[name], task)
     return terms
-
-
-def _shape(network: Network, data: RunData) -> NetworkShape:
-    shapes = output_shapes(network, data.image_size)
-    return NetworkShape(shapes.width, shapes.maps, shapes.maps_before_relu)

@@ -59,7 +59,7 @@ class Run:
         self.device = device
         self.data = data.to(device)
         optimization = config.optimization
-        built = build(config, data, teacher, self.group)
+        built = build(config, data, self.group)
         self.plain_module = _placed(built.module, device)
         compiled(self.plain_module.student, optimization.compile)
         self.module: nn.Module = self.group.wrap(self.plain_module)
@@ -193,7 +193,7 @@ class Run:
         """The objective on some images."""
         views = rotated_copies(
             batch.images,
-            rotations=self.config.loss.needs.copies,
+            rotations=self.plain_module.needs.copies,
             mean=self.data.mean,
             std=self.data.std,
         )

@@ -3,6 +3,7 @@
 from pckd.errors import InputError
 from pckd.training.config import RunConfig
 from pckd.training.run_data import prepare_data
+from pckd.training.task import fitting_terms, task_of
 
 
 def check_run(config: RunConfig) -> None:
@@ -10,7 +11,8 @@ def check_run(config: RunConfig) -> None:
 
     Raises:
         InputError: The data set cannot be opened, its images are not square where they are
-            turned by 90 degrees, or the parts of a batch have one image each.
+            turned by 90 degrees, a term cannot be computed for its networks, or the parts of a
+            batch have one image each.
     """
     data = prepare_data(config.data, config.protocol)
     height, width = data.image_size
@@ -21,6 +23,7 @@ def check_run(config: RunConfig) -> None:
             f"{' and '.join(turning)} turn them by 90 degrees: set data.image_size, or turn these "
             "terms off by weight 0"
         )
+    fitting_terms(config.loss, task_of(config, data))
     optimization = config.optimization
     if not turning and optimization.batch_size <= optimization.accumulation:
         raise InputError(

@@ -23,11 +23,17 @@ from pckd.training.run_data import RunData, prepare_data
 CPU = torch.device("cpu")
 
 
-def tiny_config(learning_rate: float = 0.02, *, bank: bool = False, **loss: Any) -> RunConfig:  # noqa: ANN401
+def tiny_config(
+    learning_rate: float = 0.02,
+    *,
+    bank: bool = False,
+    teacher: str = "resnet14",
+    **loss: Any,  # noqa: ANN401
+) -> RunConfig:
     values = {
         "data": {"name": "digits", "classes": [0, 1, 2], "images_per_class": 8},
         "student": "resnet8",
-        "teacher": "resnet14",
+        "teacher": teacher,
         "loss": {"feature_alignment": {"width": 2}, **loss},
         "preview": {"growth_rate": 1.02},
         "views": {"crop_padding": 1},
@@ -75,10 +81,10 @@ def reference_of(config: RunConfig, module: Distillation, teacher: Network) -> R
 def test_all_terms_are_the_products_in_float64_and_so_are_the_weights_after_six_steps(
     form: str, teacher_name: str
 ) -> None:
-    config = tiny_config(center_contrast={"form": form})
+    config = tiny_config(teacher=teacher_name, center_contrast={"form": form})
     data = prepare_data(config.data, config.protocol)
     teacher = make_teacher(teacher_name).double()
-    module = build(config, data, teacher, LocalGroup()).module.double().train()
+    module = build(config, data, LocalGroup()).module.double().train()
     loop = reference_of(config, module, teacher)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.02, momentum=0.9, weight_decay=5e-4)
     for epoch in (1, 2):

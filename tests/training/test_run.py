@@ -156,10 +156,22 @@ def test_center_alignment_is_off_and_said_where_widths_differ(
     assert "center_alignment" not in run.train_epoch().losses
 
 
+def test_terms_that_relate_images_say_that_they_see_parts_of_a_batch(
+    config: RunConfig, data: RunData
+) -> None:
+    values = {**config.model_dump(exclude={"loss", "preview"}), "method": "rkd"}
+    whole = RunConfig.model_validate(values)
+    values["optimization"] = {**config.optimization.model_dump(), "accumulation": 2}
+    parts = RunConfig.model_validate(values)
+    assert not build(whole, data, LocalGroup()).notices
+    (notice,) = build(parts, data, LocalGroup()).notices
+    assert notice.startswith("rkd relates the images of each part of a batch")
+
+
 def test_only_what_is_on_is_built(config: RunConfig, data: RunData) -> None:
     off = {"kd": 0, "center_contrast": 0, "feature_alignment": 0, "center_alignment": 0}
     plain = RunConfig.model_validate({**config.model_dump(), "loss": off})
-    built = build(plain, data, None, LocalGroup())
+    built = build(plain, data, LocalGroup())
     assert plain.loss.needs.copies == 1
     assert [name for name, _ in built.module.named_children()] == ["student", "objective"]
     assert not list(built.module.objective.parameters())

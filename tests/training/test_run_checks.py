@@ -68,6 +68,14 @@ def test_the_names_of_selected_classes_are_said() -> None:
     assert data.notices == ("classes 3, 1 are named 3, 1",)
 
 
+def test_a_study_refuses_a_term_that_does_not_suit_its_networks() -> None:
+    run = {"data": "digits", "student": "resnet8", "teacher": "vgg8"}
+    cases = {"plain": {"method": "cross_entropy"}, "attention": {"method": "at"}}
+    spec = validate(StudySpec, {"study": "x", "run": run, "cases": cases}, "here")
+    with pytest.raises(InputError, match="study x, attention: at cannot be computed for this pair"):
+        check_plan(spec)
+
+
 @pytest.fixture
 def kept(tmp_path: Path, data: RunData) -> Callable[..., TeacherStore]:
     """Keep a teacher of the run's images, some of its properties changed."""
