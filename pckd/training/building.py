@@ -23,9 +23,6 @@ from pckd.training.encoding import encode
 from pckd.training.run_data import RunData
 from pckd.training.task import fitting_terms, task_of
 
-FIRST_BUILT = ("feature_alignment", "center_contrast")
-"""Terms that draw their learned parts from the run's own generator, in this order."""
-
 
 class Moment(NamedTuple):
     """A point in training."""
@@ -122,12 +119,12 @@ def _of_parts(config: RunConfig) -> tuple[str, ...]:
 def _built(
     config: RunConfig, kinds: dict[str, type[Term[Any]]], task: Task
 ) -> dict[str, Term[Any]]:
-    """The terms with their learned parts.
+    """The terms with their learned parts, by name.
 
-    Each further term draws from a generator of its own, so that what else is on moves nothing.
+    Each draws from a generator of its own, so that what else is on moves nothing.
     """
-    terms = {name: kinds[name](config.loss[name], task) for name in FIRST_BUILT if name in kinds}
-    for name in sorted(kinds.keys() - terms.keys()):
+    terms = {}
+    for name in sorted(kinds):
         torch.manual_seed(zlib.crc32(f"{config.seed} {name}".encode()))
         terms[name] = kinds[name](config.loss[name], task)
     return terms
