@@ -9,7 +9,7 @@ from benchmarks.contenders import CPU
 from benchmarks.material import Pair, make_teacher, run_config
 from pckd.data import rotated_copies
 from pckd.method import Side
-from pckd.training.building import Distillation, Moment, build
+from pckd.training.building import Distillation, Moment, Views, build
 from pckd.training.frozen_teacher import FrozenTeacher
 from pckd.training.group import LocalGroup
 from pckd.training.run_data import RunData
@@ -49,7 +49,7 @@ def _loss_and_gradient(
     module: Distillation, views: Tensor, teacher: Side, labels: Tensor
 ) -> tuple[Tensor, Tensor]:
     module.train()
-    total = module(views, teacher, labels, torch.arange(len(labels)), MOMENT).total
+    total = module(Views(views), teacher, labels, torch.arange(len(labels)), MOMENT).total
     gradients = torch.autograd.grad(total, list(module.parameters()), allow_unused=True)
     parts = [gradient.flatten() for gradient in gradients if gradient is not None]
     return total.detach().double(), torch.cat(parts).double()

@@ -8,7 +8,42 @@ from torch import Tensor
 
 from pckd.data.batches import split_batches
 from pckd.data.splits import Batch, TrainingBatch, TrainingPass
-from pckd.data.views import count_views, crop_and_flip, draw_views, number_views
+from pckd.data.streams import Purpose
+from pckd.data.strong import changed, draw_changes
+from pckd.data.views import count_views, crop_and_flip, draw_crops, draw_views, number_views
+
+
+class StrongViews:
+    """The second, strongly changed view of each image in one pass.
+
+    Args:
+        images: uint8 [N, 3, H, W], on any device.
+        training: The pass.
+    """
+
+    def __init__(self, images: Tensor, training: TrainingPass) -> None:
+        self.images = images
+        self.crop_padding = training.crop_padding
+        self.offsets, self.flips = draw_crops(
+            len(images),
+            seed=training.seed,
+            epoch=training.epoch,
+            crop_padding=training.crop_padding,
+            flip=training.flip,
+            purposes=(Purpose.STRONG_OFFSETS, Purpose.STRONG_FLIPS),
+        )
+        self.changes = draw_changes(len(images), seed=training.seed, epoch=training.epoch)
+
+    def at(self, positions: Tensor) -> Tensor:
+        """Return the views of the images at the positions (int64 [B], on the CPU)."""
+        device = self.images.device
+        cropped = crop_and_flip(
+            self.images[positions.to(device)],
+            self.offsets[positions].to(device),
+            self.flips[positions].to(device),
+            self.crop_padding,
+        )
+        return changed(cropped, self.changes.at(positions))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,17 +97,24 @@ class ImageSet:
         order, offsets, flips = (
             drawn.to(device) for drawn in (draws.order, draws.offsets, draws.flips)
         )
+        strong = StrongViews(self.images, training) if training.strong else None
         batches = zip(
             split_batches(order, training.batch_size),
-            split_batches(numbers[draws.order], training.batch_size),
+            split_batches(draws.order, training.batch_size),
             strict=True,
         )
         share = slice(training.rank, None, training.size)
-        for rows, batch_numbers in ((batch[share], numbers[share]) for batch, numbers in batches):
+        for rows, positions in ((batch[share], order[share]) for batch, order in batches):
             cropped = crop_and_flip(
                 self.images[rows], offsets[rows], flips[rows], training.crop_padding
             )
-            yield TrainingBatch(cropped, self.labels[rows], rows, batch_numbers)
+            yield TrainingBatch(
+                cropped,
+                self.labels[rows],
+                rows,
+                numbers[positions],
+                None if strong is None else strong.at(positions),
+            )
 
     def evaluation_batches(self, batch_size: int, rank: int = 0, size: int = 1) -> Iterator[Batch]:
         """Give the images as they are; see `ImageSplit`."""

@@ -28,19 +28,17 @@ class TrainingBatch(NamedTuple):
     view_numbers: Tensor | None
     """Which of the split's finitely many views these are, see `number_views`: int64 [B], on the
     CPU. None where an image has more views than one can count."""
+    strong_images: Tensor | None = None
+    """Pixels of a second, strongly changed view of each image, where the pass asks for it: uint8
+    [B, 3, H, W], on the split's device."""
 
     def split(self, size: int) -> "list[TrainingBatch]":
         """Cut it into parts of `size` images; the last may have fewer, see `split_batches`."""
         count = count_batches(len(self.labels), size)
-        numbers = self.view_numbers
-        parts = zip(
-            split_batches(self.images, size),
-            split_batches(self.labels, size),
-            split_batches(self.indices, size),
-            [None] * count if numbers is None else split_batches(numbers, size),
-            strict=True,
+        parts = (
+            [None] * count if values is None else split_batches(values, size) for values in self
         )
-        return [TrainingBatch(*part) for part in parts]
+        return [TrainingBatch(*part) for part in zip(*parts, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +52,8 @@ class TrainingPass:
         crop_padding: Pixels of black around an image before it is cropped; images that are
             streamed are cropped by share of their area instead.
         flip: Whether to mirror each image with probability one half.
+        strong: Whether each image is shown a second time, cropped and mirrored anew and strongly
+            changed.
         rank: Which of the ranks this is, 0 to size - 1.
         size: How many ranks share each batch.
     """
@@ -63,6 +63,7 @@ class TrainingPass:
     batch_size: int
     crop_padding: int
     flip: bool
+    strong: bool = False
     rank: int = 0
     size: int = 1
 

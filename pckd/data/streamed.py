@@ -17,6 +17,7 @@ from pckd.data.encoded import EncodedImages
 from pckd.data.pixels import Flaw
 from pckd.data.splits import Batch, TrainingBatch, TrainingPass
 from pckd.data.streams import Purpose, random_stream
+from pckd.data.strong import changed, draw_changes
 from pckd.data.views import draw_order
 from pckd.errors import RunError
 from pckd.machine import available_cpus
@@ -30,7 +31,8 @@ FlawedName = tuple[str, Flaw]
 """What an image is called that cannot be used, and why."""
 
 Crop = Callable[[Tensor, int], Tensor]
-"""From an image, uint8 [3, H, W], and its position in the split to uint8 [3, 224, 224]."""
+"""From an image, uint8 [3, H, W], and its position in the split to one or more crops of it, uint8
+[C, 224, 224]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,9 +86,28 @@ class FileSet:
         order = draw_order(len(self), seed=training.seed, epoch=training.epoch)
         batches = split_batches(order, training.batch_size)
         share = [batch[training.rank :: training.size] for batch in batches]
-        loaded = self._loaded(share, partial(_seeded_crop, training))
+        if training.strong:
+            yield from self._with_strong_views(training, share)
+            return
+        loaded = self._loaded(share, partial(_seeded_crop, training, Purpose.SIZED_CROPS))
         for positions, (images, labels) in zip(share, loaded, strict=True):
             yield TrainingBatch(images, labels, positions.to(self.device), None)
+
+    def _with_strong_views(
+        self, training: TrainingPass, share: Sequence[Tensor]
+    ) -> Iterator[TrainingBatch]:
+        """Batches whose images are decoded once and cropped twice."""
+        changes = draw_changes(len(self), seed=training.seed, epoch=training.epoch)
+        loaded = self._loaded(share, partial(_two_crops, training), channels=6)
+        for positions, (both, labels) in zip(share, loaded, strict=True):
+            images, strong = both.split(3, dim=1)
+            yield TrainingBatch(
+                images,
+                labels,
+                positions.to(self.device),
+                None,
+                changed(strong, changes.at(positions)),
+            )
 
     def evaluation_batches(self, batch_size: int, rank: int = 0, size: int = 1) -> Iterator[Batch]:
         """Give the central crops; see `ImageSplit`.
@@ -98,7 +119,7 @@ class FileSet:
         batches = positions.split(min(batch_size, LARGEST_TEST_BATCH)) if len(positions) else ()
         return self._loaded(batches, _same_crop)
 
-    def _loaded(self, batches: Sequence[Tensor], crop: Crop) -> Iterator[Batch]:
+    def _loaded(self, batches: Sequence[Tensor], crop: Crop, channels: int = 3) -> Iterator[Batch]:
         """Decode batches of positions (int64 [B] each) ahead of their use, in their order.
 
         An image that cannot be decoded is black until the last batch was given: then all of them
@@ -107,7 +128,7 @@ class FileSet:
         loader = DataLoader(
             _Cropped(self.files, crop),
             batch_sampler=[batch.tolist() for batch in batches],
-            collate_fn=_stacked,
+            collate_fn=partial(_stacked, channels),
             num_workers=min(self.loader_workers, available_cpus()),
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator(),  # else it draws from the global one
@@ -157,17 +178,23 @@ class _Cropped(Dataset["Tensor | FlawedName"]):
         return self.crop(torch.from_numpy(np.array(pixels)).permute(2, 0, 1), position)
 
 
-def _seeded_crop(training: TrainingPass, image: Tensor, position: int) -> Tensor:
-    stream = random_stream(training.seed, Purpose.SIZED_CROPS, training.epoch, position)
+def _seeded_crop(training: TrainingPass, purpose: Purpose, image: Tensor, position: int) -> Tensor:
+    stream = random_stream(training.seed, purpose, training.epoch, position)
     return random_crop(image, stream, flip=training.flip)
+
+
+def _two_crops(training: TrainingPass, image: Tensor, position: int) -> Tensor:
+    """Two crops that are drawn apart, uint8 [6, 224, 224]."""
+    purposes = (Purpose.SIZED_CROPS, Purpose.STRONG_SIZED_CROPS)
+    return torch.cat([_seeded_crop(training, each, image, position) for each in purposes])
 
 
 def _same_crop(image: Tensor, position: int) -> Tensor:
     return central_crop(image)
 
 
-def _stacked(images: "list[Tensor | FlawedName]") -> tuple[Tensor, list[FlawedName]]:
-    """Make a batch [B, 3, H, W], black where there is only a name, and list these names."""
-    black = torch.zeros(3, CROP_SIZE, CROP_SIZE, dtype=torch.uint8)
+def _stacked(channels: int, images: "list[Tensor | FlawedName]") -> tuple[Tensor, list[FlawedName]]:
+    """Make a batch [B, C, H, W], black where there is only a name, and list these names."""
+    black = torch.zeros(channels, CROP_SIZE, CROP_SIZE, dtype=torch.uint8)
     stacked = torch.stack([image if isinstance(image, Tensor) else black for image in images])
     return stacked, [image for image in images if not isinstance(image, Tensor)]

@@ -14,6 +14,10 @@ class Purpose(IntEnum):
     HOLD_OUT = 3
     DIGITS_SPLIT = 4
     SIZED_CROPS = 5
+    STRONG_OFFSETS = 6
+    STRONG_FLIPS = 7
+    STRONG_SIZED_CROPS = 8
+    STRONG_CHANGES = 9
 
 
 def random_stream(seed: int, purpose: Purpose, *key: int) -> np.random.Generator:

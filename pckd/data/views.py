@@ -52,11 +52,36 @@ def draw_views(
         ValueError: If a number is negative.
     """
     order = draw_order(num_images, seed=seed, epoch=epoch)
-    offsets = random_stream(seed, Purpose.CROP_OFFSETS, epoch).integers(
+    offsets, flips = draw_crops(
+        num_images, seed=seed, epoch=epoch, crop_padding=crop_padding, flip=flip
+    )
+    return ViewDraws(order, offsets, flips)
+
+
+def draw_crops(
+    num_images: int,
+    *,
+    seed: int,
+    epoch: int,
+    crop_padding: int,
+    flip: bool,
+    purposes: tuple[Purpose, Purpose] = (Purpose.CROP_OFFSETS, Purpose.FLIPS),
+) -> tuple[Tensor, Tensor]:
+    """Draw the offsets and the flips of `ViewDraws`.
+
+    Args:
+        num_images: N.
+        seed: As in `draw_views`.
+        epoch: Likewise.
+        crop_padding: Likewise.
+        flip: Likewise.
+        purposes: What the offsets and the flips are drawn for.
+    """
+    offsets = random_stream(seed, purposes[0], epoch).integers(
         0, 2 * crop_padding, size=(num_images, 2), endpoint=True
     )
-    flips = random_stream(seed, Purpose.FLIPS, epoch).random(num_images) < (0.5 if flip else 0.0)
-    return ViewDraws(order, torch.from_numpy(offsets), torch.from_numpy(flips))
+    flips = random_stream(seed, purposes[1], epoch).random(num_images) < (0.5 if flip else 0.0)
+    return torch.from_numpy(offsets), torch.from_numpy(flips)
 
 
 def draw_order(num_images: int, *, seed: int, epoch: int) -> Tensor:

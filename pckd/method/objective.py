@@ -139,7 +139,8 @@ def _full_precision(side: Side) -> Side:
 def _full(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, tuple):
         return tuple(_full(each) for each in value)
-    return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
+    is_half = value is not None and value.dtype in (torch.float16, torch.bfloat16)
+    return value.float() if is_half else value
 
 
 def _statistics(sample: weighting.Difficulty, weight: Tensor) -> PreviewStatistics:

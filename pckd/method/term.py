@@ -38,6 +38,8 @@ class Needs:
     """Stage maps of both networks."""
     maps_before_relu: bool = False
     """Stage maps of both networks before their last ReLU."""
+    strong_view: bool = False
+    """What both networks say of a second, strongly changed view of each image."""
     indices: bool = False
     """The position of each image in the training set."""
     whole_batch: bool = False
@@ -56,9 +58,13 @@ class Needs:
     def beyond_a_bank(self) -> str:
         """What is needed of a teacher that no bank keeps, '' where a bank serves.
 
-        A bank keeps pooled features, from which logits follow.
+        A bank keeps pooled features of the plain views, from which logits follow.
         """
-        return "stage maps" if self.maps or self.maps_before_relu else ""
+        needed = {
+            "stage maps": self.maps or self.maps_before_relu,
+            "strong views": self.strong_view,
+        }
+        return " and ".join(name for name, is_needed in needed.items() if is_needed)
 
 
 class Side(NamedTuple):
@@ -76,6 +82,18 @@ class Side(NamedTuple):
     """Output of the stem and of each stage, [B, K, C, H, W]; () where nobody needs them."""
     maps_before_relu: tuple[Tensor, ...] = ()
     """The same before the last ReLU of each; () where nobody needs them."""
+    strong_logits: Tensor | None = None
+    """Logits of the second, strongly changed view, [B, 1, M]; None where nobody needs them."""
+
+    def strong(self) -> Tensor:
+        """Return the logits of the strong view, [B, M].
+
+        Raises:
+            ValueError: There is no such view.
+        """
+        if self.strong_logits is None:
+            raise ValueError("this term cannot be computed without strong views")
+        return self.strong_logits[:, 0]
 
 
 class Step(NamedTuple):

@@ -1,5 +1,6 @@
 """What the checks of a term run on: pairs of networks, batches of random outputs, built terms."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from pckd.testing.terms import build_term
 
 IMAGES = 6
 CLASSES = 4
+CLASSIFIER = ("centers", "bias")
 TRAINING_LABELS = torch.arange(24) % CLASSES
 Maps = tuple[tuple[int, int, int], ...]
 
@@ -74,15 +76,7 @@ class Batch:
 
     def scaled(self, factor: float) -> "Batch":
         """Return the batch with the student's features, logits and maps times a factor."""
-        side = self.student
-        student = side._replace(
-            features=factor * side.features,
-            logits=factor * side.logits,
-            maps=tuple(factor * each for each in side.maps) or side.maps,
-            maps_before_relu=tuple(factor * each for each in side.maps_before_relu)
-            or side.maps_before_relu,
-        )
-        return replace(self, student=student)
+        return replace(self, student=_changed(self.student, lambda values: factor * values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +153,11 @@ def _leaves(side: GivenSide) -> tuple[GivenSide, list[Tensor]]:
     """The side with every tensor a leaf that asks for its gradient, and these tensors."""
     found: list[Tensor] = []
 
-    def leaf(value: Any) -> Any:  # noqa: ANN401
-        if isinstance(value, Tensor):
-            found.append(value.detach().clone().requires_grad_())
-            return found[-1]
-        return type(value)(leaf(each) for each in value)
+    def leaf(value: Tensor) -> Tensor:
+        found.append(value.detach().clone().requires_grad_())
+        return found[-1]
 
-    return GivenSide(*(leaf(value) for value in side)), found
+    return GivenSide(*(_each(value, leaf) for value in side)), found
 
 
 def _outputs(
@@ -192,14 +184,26 @@ def _outputs(
         outputs["maps"] = stages()
     if needs.maps_before_relu:
         outputs["maps_before_relu"] = stages()
+    if needs.strong_view:
+        outputs["strong_logits"] = draw(images, CLASSES)
     return outputs
 
 
 def _picked(side: GivenSide, places: Tensor) -> GivenSide:
-    return side._replace(
-        features=side.features[places],
-        logits=side.logits[places],
-        maps=tuple(each[places] for each in side.maps) or side.maps,
-        maps_before_relu=tuple(each[places] for each in side.maps_before_relu)
-        or side.maps_before_relu,
-    )
+    return _changed(side, lambda values: values[places])
+
+
+def _changed(side: GivenSide, change: Callable[[Tensor], Tensor]) -> GivenSide:
+    """The side with a change of all that belongs to images; the classifier stays."""
+    values: list[Any] = [
+        value if name in CLASSIFIER else _each(value, change)
+        for name, value in zip(side._fields, side, strict=True)
+    ]
+    return GivenSide(*values)
+
+
+def _each(value: Any, change: Callable[[Tensor], Tensor]) -> Any:  # noqa: ANN401
+    """Changed tensors: of one, of a tuple of them, or of none."""
+    if value is None:
+        return None
+    return change(value) if isinstance(value, Tensor) else type(value)(map(change, value))

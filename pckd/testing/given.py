@@ -13,6 +13,7 @@ from pckd.method.terms.cross_entropy import cross_entropy
 
 VALUES = ("features", "logits", "centers", "bias")
 MAPS = ("maps", "maps_before_relu")
+STRONG = "strong_logits"
 
 
 class _NoMaps(tuple[Tensor, ...]):
@@ -71,18 +72,20 @@ def given_side(values: Mapping[str, Any], images: int) -> GivenSide:
 
     Args:
         values: Tensors, arrays or nested lists: `features` [B, d] or [B, K, d], `logits` [B, M] or
-            [B, K, M], `centers` [M, d], `bias` [M], `maps` and `maps_before_relu`, lists of
-            [B, C, H, W] or [B, K, C, H, W] from the stem to the last stage. Any may be missing.
+            [B, K, M], `strong_logits` [B, M] or [B, 1, M], `centers` [M, d], `bias` [M], `maps` and
+            `maps_before_relu`, lists of [B, C, H, W] or [B, K, C, H, W] from the stem to the last
+            stage. Any may be missing.
         images: B.
 
     Raises:
         InputError: A key is not known, or a tensor has another number of axes or images.
     """
-    unknown = sorted(set(values) - {*VALUES, *MAPS})
+    known = (*VALUES, *MAPS, STRONG)
+    unknown = sorted(set(values) - set(known))
     if unknown:
-        raise InputError(f"{unknown[0]} is not known; allowed: {', '.join((*VALUES, *MAPS))}")
-    tensors = {name: _tensor(values[name]) for name in VALUES if name in values}
-    for name in ("features", "logits"):
+        raise InputError(f"{unknown[0]} is not known; allowed: {', '.join(known)}")
+    tensors = {name: _tensor(values[name]) for name in (*VALUES, STRONG) if name in values}
+    for name in ("features", "logits", STRONG):
         if name in tensors:
             tensors[name] = _by_copy(tensors[name], name, axes=3, images=images)
     maps = {
@@ -93,6 +96,7 @@ def given_side(values: Mapping[str, Any], images: int) -> GivenSide:
     outputs: list[Any] = [
         *(tensors.get(name) for name in VALUES),
         *(maps.get(name, _NoMaps()) for name in MAPS),
+        tensors.get(STRONG),
     ]
     return GivenSide(*outputs)
 

@@ -35,7 +35,8 @@ def evaluate_term(
         student: Outputs, as tensors, arrays or nested lists: `features` [B, d], `logits` [B, M],
             `centers` [M, d], `bias` [M], `maps` and `maps_before_relu`, lists of [B, C, H, W] from
             the stem to the last stage. All but the classifier may have an axis of rotated copies
-            behind that of images. Only what the term reads has to be there.
+            behind that of images. `strong_logits` [B, M] are those of a second view; without them
+            `logits` stand for both views. Only what the term reads has to be there.
         teacher: The same of the teacher; None where the term needs none.
         labels: Class indices, [B].
         indices: Position of each image in the training set, [B]; by default 0 to B - 1.
@@ -85,8 +86,8 @@ def term_values(
     kind = find_term(term) if isinstance(term, str) else term
     labels = torch.as_tensor(labels)
     places = torch.arange(len(labels)) if indices is None else torch.as_tensor(indices)
-    ours = given_side(student, len(labels))
-    theirs = None if teacher is None else given_side(teacher, len(labels))
+    ours = given_side(_with_both_views(student), len(labels))
+    theirs = None if teacher is None else given_side(_with_both_views(teacher), len(labels))
     classes = classes_of(ours) or int(labels.max()) + 1
     known = _training_labels(training_labels, labels, places, classes)
     config = validate(kind.Config, dict(parameters or {}), kind.label)
@@ -117,6 +118,12 @@ def values_of(module: AnyTerm, step: Step) -> Tensor:
     """The term's values on a step."""
     values: Tensor = module(step)
     return values
+
+
+def _with_both_views(outputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "logits" not in outputs:
+        return outputs
+    return {"strong_logits": outputs["logits"], **outputs}
 
 
 def _training_labels(given: object, labels: Tensor, indices: Tensor, classes: int) -> Tensor:

@@ -18,6 +18,7 @@ NEEDED = {
     "teacher": "a teacher",
     "maps": "stage maps",
     "maps_before_relu": "stage maps before ReLU",
+    "strong_view": "strong views",
     "indices": "indices",
 }
 """What a term may ask for and then must read, in words."""

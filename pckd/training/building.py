@@ -35,6 +35,15 @@ class Moment(NamedTuple):
     """Of the random numbers that terms draw."""
 
 
+class Views(NamedTuple):
+    """All views of some images, normalised."""
+
+    plain: Tensor
+    """[B, K, 3, H, W]."""
+    strong: Tensor | None = None
+    """[B, 1, 3, H, W]; None where nobody needs them."""
+
+
 class Distillation(nn.Module):
     """Student and objective in one module: its forward pass is the objective on one batch."""
 
@@ -48,19 +57,24 @@ class Distillation(nn.Module):
         self.exchange = exchange
 
     def forward(
-        self, views: Tensor, teacher: Side | None, labels: Tensor, indices: Tensor, moment: Moment
+        self,
+        views: Views,
+        teacher: Side | None,
+        labels: Tensor,
+        indices: Tensor,
+        moment: Moment,
     ) -> ObjectiveValue:
         """Evaluate the objective.
 
         Args:
-            views: [B, K, 3, H, W].
+            views: Of each image.
             teacher: The frozen teacher's outputs for the same views; None without one.
             labels: [B].
             indices: Position of each image in the training set, [B].
             moment: The point in training.
         """
         step = make_step(
-            encode(self.student, views, self.needs),
+            encode(self.student, views.plain, self.needs, views.strong),
             teacher,
             labels,
             self.exchange,

@@ -7,14 +7,22 @@ from pckd.method import Needs, Side
 from pckd.models import Network, Outputs
 
 
-def encode(network: Network, views: Tensor, needs: Needs) -> Side:
+def encode(network: Network, views: Tensor, needs: Needs, strong: Tensor | None = None) -> Side:
     """Features and logits of all copies of all images, and the stage maps that are needed.
 
     Args:
         network: The student.
         views: [B, K, 3, H, W].
         needs: What the run's terms need of it.
+        strong: Strong views, [B, 1, 3, H, W], which get a forward pass of their own; or None.
     """
+    side = _of_plain_views(network, views, needs)
+    if strong is None:
+        return side
+    return side._replace(strong_logits=_of_plain_views(network, strong, Needs()).logits)
+
+
+def _of_plain_views(network: Network, views: Tensor, needs: Needs) -> Side:
     outputs = network(views.flatten(0, 1).contiguous(memory_format=torch.channels_last))
     layer = network.classifier_layer
     shape = views.shape[:2]

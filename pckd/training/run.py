@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from pckd.data import ImageSplit, TrainingBatch, TrainingPass, count_batches, rotated_copies
-from pckd.method import ObjectiveValue, threshold
+from pckd.method import ObjectiveValue, Side, threshold
 from pckd.models import Network
-from pckd.training.building import Moment, build
+from pckd.training.building import Moment, Views, build
 from pckd.training.config import RunConfig
 from pckd.training.evaluation import Accuracy, evaluate
 from pckd.training.group import Group, LocalGroup, check_even_batches
@@ -191,16 +191,27 @@ class Run:
 
     def _objective(self, batch: TrainingBatch, moment: Moment) -> ObjectiveValue:
         """The objective on some images."""
-        views = rotated_copies(
-            batch.images,
-            rotations=self.plain_module.needs.copies,
-            mean=self.data.mean,
-            std=self.data.std,
-        )
-        teacher = None if self.teacher is None else self.teacher.encode(views, batch.view_numbers)
+        views = self._views(batch)
+        teacher = self._taught(batch, views)
         with mixed_precision(self.device, self.config.optimization.precision):
             value: ObjectiveValue = self.module(views, teacher, batch.labels, batch.indices, moment)
         return value
+
+    def _views(self, batch: TrainingBatch) -> Views:
+        mean, std, copies = self.data.mean, self.data.std, self.plain_module.needs.copies
+        plain = rotated_copies(batch.images, rotations=copies, mean=mean, std=std)
+        if batch.strong_images is None:
+            return Views(plain)
+        return Views(plain, rotated_copies(batch.strong_images, rotations=1, mean=mean, std=std))
+
+    def _taught(self, batch: TrainingBatch, views: Views) -> Side | None:
+        """What the teacher says of the views."""
+        if self.teacher is None:
+            return None
+        side = self.teacher.encode(views.plain, batch.view_numbers)
+        if views.strong is None:
+            return side
+        return side._replace(strong_logits=self.teacher.encode(views.strong, None).logits)
 
     def _batches(self, epoch: int) -> Iterator[TrainingBatch]:
         """This rank's share of each batch."""
@@ -210,6 +221,7 @@ class Run:
             batch_size=self.config.optimization.batch_size,
             crop_padding=self.config.views.crop_padding,
             flip=self.config.views.flip,
+            strong=self.plain_module.needs.strong_view,
             rank=self.group.rank,
             size=self.group.size,
         )

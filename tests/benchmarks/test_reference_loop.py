@@ -13,7 +13,7 @@ from benchmarks.reference_loop import ReferenceLoop
 from pckd.data import TrainingPass, rotated_copies
 from pckd.method import Needs
 from pckd.models import Network, create_model
-from pckd.training.building import Distillation, Moment, build
+from pckd.training.building import Distillation, Moment, Views, build
 from pckd.training.config import RunConfig
 from pckd.training.encoding import encode
 from pckd.training.group import LocalGroup
@@ -93,7 +93,7 @@ def test_all_terms_are_the_products_in_float64_and_so_are_the_weights_after_six_
             expected = loop.step(views, labels, epoch)
             taught = encode(teacher, views, Needs())
             moment = Moment(epoch, threshold=1.02**epoch, seed=0)
-            actual = module(views, taught, labels, torch.arange(len(labels)), moment)
+            actual = module(Views(views), taught, labels, torch.arange(len(labels)), moment)
             optimizer.zero_grad()
             actual.total.backward()
             optimizer.step()

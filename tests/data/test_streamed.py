@@ -41,6 +41,19 @@ def test_batches_are_crops_with_their_labels(train: FileSet) -> None:
     assert all(batch.view_numbers is None for batch in batches)
 
 
+def test_strong_views_are_crops_of_their_own(train: FileSet) -> None:
+    plain = list(train.training_batches(PASS))
+    strong = replace(PASS, strong=True)
+    both, again = (list(train.training_batches(strong)) for _ in range(2))
+    for one, two, three in zip(plain, both, again, strict=True):
+        assert one.strong_images is None
+        assert same(one[:2], two[:2])
+        assert two.strong_images is not None and three.strong_images is not None
+        assert torch.equal(two.strong_images, three.strong_images)
+        assert two.strong_images.shape == one.images.shape
+        assert not torch.equal(two.strong_images, one.images)
+
+
 @pytest.mark.parametrize("loader_workers", [1, 2])
 def test_the_number_of_loader_processes_changes_nothing(
     train: FileSet, loader_workers: int

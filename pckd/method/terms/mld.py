@@ -1,8 +1,10 @@
 """Multi-level logit distillation: predictions agree per sample, per class and per batch.
 
 Source: Jin, Wang, Lin, "Multi-level Logit Distillation", CVPR 2023, in the form of the authors'
-code, whose masks select nothing: they only multiply by shares. The authors show each image twice,
-weakly and strongly augmented. Here a step brings one view, which stands for both.
+code, whose masks select nothing: they only multiply by shares. It shows each image twice, in a
+weak and in a strong view, to teacher and student alike; the student sees one after the other, each
+with BatchNorm statistics of its own. At temperatures 2 and 6 its sum over the strong view takes
+the weak one.
 """
 
 import torch
@@ -126,11 +128,12 @@ class MLDConfig(TermConfig):
 
 
 class MLD(Term[MLDConfig]):
-    """MLD = (1 + r_i) sum_T K_T + r_c sum_T CC_T + r_i sum_T BC_T, a scalar.
+    """MLD = r_i sum_T K_T + sum_T K'_T + r_c sum_T CC_T + r_i sum_T BC_T, a scalar.
 
     T runs over T0, 3, 5, 2 and 6; K_T is `kd` per sample, CC_T compares classes and BC_T samples
-    of the global batch; r_i and r_c are the shares of samples and classes up to the median
-    confidence. One view of each image stands for the source's weak and strong one.
+    of the global batch, all of the weak view; K'_T is K_T of the strong view at T0, 3 and 5, and of
+    the weak one at 2 and 6. r_i and r_c are the shares of samples and classes up to the median
+    confidence.
     """
 
     Config = MLDConfig
@@ -139,18 +142,19 @@ class MLD(Term[MLDConfig]):
 
     @classmethod
     def needs(cls, config: MLDConfig) -> Needs:
-        """Return that samples are related to each other."""
-        return Needs(whole_batch=True)
+        """Return that there is a strong view, and that samples are related to each other."""
+        return Needs(strong_view=True, whole_batch=True)
 
     def forward(self, step: Step) -> Tensor:
         """Return the sum of all levels on the global batch, copy 0, a scalar."""
-        student, teacher = (
-            whole_batch(side.logits[:, 0], step.exchange) for side in (step.student, step.taught())
+        sides = (step.student, step.taught())
+        student, teacher = (whole_batch(side.logits[:, 0], step.exchange) for side in sides)
+        strong_student, strong_teacher = (
+            whole_batch(side.strong(), step.exchange) for side in sides
         )
-        view = (student, teacher)
         return multi_level(
-            view,
-            view,
+            (student, teacher),
+            (strong_student, strong_teacher),
             temperature=self.config.temperature,
             standardise=self.config.standardise,
         )

@@ -203,18 +203,28 @@ def median(values: Vector) -> float:
     return ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
-def mld(student: Matrix, teacher: Matrix, temperature: float) -> float:
-    """One view of each image in the place of both."""
+def mld(
+    student: Matrix,
+    teacher: Matrix,
+    strong_student: Matrix,
+    strong_teacher: Matrix,
+    temperature: float,
+) -> float:
     certain = [softmax(row) for row in teacher]
     confidence = [max(row) for row in certain]
     popularity = [sum(row[j] for row in certain) for j in range(len(teacher[0]))]
     samples = mean([float(each <= median(confidence)) for each in confidence])
     classes = mean([float(each <= median(popularity)) for each in popularity])
     total = 0.0
-    for each in (temperature, 3.0, 5.0, 2.0, 6.0):
+    for place, each in enumerate((temperature, 3.0, 5.0, 2.0, 6.0)):
         p, q = [softmax(row, each) for row in teacher], [softmax(row, each) for row in student]
-        pairs = list(zip(p, q, strict=True))
-        total += (1 + samples) * each**2 * mean([divergence(a, b) for a, b in pairs])
+        total += samples * each**2 * mean(list(map(divergence, p, q)))
+        if place < 3:
+            strong_p = [softmax(row, each) for row in strong_teacher]
+            strong_q = [softmax(row, each) for row in strong_student]
+            total += each**2 * mean(list(map(divergence, strong_p, strong_q)))
+        else:
+            total += each**2 * mean(list(map(divergence, p, q)))
         by_class = [list(column) for column in zip(*p, strict=True)]
         ours_by_class = [list(column) for column in zip(*q, strict=True)]
         total += classes * apart(gram(by_class), gram(ours_by_class)) / len(by_class)

@@ -27,6 +27,7 @@ class Drawn:
         return {
             "features": self.normal(images, width),
             "logits": 3 * self.normal(images, classes),
+            "strong_logits": 3 * self.normal(images, classes),
             "maps": [self.normal(images, width, 3, 3)],
         }
 
@@ -72,7 +73,8 @@ def test_terms_of_logits(drawn: Drawn, temperature: float) -> None:
     assert drawn.values("dist", beta=0.5, gamma=3, temperature=t) == close(
         loops.dist(*logits, 0.5, 3, t)
     )
-    assert drawn.values("mld", temperature=t) == close(loops.mld(*logits, t))
+    strong = drawn.lists("strong_logits")
+    assert drawn.values("mld", temperature=t) == close(loops.mld(*logits, *strong, t))
 
 
 def test_terms_of_features(drawn: Drawn) -> None:

@@ -10,8 +10,7 @@ from torch import Tensor
 from pckd.method import NetworkShape, Task
 from pckd.method.relations import unit
 from pckd.method.terms.crd import CRD, CRDConfig, OtherClasses
-from pckd.method.terms.cross_entropy import cross_entropy
-from pckd.method.terms.mld import batch_level, class_level, multi_level, sample_level
+from pckd.method.terms.mld import batch_level, class_level, sample_level
 from pckd.testing import evaluate_term
 from pckd.testing.given import given_side, given_step
 from tests.method.terms.formulas import cosines, gradient_size, parts, sines
@@ -204,16 +203,28 @@ def test_worked_totals_of_mld_with_both_views(
     gradient: float,
 ) -> None:
     weak, strong = ((3 * sines(k, 4, 5)).requires_grad_() for k in (0, 1))
-    levels = multi_level(
-        (weak, 3 * cosines(0, 4, 5)),
-        (strong, 3 * cosines(1, 4, 5)),
-        temperature=temperature,
-        standardise=standardise,
+    student = {"logits": weak, "strong_logits": strong}
+    teacher = {"logits": 3 * cosines(0, 4, 5), "strong_logits": 3 * cosines(1, 4, 5)}
+    settings = {"temperature": temperature, "standardise": standardise}
+    levels = evaluate_term(
+        "mld", student=student, teacher=teacher, labels=LABELS, parameters=settings
     )
-    entropies = sum(cross_entropy(logits, LABELS).mean() for logits in (weak, strong))
+    entropies = evaluate_term(
+        "cross_entropy", student=student, labels=LABELS, parameters={"strong_view": True}
+    )
     total = distillation * levels + entropy * entropies
     assert total.item() == pytest.approx(value, rel=1e-9)
     assert gradient_size(total, weak, strong) == pytest.approx(gradient, rel=1e-5)
+
+
+def test_one_view_stands_for_both_where_only_one_is_given() -> None:
+    student, teacher = LOGITS
+    twice = [{**side, "strong_logits": side["logits"]} for side in (student, teacher)]
+    one, both = (
+        evaluate_term("mld", student=ours, teacher=theirs, labels=LABELS)
+        for ours, theirs in ((student, teacher), twice)
+    )
+    assert torch.equal(one, both)
 
 
 def test_worked_levels_of_mld() -> None:
