@@ -10,26 +10,33 @@ from rich.console import Console
 from pckd.progress import Display, TrialsProgress
 from pckd.settings import validate
 from pckd.study.outcome import Outcome
-from pckd.study.plan import FixedPlan
+from pckd.study.plan import FixedPlan, Planned, fixed_plan
 from pckd.study.spec import StudySpec
-from pckd.study.trial import Trial, make_trial
+from pckd.study.trial import Trial
 
 CASE = "kd=0.123, center_contrast=0.0512, feature_alignment=20.12, growth_rate=1.013"
 RUN = {"data": {"name": "digits", "classes": [0, 1]}, "student": "resnet8", "teacher": "resnet8"}
 
 
+@pytest.fixture(name="planned")
+def _planned() -> list[Planned]:
+    spec = validate(
+        StudySpec, {"study": "hunt", "run": RUN, "cases": {CASE: {}}, "seeds": range(4)}, "hunt"
+    )
+    return fixed_plan(spec)
+
+
 @pytest.fixture(name="trials")
-def _trials() -> list[Trial]:
-    spec = validate(StudySpec, {"study": "hunt", "run": RUN}, "hunt")
-    return [make_trial(spec, CASE, {}, seed) for seed in range(4)]
+def _trials(planned: list[Planned]) -> list[Trial]:
+    return [item.trial for item in planned]
 
 
-def _shown(trials: list[Trial], **console: Any) -> str:  # noqa: ANN401
-    earlier: dict[str, Outcome] = {}
+def _shown(planned: list[Planned], **console: Any) -> str:  # noqa: ANN401
+    trials = [item.trial for item in planned]
     screen = io.StringIO()
     display = Display(Console(file=screen, **console))
     with display.bars() as bars:
-        plan = FixedPlan(trials, earlier)
+        plan = FixedPlan(planned, {})
         progress = TrialsProgress(display, bars, "hunt", plan, epochs=8)
         for trial in trials:
             progress.start(trial)
@@ -42,16 +49,16 @@ def _shown(trials: list[Trial], **console: Any) -> str:  # noqa: ANN401
     return screen.getvalue()
 
 
-def test_a_narrow_terminal_keeps_the_bar_and_the_time_left(trials: list[Trial]) -> None:
-    lines = _shown(trials, force_terminal=True, width=80).splitlines()
+def test_a_narrow_terminal_keeps_the_bar_and_the_time_left(planned: list[Planned]) -> None:
+    lines = _shown(planned, force_terminal=True, width=80).splitlines()
     last = next(line for line in reversed(lines) if "hunt" in line)
     assert "━" in last
     assert re.search(r"--:--|\d+:\d\d", last)
     assert "3/4 trials" in last
 
 
-def test_elsewhere_there_is_a_line_for_each_trial_and_no_bar(trials: list[Trial]) -> None:
-    lines = _shown(trials, force_terminal=False, width=80).splitlines()
+def test_elsewhere_there_is_a_line_for_each_trial_and_no_bar(planned: list[Planned]) -> None:
+    lines = _shown(planned, force_terminal=False, width=80).splitlines()
     assert [line.partition(": ")[2] for line in lines] == [
         "60.00 %, the best so far",
         "90.00 %, the best so far",
@@ -59,7 +66,7 @@ def test_elsewhere_there_is_a_line_for_each_trial_and_no_bar(trials: list[Trial]
     ]
 
 
-def test_what_earlier_runs_did_counts(trials: list[Trial]) -> None:
+def test_what_earlier_runs_did_counts(planned: list[Planned], trials: list[Trial]) -> None:
     screen = io.StringIO()
     display = Display(Console(file=screen, width=200))
     earlier = {
@@ -67,7 +74,7 @@ def test_what_earlier_runs_did_counts(trials: list[Trial]) -> None:
         trials[1].identity: Outcome("failed", None, "it diverged"),
     }
     with display.bars() as bars:
-        progress = TrialsProgress(display, bars, "hunt", FixedPlan(trials, earlier), epochs=8)
+        progress = TrialsProgress(display, bars, "hunt", FixedPlan(planned, earlier), epochs=8)
         assert progress.summary().startswith("2/4 trials, 0 running, 1 failed, best 80.00 %")
         progress.start(trials[2])
         progress.end(trials[2], Outcome("completed", 70.0))
@@ -77,9 +84,11 @@ def test_what_earlier_runs_did_counts(trials: list[Trial]) -> None:
     assert screen.getvalue() == f"3/4 completed {name}: 70.00 %\n"
 
 
-def test_the_total_follows_a_plan_that_leaves_trials_out(trials: list[Trial]) -> None:
+def test_the_total_follows_a_plan_that_leaves_trials_out(
+    planned: list[Planned], trials: list[Trial]
+) -> None:
     display = Display(Console(file=io.StringIO()))
-    plan = FixedPlan(trials, {})
+    plan = FixedPlan(planned, {})
     with display.bars() as bars:
         progress = TrialsProgress(display, bars, "hunt", plan, epochs=8)
         plan.total = 3

@@ -115,7 +115,7 @@ def progress_words(study: StudyResults) -> str:
 def not_started(study: StudyResults) -> int:
     """Planned trials without a row; of a search, those that Optuna proposed twice among them."""
     planned = study.planned_trials
-    return 0 if planned is None else max(0, planned - len(study.trials))
+    return 0 if planned is None else max(0, planned - study.trials["trial"].nunique())
 
 
 def is_unfinished(study: StudyResults) -> bool:

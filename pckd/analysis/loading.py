@@ -1,4 +1,4 @@
-"""A study's rows, ready for analysis: those of its present plan, the newest of each."""
+"""A study's rows, ready for analysis: those that its plan names, beside their places in it."""
 
 import json
 from collections.abc import Mapping
@@ -7,19 +7,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from pckd.analysis.pairs import beside_every_teacher, own_changes, pair_name
 from pckd.analysis.pictures import StudyPictures, load_pictures
-from pckd.analysis.planned import (
-    defaults,
-    effective,
-    fits_newest,
-    is_planned,
-    planned_trials,
-    position,
-)
-from pckd.analysis.settings import canonical, short_keys
 from pckd.storage import Storage
-from pckd.study.results import open_study
+from pckd.study.results import EARLIER_PLAN, open_study, read_spec
 
 Kind = Literal["cases", "grid", "vary_one", "search", "single"]
 DEFAULT_CASE = "default"
@@ -37,27 +27,29 @@ class StudyResults:
     spec: Mapping[str, Any]
     """The study file; empty where none was kept."""
     trials: pd.DataFrame
-    """One row a pair, case and seed: a student that learns without a teacher stands beside each
-    teacher of the pairs. Also `settings` (the configuration as a dict), `changed` (dict: what the
-    case changes; of vary_one only what differs from the default), `pair` (teacher and student where
-    the study lists pairs, else empty) and `position` (of the case among these, in the order of the
-    plan, from 0). Sorted by pair, position and seed."""
+    """One row a planned pair, case and seed that has started: a student that learns without a
+    teacher stands beside each teacher of the pairs. Case, pair, position, teacher_model and
+    student_model are the plan's. Also `settings` (the configuration as a dict) and `changed` (dict:
+    what the case changes; of vary_one only what differs from the default). In the order of the
+    plan."""
     epochs: pd.DataFrame
     """Of these trials; also `case`, `pair`, `position`, `seed` and `status`."""
     probes: pd.DataFrame
     """Of these trials, and of teachers; also `pair` and `position`."""
     pictures: StudyPictures
     """What was kept of some students."""
-    replaced_rows: int
-    """Older rows of the same configuration and seed, left out."""
     unplanned_rows: int
-    """Rows of earlier plans, left out."""
+    """Rows of earlier plans, or of earlier code, left out."""
     planned_trials: int | None
     """Trials of the whole plan (of a search, at most); None where the plan is not known."""
+    mixed_codes: int
+    """Code versions of trials that no plan holds to one; 0 where the plan does."""
 
     @property
     def kind(self) -> Kind:
-        """The kind of plan."""
+        """The kind of plan; single where it is not known."""
+        if self.planned_trials is None:
+            return "single"
         kinds: tuple[Kind, ...] = ("cases", "grid", "vary_one", "search")
         return next((kind for kind in kinds if self.spec.get(kind)), "single")
 
@@ -81,111 +73,86 @@ class StudyResults:
 def load_study(storage: Storage, name: str) -> StudyResults:
     """Read a study from the results store.
 
-    Of each configuration (where its images lie does not count) and seed only the row that was
-    updated last is kept; rows that the study's file no longer plans are left out.
+    Rows are those that the plan names; where no plan was kept, all, each as a case of its own.
 
     Raises:
         InputError: There is no study of that name.
     """
     store = open_study(storage, name)
-    document = store.read_document("study.json")
-    spec: dict[str, Any] = (
-        short_keys(document.get("spec", {})) if isinstance(document, dict) else {}
-    )
-    rows = _parsed(store.read("trials"), spec)
-    planned = _planned(rows, spec)
-    newest = _newest(planned)
-    default = defaults(spec, newest) if spec else {}
-    trials = _placed(newest, spec, default)
+    spec, rows, plan = read_spec(store), store.read("trials"), store.read("plan")
+    files, _ = store.file_names("plan")
+    is_planned, is_exact = bool(files), bool(files) and files != [EARLIER_PLAN]
+    kept = _placed(plan if is_planned else _unplanned(rows), rows, spec)
     return StudyResults(
         name=name,
         spec=spec,
-        trials=trials,
-        epochs=_epochs(store.read("epochs"), trials),
-        probes=_probes(store.read("probes"), trials),
-        pictures=load_pictures(storage, name, spec, trials),
-        replaced_rows=planned["trial"].nunique() - newest["trial"].nunique(),
-        unplanned_rows=rows["trial"].nunique() - planned["trial"].nunique(),
-        planned_trials=planned_trials(spec, default) if spec else None,
+        trials=kept,
+        epochs=_epochs(store.read("epochs"), kept),
+        probes=_probes(store.read("probes"), kept),
+        pictures=load_pictures(storage, name, spec, kept),
+        unplanned_rows=int((~rows["trial"].isin(kept["trial"])).sum()),
+        planned_trials=_planned_trials(plan, spec) if is_planned else None,
+        mixed_codes=0 if is_exact else kept["code_version"].nunique(),
     )
 
 
-def _parsed(rows: pd.DataFrame, spec: Mapping[str, Any]) -> pd.DataFrame:
-    settings = _objects([json.loads(text) for text in rows["config"]])
-    rows = rows.assign(
-        changes=[json.dumps(short_keys(json.loads(text))) for text in rows["changes"]]
-    )
-    rows = beside_every_teacher(rows.assign(settings=settings), spec)
-    changes = [json.loads(text) for text in rows["changes"]]
-    return rows.assign(
-        changed=_objects([own_changes(item, spec) for item in changes]),
-        pair=_objects([pair_name(item) if spec.get("pairs") else "" for item in changes]),
-    )
+def _placed(plan: pd.DataFrame, rows: pd.DataFrame, spec: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows with the places that the plan gives them, in its order."""
+    of_plan = [name for name in plan.columns if name != "trial"]
+    newest = rows.sort_values("updated", kind="stable").drop_duplicates("trial", keep="last")
+    own = newest.drop(columns=newest.columns.intersection(of_plan))
+    placed = _joined(own, plan, of_plan, how="inner")
+    pairs = plan["pair"].unique().tolist()
+    placed = placed.assign(pair_order=[pairs.index(pair) for pair in placed["pair"]])
+    placed = placed.sort_values(["pair_order", "position", "seed"], kind="stable")
+    placed = placed.drop(columns="pair_order").reset_index(drop=True)
+    if spec.get("vary_one"):  # a value that is the default is the default case
+        placed = placed.drop_duplicates(["pair", "trial"], ignore_index=True)
+    if spec.get("search"):  # configurations have no order of their own
+        placed = placed.assign(position=0)
+    changed = [
+        {} if is_default else json.loads(changes)
+        for changes, is_default in zip(placed["changes"], placed["is_default"], strict=True)
+    ]
+    settings = [json.loads(config) for config in placed["config"]]
+    return placed.assign(changed=_objects(changed), settings=_objects(settings))
 
 
 def _objects(values: list[Any]) -> "pd.Series[Any]":
     return pd.Series(values, dtype=object)
 
 
-def _planned(rows: pd.DataFrame, spec: Mapping[str, Any]) -> pd.DataFrame:
-    if not spec or rows.empty:
-        return rows
-    keep = [
-        is_planned(json.loads(changes), settings, spec)
-        for changes, settings in zip(rows["changes"], rows["settings"], strict=True)
-    ]
-    rows = rows[pd.Series(keep, index=rows.index)]
-    return rows[fits_newest(rows)]
+def _planned_trials(plan: pd.DataFrame, spec: Mapping[str, Any]) -> int:
+    if spec.get("search"):
+        return int(spec["search"]["trials"]) * len(spec["seeds"])
+    return plan["trial"].nunique()
 
 
-def _newest(rows: pd.DataFrame) -> pd.DataFrame:
-    identity = rows["settings"].map(lambda settings: canonical(settings, with_seed=True))
-    ordered = rows.assign(identity=identity).sort_values("updated", kind="stable")
-    newest = ordered.drop_duplicates("identity", keep="last").drop(columns="identity")
-    return newest.sort_values("started", kind="stable").reset_index(drop=True)
+def _unplanned(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows without a plan as if they were one, oldest first: each configuration is a case.
 
-
-def _placed(
-    trials: pd.DataFrame, spec: Mapping[str, Any], default: Mapping[str, Any]
-) -> pd.DataFrame:
-    """The trials with their places in the plan, in its order."""
-    named = _named(trials, spec, default)
-    pairs = [pair_name(pair) for pair in spec.get("pairs", ())]
-    order = [pairs.index(pair) if pair in pairs else 0 for pair in named["pair"]]
-    placed = named.assign(pair_order=pd.Series(order, dtype=int))
-    placed = placed.sort_values(["pair_order", "position", "seed"], kind="stable")
-    dense = placed["position"].rank(method="dense").astype(int) - 1
-    return placed.assign(position=dense).drop(columns="pair_order").reset_index(drop=True)
-
-
-def _named(
-    trials: pd.DataFrame, spec: Mapping[str, Any], default: Mapping[str, Any]
-) -> pd.DataFrame:
-    """The trials with the names and places that the study file gives their cases now."""
-    if not spec:
-        case = _distinct_names(trials)
-        first_seen = case.drop_duplicates().tolist()
-        places = [first_seen.index(name) for name in case]
-        return trials.assign(case=case, position=pd.Series(places, dtype=int))
-    changed = trials["changed"].tolist()
-    names = trials["case"].tolist()
-    if spec.get("vary_one"):
-        changed = [effective(item, default) for item in changed]
-        names = [name if item else DEFAULT_CASE for name, item in zip(names, changed, strict=True)]
-    places = [position(item, spec) or 0 for item in changed]
-    if spec.get("cases"):
-        names = [list(spec["cases"])[place] for place in places]
-    return trials.assign(
-        changed=_objects(changed), case=_objects(names), position=pd.Series(places, dtype=int)
+    Different configurations of one name are told apart by the identity of their first trial.
+    """
+    rows = rows.sort_values("started", kind="stable").reset_index(drop=True)
+    own = pd.Series(
+        [json.dumps({**json.loads(text), "seed": None}) for text in rows["config"]], dtype=object
     )
-
-
-def _distinct_names(trials: pd.DataFrame) -> "pd.Series[Any]":
-    """Different configurations of one name, told apart by the identity of their first trial."""
-    own = trials["settings"].map(lambda settings: canonical(settings, with_seed=False))
-    several = own.groupby(trials["case"]).transform("nunique") > 1
-    first = trials["trial"].groupby(own).transform("first")
-    return trials["case"].astype(object).mask(several, trials["case"] + " " + first)
+    several = own.groupby(rows["case"]).transform("nunique") > 1
+    first = rows["trial"].groupby(own).transform("first")
+    case = rows["case"].astype(object).mask(several, rows["case"] + " " + first)
+    return pd.DataFrame(
+        {
+            "trial": rows["trial"],
+            "pair": "",
+            "teacher_model": rows["config.teacher.model"],
+            "student_model": rows["config.student"],
+            "case": case,
+            "position": pd.factorize(case)[0],
+            "seed": rows["seed"],
+            "changes": rows["changes"],
+            "is_default": False,
+        }
+    )
 
 
 def _epochs(rows: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
@@ -208,19 +175,18 @@ def _lists(rows: pd.DataFrame) -> list[list[dict[str, Any]]]:
 
 
 def _joined(
-    rows: pd.DataFrame, trials: pd.DataFrame, columns: list[str], how: Literal["inner", "left"]
+    rows: pd.DataFrame, other: pd.DataFrame, columns: list[str], how: Literal["inner", "left"]
 ) -> pd.DataFrame:
-    """Rows with columns of their trials; as objects, since pandas cannot join empty text."""
-    right = trials[["trial", *columns]].astype({"trial": object})
+    """Rows with columns of another table, by trial; as objects, pandas cannot join empty text."""
+    right = other[["trial", *columns]].astype({"trial": object})
     return rows.astype({"trial": object}).merge(right, on="trial", how=how)
 
 
 def _probes(rows: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     """Probes of the kept students, of teachers of their architectures, and of given networks."""
-    teachers = {item["teacher"]["model"] for item in trials["settings"] if item["teacher"]}
     is_student, is_teacher = rows["role"] == "student", rows["role"] == "teacher"
     wanted = is_student & rows["trial"].isin(trials["trial"])
-    wanted |= is_teacher & rows["model"].isin(teachers)
+    wanted |= is_teacher & rows["model"].isin(trials["teacher_model"].dropna())
     kept = rows[wanted | (rows["role"] == "network")]
     network = kept["network"].mask(is_student, kept["trial"]).mask(is_teacher, kept["model"])
     ordered = kept.assign(probed=network).sort_values("updated", kind="stable")

@@ -8,12 +8,15 @@ from typing import Any
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
+from pckd.analysis.settings import short_key
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """A searched key: numbers between two bounds, or one of some choices."""
 
     key: str
+    """As people write it."""
     low: float = 0.0
     high: float = 1.0
     is_log: bool = False
@@ -53,6 +56,7 @@ def parameters(search: Mapping[str, Any]) -> list[Parameter]:
 
 
 def _parameter(key: str, entry: Mapping[str, Any]) -> Parameter:
+    key = short_key(key)
     if entry.get("choices"):
         return Parameter(key, choices=tuple(entry["choices"]))
     return Parameter(key, entry["low"], entry["high"], bool(entry.get("log")))

@@ -7,6 +7,7 @@ import typer
 
 from pckd.cli.options import Results
 from pckd.storage import Storage
+from pckd.study.earlier_plan import ensure_plan
 
 
 def report(
@@ -17,5 +18,8 @@ def report(
     """Write a report of studies: one HTML page, its figures and its tables."""
     from pckd.analysis import write_report
 
-    page = write_report(Storage(results), studies, out or Path("reports") / "+".join(studies))
+    storage = Storage(results)
+    for study in studies:
+        ensure_plan(storage, study)
+    page = write_report(storage, studies, out or Path("reports") / "+".join(studies))
     print(f"report: {page}")

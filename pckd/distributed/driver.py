@@ -25,7 +25,7 @@ from pckd.study.planning import (
     make_plan,
     optuna_journal,
     set_aside,
-    write_spec,
+    write_study,
 )
 from pckd.study.probe_task import ProbeTask, missing_tasks
 from pckd.study.probing import probe_tasks
@@ -79,11 +79,11 @@ def run_study(
             started.enter_context(ray_session(address))
             check_resources(spec.resources)
             check_shared(storage)
-            write_spec(spec, storage)
+            write_study(spec, plan, storage)
             _train_teachers(teachers, spec.resources, storage, display)
             measured = measured_resources(spec, display.say)
             _run_trials(spec, plan, measured, storage, display)
-        write_spec(spec, storage)
+        write_study(spec, plan, storage)
         if spec.pictures is not None:
             tasks = picture_tasks(spec, storage)
             missing = missing_pictures(storage, tasks)

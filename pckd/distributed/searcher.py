@@ -7,6 +7,7 @@ from ray.tune.search import Searcher
 from pckd.storage import Storage
 from pckd.study.outcome import read_outcome
 from pckd.study.plan import Plan
+from pckd.study.plan_table import add_to_plan
 from pckd.study.trial import Trial, trial_to_json
 from pckd.study.trial_row import close_row, open_row
 
@@ -23,6 +24,8 @@ class PlanSearcher(Searcher):
         super().__init__(metric="top1", mode="max")
         self.plan = plan
         self.storage = storage
+        self.written = len(plan.planned)
+        """Of the plan, how much is in the results store."""
         self.running: dict[str, Trial] = {}
         self.interruption: str | None = None
         """Why the study cannot go on, such as a full disk; None as long as it can."""
@@ -37,12 +40,20 @@ class PlanSearcher(Searcher):
         if trial is None:
             return str(Searcher.FINISHED)
         try:
+            self._write_proposals()
             open_row(trial, self.storage)
         except OSError as error:
             self.interruption = str(error)
             return str(Searcher.FINISHED)
         self.running[trial_id] = trial
         return {"trial": trial_to_json(trial)}
+
+    def _write_proposals(self) -> None:
+        """Write what the plan has come to consist of, before any of it runs."""
+        proposed = self.plan.planned[self.written :]
+        if proposed:
+            add_to_plan(self.storage, proposed)
+        self.written += len(proposed)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pckd.study.results import MERGED, ResultsStore
-from pckd.study.schema import KEYS, SCHEMAS
+from pckd.study.schema import KEYS
 
 
 def compact(store: ResultsStore) -> dict[str, int]:
@@ -21,7 +21,7 @@ def compact(store: ResultsStore) -> dict[str, int]:
     trials = store.read_table("trials")
     running = trials.filter(pc.equal(trials["status"], "running"))["trial"].to_pylist()
     keep = {"trials": set(running), "epochs": set(running), "probes": set()}
-    return {table: _compact(store, table, keep[table]) for table in SCHEMAS}
+    return {table: _compact(store, table, keep[table]) for table in keep}
 
 
 def _compact(store: ResultsStore, table: str, keep: set[str]) -> int:

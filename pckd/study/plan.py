@@ -5,13 +5,34 @@ interrupted goes on by being planned again.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 from pckd.study.outcome import Outcome
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial, describe_changes, make_trial
+from pckd.training.changes import written_out
+
+
+class Planned(NamedTuple):
+    """A case of a plan for one teacher-student pair under one seed, and the trial that it means.
+
+    Several may mean one trial: cases with the same configuration, and students that learn without
+    a teacher and so are the same beside every teacher.
+    """
+
+    trial: Trial
+    pair: str
+    """Name of the teacher-student pair; empty where the study lists none."""
+    position: int
+    """Of the case in the plan, from 0."""
+    changes: dict[str, Any]
+    """What the case changes in the run, without what the pair changes."""
+    is_default: bool = False
+    """Whether a case of vary_one changes nothing, whatever its name."""
+
 
 Ended = tuple[Trial, Outcome]
 """A trial, and how it ended."""
@@ -20,6 +41,8 @@ Ended = tuple[Trial, Outcome]
 class Plan(ABC):
     """What a study runs, one trial after the other."""
 
+    planned: list[Planned]
+    """All that is planned so far, in the order of the plan; a search adds to it."""
     total: int
     """Trials in all, those that have ended among them."""
     ended: list[Ended]
@@ -43,14 +66,15 @@ class FixedPlan(Plan):
     """A plan whose trials are known beforehand: cases, grid and vary_one.
 
     Args:
-        trials: All trials.
-        finished: The outcomes of those that need not run again, by identity.
+        planned: The whole plan.
+        finished: The outcomes of the trials that need not run again, by identity.
     """
 
-    def __init__(self, trials: Iterable[Trial], finished: Mapping[str, Outcome]) -> None:
+    def __init__(self, planned: Sequence[Planned], finished: Mapping[str, Outcome]) -> None:
+        self.planned = list(planned)
         unique: dict[str, Trial] = {}
-        for trial in trials:
-            unique.setdefault(trial.identity, trial)
+        for item in planned:
+            unique.setdefault(item.trial.identity, item.trial)
         self.trials = list(unique.values())
         self.waiting = [trial for trial in self.trials if trial.identity not in finished]
         self.total = len(self.trials)
@@ -67,16 +91,51 @@ class FixedPlan(Plan):
         self.ended.append((trial, outcome))
 
 
-def fixed_trials(spec: StudySpec) -> list[Trial]:
-    """All trials of a study without a search: cases x pairs x seeds, in the order of the file.
+MakeTrial = Callable[[StudySpec, str, dict[str, Any], int], Trial]
+"""Makes the trial of a study's case from its name, its changes and its pair's, and a seed."""
+
+
+def fixed_plan(spec: StudySpec, make: MakeTrial = make_trial) -> list[Planned]:
+    """The plan of a study without a search: cases x pairs x seeds, in the order of the file.
 
     Raises:
         InputError: Some case gives no valid run.
     """
-    return [
-        make_trial(spec, case, {**changes, **pair}, seed)
-        for (case, changes), pair, seed in product(cases(spec), spec.pair_changes(), spec.seeds)
+    planned: list[Planned] = []
+    defaults: set[str] = set()
+    combinations = product(enumerate(cases(spec)), named_pairs(spec), spec.seeds)
+    for (position, (case, changes)), (pair, of_pair), seed in combinations:
+        trial = make(spec, case, {**changes, **of_pair}, seed)
+        if spec.vary_one and not changes:
+            defaults.add(trial.identity)
+        is_default = trial.identity in defaults
+        planned.append(Planned(trial, pair, position, written_out(changes), is_default))
+    return planned
+
+
+def fixed_trials(spec: StudySpec) -> list[Trial]:
+    """The trials of `fixed_plan`; of cases with one configuration, each.
+
+    Raises:
+        InputError: Some case gives no valid run.
+    """
+    return [item.trial for item in fixed_plan(spec)]
+
+
+def named_pairs(spec: StudySpec) -> list[tuple[str, dict[str, Any]]]:
+    """The name of each teacher-student pair, and what it changes in the run.
+
+    Pairs of the same two models are told apart by their changes; a study that lists no pairs has
+    one without a name.
+    """
+    counts = Counter(map(str, spec.pairs))
+    names = [
+        f"{pair} ({describe_changes(pair.changes)})"
+        if pair.changes and counts[str(pair)] > 1
+        else str(pair)
+        for pair in spec.pairs
     ]
+    return list(zip(names or [""], spec.pair_changes(), strict=True))
 
 
 def cases(spec: StudySpec) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -11,13 +11,13 @@ from optuna.storages.journal import JournalFileBackend
 from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.study.outcome import finished, histories_of, outcomes_of
-from pckd.study.plan import FixedPlan, Plan, fixed_trials
-from pckd.study.results import ResultsStore
+from pckd.study.plan import FixedPlan, Plan, fixed_plan
+from pckd.study.plan_table import write_plan
+from pckd.study.results import DOCUMENT, ResultsStore
 from pckd.study.schema import SCHEMAS
 from pckd.study.search import SearchPlan
 from pckd.study.spec import StudySpec
 
-DOCUMENT = "study.json"
 JOURNAL = "optuna.journal"
 
 
@@ -45,7 +45,7 @@ def make_plan(
     known = finished(outcomes_of(rows, histories), retry_failed=retry_failed)
     if spec.search:
         return SearchPlan(spec, rows, known, histories, journal)
-    return FixedPlan(fixed_trials(spec), known)
+    return FixedPlan(fixed_plan(spec), known)
 
 
 def check_plan(spec: StudySpec) -> None:
@@ -57,7 +57,7 @@ def check_plan(spec: StudySpec) -> None:
     if spec.search:
         SearchPlan(spec, SCHEMAS["trials"].empty_table().to_pandas(), {}, {})
     else:
-        fixed_trials(spec)
+        fixed_plan(spec)
 
 
 def optuna_journal(spec: StudySpec, storage: Storage) -> optuna.storages.BaseStorage | None:
@@ -72,6 +72,12 @@ def optuna_journal(spec: StudySpec, storage: Storage) -> optuna.storages.BaseSto
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     return optuna.storages.JournalStorage(JournalFileBackend(str(path)))
+
+
+def write_study(spec: StudySpec, plan: Plan, storage: Storage) -> None:
+    """Keep the study file, as it was validated, and the plan beside the results."""
+    write_spec(spec, storage)
+    write_plan(storage, spec.study, plan.planned)
 
 
 def write_spec(spec: StudySpec, storage: Storage) -> None:

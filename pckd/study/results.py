@@ -1,4 +1,4 @@
-"""The results store: three long Parquet tables below ROOT/STUDY, written file by file.
+"""The results store: long Parquet tables below ROOT/STUDY, written file by file.
 
 A trial owns one file in `trials` and one in `epochs`, a probe one in `probes`, named by its
 identity, and replaces it whole: many processes write at once without a lock, and a reader sees
@@ -19,9 +19,17 @@ import pyarrow.parquet as pq
 from pckd.errors import InputError
 from pckd.files.parquet import DamagedParquetError, damage_named, open_parquet
 from pckd.storage import Storage
-from pckd.study.schema import KEYS, SCHEMAS, TERMS, VERSION
+from pckd.study.schema import KEYS, SCHEMAS, VERSION
+from pckd.study.upgrades import upgraded, upgraded_spec
 
 log = logging.getLogger(__name__)
+
+DOCUMENT = "study.json"
+"""The study file, as it was validated."""
+
+EARLIER_PLAN = "from-study-file"
+"""The file of a plan that was made from rows, whatever code they ran (`pckd.study.earlier_plan`);
+the study's next run replaces it."""
 
 MERGED = "compact-"
 """How the names of merged files begin."""
@@ -48,7 +56,7 @@ class ResultsStore:
         """Replace one file of a table.
 
         Args:
-            table: trials, epochs or probes.
+            table: trials, epochs, probes or plan.
             name: The file's name, without its ending.
             rows: Columns that a row leaves out are null.
 
@@ -164,6 +172,7 @@ class ResultsStore:
                 file = open_parquet(pa.BufferReader(self.storage.read(path)))
                 content = file.read(use_threads=False)
                 version = int((content.schema.metadata or {}).get(b"pckd.version", b"0"))
+                content = upgraded(table, content, version)
                 fitted = None if version > VERSION else _fitted(content, SCHEMAS[table])
         except DamagedParquetError as error:
             log.warning("%s is damaged and left out: %s", path, error)
@@ -206,25 +215,19 @@ def open_study(storage: Storage, study: str) -> ResultsStore:
     return ResultsStore(storage, study)
 
 
-def _upgraded(content: pa.Table) -> pa.Table:
-    """Epochs of version 1, which had a column `loss_TERM` a term, with the column `terms`."""
-    names = [name for name in content.column_names if name.startswith("loss_")]
-    if "terms" in content.column_names or not names:
-        return content
-    terms = [
-        [
-            {"term": name.removeprefix("loss_"), "weight": None, "loss": row[name]}
-            for name in names
-            if name != "loss_total" and row[name] is not None
-        ]
-        for row in content.select(names).to_pylist()
-    ]
-    return content.append_column("terms", pa.array(terms, TERMS))
+def read_spec(store: ResultsStore) -> dict[str, Any]:
+    """The study file that was kept beside the results; empty where none was.
+
+    Raises:
+        InputError: It is damaged.
+    """
+    document = store.read_document(DOCUMENT)
+    spec = document.get("spec") if isinstance(document, Mapping) else None
+    return upgraded_spec(spec) if isinstance(spec, Mapping) else {}
 
 
 def _fitted(content: pa.Table, schema: pa.Schema) -> pa.Table:
     """The table with the schema's columns: nulls where an older file lacks one."""
-    content = _upgraded(content)
     there = set(content.column_names)
     columns = [
         content.column(entry.name).cast(entry.type)

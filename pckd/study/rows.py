@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 import pckd
 from pckd.study.placement import Placement
+from pckd.study.plan import Planned
 from pckd.study.results import Row
 from pckd.study.trial import Trial
 from pckd.training.config import RunConfig
@@ -54,6 +55,23 @@ def trial_columns(trial: Trial) -> dict[str, Any]:
         "python": platform.python_version(),
         "config": config.model_dump_json(),
         **config_columns(config),
+    }
+
+
+def plan_row(item: Planned) -> Row:
+    """One pair, case and seed of a plan."""
+    config = item.trial.config
+    return {
+        "study": item.trial.study,
+        "trial": item.trial.identity,
+        "pair": item.pair,
+        "teacher_model": config.teacher.model if config.teacher else None,
+        "student_model": config.student,
+        "case": item.trial.case,
+        "position": item.position,
+        "seed": config.seed,
+        "changes": json.dumps(item.changes),
+        "is_default": item.is_default,
     }
 
 

@@ -1,4 +1,4 @@
-"""The three result tables: every column with its type and meaning, versioned.
+"""The result tables: every column with its type and meaning, versioned.
 
 `python -m pckd.study.schema` prints them as the page docs/results.md.
 """
@@ -14,7 +14,7 @@ from pckd.study.pictures.file import ARRAYS
 from pckd.training.config import RunConfig
 
 VERSION = 2
-"""Of all three tables; goes up when a column changes its meaning or goes away."""
+"""Of all tables; goes up when a column changes its meaning or goes away."""
 
 TIME = pa.timestamp("us", tz="UTC")
 TEXT, INTEGER, REAL = pa.string(), pa.int64(), pa.float64()
@@ -115,6 +115,19 @@ PROBE_COLUMNS: list[Column] = [
     ("updated", TIME, "when this row was written"),
 ]
 
+PLAN_COLUMNS: list[Column] = [
+    ("study", TEXT, "name of the study"),
+    ("trial", TEXT, "identity of the trial that is meant; null if it is not known"),
+    ("pair", TEXT, "name of the teacher-student pair; empty where the study lists none"),
+    ("teacher_model", TEXT, "architecture of the pair's teacher; null without one"),
+    ("student_model", TEXT, "architecture of the student"),
+    ("case", TEXT, "name of the case, or the changed keys and values"),
+    ("position", INTEGER, "of the case in the plan, or of a search's proposal, from 0"),
+    ("seed", INTEGER, "of the trial"),
+    ("changes", TEXT, "JSON: the keys that the case changes, with their values; not the pair's"),
+    ("is_default", pa.bool_(), "of vary_one: every key has the value of the study file's run"),
+]
+
 
 def _leaves(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, Any, str]]:
     for name, entry in model.model_fields.items():
@@ -159,15 +172,20 @@ SCHEMAS: dict[str, pa.Schema] = {
     "trials": _schema("trials", TRIAL_COLUMNS + CONFIG_COLUMNS),
     "epochs": _schema("epochs", EPOCH_COLUMNS),
     "probes": _schema("probes", PROBE_COLUMNS),
+    "plan": _schema("plan", PLAN_COLUMNS),
 }
 
-KEYS = {"trials": "trial", "epochs": "trial", "probes": "probe"}
-"""The column that says to which trial or probe a row belongs; it names the row's file."""
+KEYS = {"trials": "trial", "epochs": "trial", "probes": "probe", "plan": "trial"}
+"""The column that says to which trial or probe a row belongs; it names the row's file, but for the
+plan's, which `pckd.study.plan_table` writes."""
 
 ABOUT = {
     "trials": "One row a trial.",
     "epochs": "One row a trial and epoch.",
     "probes": "One row a network, target data set, protocol and seed.",
+    "plan": "One row a planned pair, case and seed: join it with the other tables on `trial`. "
+    "Several rows may name one trial, such as those of a student that learns without a teacher "
+    "and so is the same beside every teacher.",
 }
 
 
@@ -176,10 +194,10 @@ def describe() -> str:
     lines = [
         "# Results",
         "",
-        "Every number lands in Parquet, below `ROOT/STUDY/{trials,epochs,probes}/*.parquet`. Read",
-        "them with pandas, polars or DuckDB; this package is not needed. Files carry the table's",
-        f"name and the schema's version ({VERSION}) in their metadata. This page is made from",
-        "`pckd/study/schema.py` by `python -m pckd.study.schema`.",
+        "Every number lands in Parquet, below `ROOT/STUDY/{trials,epochs,probes,plan}/*.parquet`.",
+        "Read them with pandas, polars or DuckDB; this package is not needed. Files carry the",
+        f"table's name and the schema's version ({VERSION}) in their metadata. This page is made",
+        "from `pckd/study/schema.py` by `python -m pckd.study.schema`.",
     ]
     for table, schema in SCHEMAS.items():
         lines += ["", f"## {table}", "", ABOUT[table], "", "| column | type | meaning |"]

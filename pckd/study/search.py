@@ -13,7 +13,7 @@ import pandas as pd
 
 from pckd.study.configuration import Configuration
 from pckd.study.outcome import History, Outcome
-from pckd.study.plan import Plan
+from pckd.study.plan import Plan, Planned, named_pairs
 from pckd.study.search_config import Point, SearchConfig
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial, describe_point, make_trial
@@ -52,10 +52,11 @@ class SearchPlan(Plan):
             raise ValueError(f"study {spec.study} has no search")
         self.spec = spec
         self.search: SearchConfig = spec.search
-        self.pair = spec.pair_changes()[0]
+        self.pair_name, self.pair = named_pairs(spec)[0]
         self._check_space()
         self.outcomes = dict(outcomes)
         self.total = self.search.trials * len(spec.seeds)
+        self.planned = []
         self.ended = []
         self.proposed = 0
         self.counted: set[str] = set()
@@ -151,6 +152,13 @@ class SearchPlan(Plan):
         return Configuration(changes, trials, known)
 
     def _count(self, item: Configuration) -> None:
+        position = self.planned[-1].position + 1 if self.planned else 0
+        own = {key: value for key, value in item.changes.items() if key not in self.pair}
+        self.planned += [
+            Planned(trial, self.pair_name, position, own)
+            for trial in item.trials
+            if trial.identity not in self.counted
+        ]
         new = item.outcomes.keys() - self.counted
         self.ended += [
             (trial, item.outcomes[trial.identity]) for trial in item.trials if trial.identity in new

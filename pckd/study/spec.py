@@ -47,6 +47,12 @@ class Pair(Settings):
         default_factory=dict, description="keys of the run that differ for this pair alone"
     )
 
+    def __str__(self) -> str:
+        """The architectures; a student that learns from no teacher stands alone."""
+        return (
+            f"{self.teacher} \N{RIGHTWARDS ARROW} {self.student}" if self.teacher else self.student
+        )
+
     def run_changes(self) -> dict[str, Any]:
         """What the pair changes in the run, by dotted key."""
         teacher = {} if self.teacher is None else {"teacher.model": self.teacher}

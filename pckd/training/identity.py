@@ -6,6 +6,7 @@ import json
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from pckd.training.config import RunConfig
 from pckd.training.run_data import data_fingerprint
@@ -23,18 +24,24 @@ DIGITS = 12
 def run_identity(config: RunConfig) -> str:
     """The identity of a run: 12 hexadecimal digits.
 
-    Where the images lie, whether they were downloaded and how many processes decode them does not
-    count; what they are does. Nor does a teacher, with its bank, that the run has no use for.
-
     Raises:
         InputError: The data set cannot be opened.
+    """
+    fingerprint = data_fingerprint(config.data, config.protocol)
+    content = {"config": identity_values(config), "data": fingerprint, "code": code_version()}
+    return _hash(json.dumps(content, sort_keys=True))
+
+
+def identity_values(config: RunConfig) -> dict[str, Any]:
+    """The settings that count for a run's identity.
+
+    Where the images lie, whether they were downloaded and how many processes decode them does not
+    count; what they are does. Nor does a teacher, with its bank, that the run has no use for.
     """
     values = config.model_dump(mode="json", exclude={"data": PLACE})
     if not config.needs_teacher:
         del values["teacher"], values["bank"]
-    fingerprint = data_fingerprint(config.data, config.protocol)
-    content = {"config": values, "data": fingerprint, "code": code_version()}
-    return _hash(json.dumps(content, sort_keys=True))
+    return values
 
 
 @cache

@@ -12,9 +12,15 @@ import pytest
 
 from pckd.settings import validate
 from pckd.storage import Storage
+from pckd.study.plan import Planned, fixed_plan
+from pckd.study.plan_table import write_plan
+from pckd.study.planning import write_spec
 from pckd.study.results import ResultsStore
 from pckd.study.rows import config_columns, evaluated_on
 from pckd.study.spec import StudySpec
+from pckd.study.trial import Trial
+from pckd.training.changes import written_out
+from pckd.training.identity import identity_values
 
 RUN: dict[str, Any] = {
     "data": {"name": "digits", "classes": [0, 1, 2, 3, 4, 5]},
@@ -32,15 +38,36 @@ class StudyBuilder:
     storage: Storage
     spec: StudySpec
     minutes: int = field(default=0, init=False)
+    proposed: list[Planned] = field(default_factory=list, init=False)
+    """By a search."""
 
     @property
     def store(self) -> ResultsStore:
         return ResultsStore(self.storage, self.spec.study)
 
     def respecify(self, **changes: Any) -> None:  # noqa: ANN401
-        """Change the study's file after some trials have run."""
+        """Change the study's file, as if its driver had started with it."""
         self.spec = validate(StudySpec, {**self.spec.model_dump(mode="json"), **changes}, "test")
-        self.store.write_document("study.json", {"spec": self.spec.model_dump(mode="json")})
+        write_spec(self.spec, self.storage)
+        self.proposed = [item for item in self.proposed if self._allows(item.changes)]
+        self._write_plan()
+
+    def _write_plan(self) -> None:
+        planned = self.proposed if self.spec.search else fixed_plan(self.spec, self.planned_trial)
+        write_plan(self.storage, self.spec.study, planned)
+
+    def _allows(self, point: Mapping[str, Any]) -> bool:
+        return self.spec.search is not None and self.spec.search.allows(dict(point))
+
+    def planned_trial(
+        self, spec: StudySpec, case: str, changes: Mapping[str, Any], seed: int, code: str = "code1"
+    ) -> Trial:
+        """A trial with an identity that needs no images: of its settings and its code."""
+        changes = written_out(changes)
+        config = spec.run_config({**changes, "seed": seed}, "test")
+        text = json.dumps(identity_values(config), sort_keys=True) + code
+        identity = hashlib.sha256(text.encode()).hexdigest()[:12]
+        return Trial(spec.study, case, changes, config, identity)
 
     def trial(
         self,
@@ -66,10 +93,12 @@ class StudyBuilder:
             The identity.
         """
         self.minutes += 1
-        config = self.spec.run_config({**changes, "seed": seed}, "test")
-        place = {"data": {"root", "download"}}
-        text = config.model_dump_json(exclude=place) + str(columns.get("code_version", ""))
-        identity = hashlib.sha256(text.encode()).hexdigest()[:12]
+        code = str(columns.get("code_version", "code1"))
+        trial = self.planned_trial(self.spec, case, changes, seed, code)
+        config, identity = trial.config, trial.identity
+        if self._allows(trial.changes):
+            self.proposed.append(Planned(trial, "", len(self.proposed), trial.changes))
+            self._write_plan()
         planned = config.optimization.epochs
         done = {"completed": planned, "running": 1, "stopped": 1, "failed": 0}[status]
         measured = done > 0
@@ -77,7 +106,7 @@ class StudyBuilder:
             "study": self.spec.study,
             "trial": identity,
             "case": case,
-            "changes": json.dumps(dict(changes)),
+            "changes": json.dumps(trial.changes),
             "seed": seed,
             "status": status,
             "reason": "the loss term kd became nan" if status == "failed" else None,
@@ -88,7 +117,8 @@ class StudyBuilder:
             "best_top1": top1 + 2 if measured else None,
             "best_epoch": 1 if measured else None,
             "test_top1": top1 if status == "completed" else None,
-            "teacher_test_top1": 95.0,
+            "teacher": "t1" if config.needs_teacher else None,
+            "teacher_test_top1": 95.0 if config.needs_teacher else None,
             "train_images": 1000,
             "num_classes": 6,
             "started": START + timedelta(minutes=self.minutes),

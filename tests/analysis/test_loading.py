@@ -10,8 +10,11 @@ from pckd.storage import Storage
 if TYPE_CHECKING:
     from tests.analysis.conftest import StudyBuilder
 
+RUN = {"teacher": "resnet20", "student": "resnet8", "optimization": {"epochs": 3}}
+
 NewStudy = Callable[..., "StudyBuilder"]
 CASES = {"PCKD": {}, "KD": {"loss.center_contrast": 0.0}}
+ALIGNED = ("center_contrast", "feature_alignment", "center_alignment")
 
 
 def loaded(builder: "StudyBuilder") -> StudyResults:
@@ -30,31 +33,54 @@ def test_an_empty_study_has_empty_frames(new_study: NewStudy) -> None:
     assert study.kind == "cases" and study.planned_trials == 4
 
 
-def test_the_newest_row_of_a_configuration_and_seed_is_kept(new_study: NewStudy) -> None:
+def test_rows_of_earlier_code_are_left_out(new_study: NewStudy) -> None:
     builder = new_study(cases=CASES)
     builder.trial("PCKD", {}, 0, 70.0, code_version="old")
-    newer = builder.trial("PCKD", {}, 0, 80.0, code_version="new")
+    newer = builder.trial("PCKD", {}, 0, 80.0)
     study = loaded(builder)
     assert study.trials["trial"].tolist() == [newer]
     assert study.epochs["trial"].unique().tolist() == [newer]
-    assert study.replaced_rows == 1
+    assert (study.unplanned_rows, study.mixed_codes) == (1, 0)
 
 
-def test_where_images_lie_makes_no_other_configuration(new_study: NewStudy) -> None:
-    builder = new_study(cases=CASES)
-    builder.trial("PCKD", {}, 0, 70.0, code_version="old")
-    builder.respecify(run={**builder.spec.run, "data": {**builder.spec.run["data"], "root": "/x"}})
-    builder.trial("PCKD", {}, 0, 80.0, code_version="new")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"data": {"name": "digits", "root": "/elsewhere", "loader_workers": 1}},
+        {"bank": False},
+        {"teacher": {"model": "resnet20", "optimization": {"epochs": 7}, "seed": 3}},
+    ],
+)
+def test_what_changes_no_number_takes_no_trial_out(
+    new_study: NewStudy, change: dict[str, object]
+) -> None:
+    """The driver trains none of these again, so the report must keep them."""
+    alone = {f"loss.{term}": 0 for term in ("kd", *ALIGNED)}
+    builder = new_study(cases={"Student": alone}, run={**RUN, "data": "digits"})
+    builder.trial("Student", alone, 0, 70.0)
+    builder.respecify(run={**builder.spec.run, **change})
     study = loaded(builder)
-    assert study.trials["test_top1"].tolist() == [80.0]
-    assert (study.replaced_rows, study.unplanned_rows) == (1, 0)
+    assert study.trials["test_top1"].tolist() == [70.0]
+    assert (study.unplanned_rows, study.planned_trials) == (0, 1)
 
 
-def test_code_versions_may_be_mixed_but_are_kept_apart_from_repeats(new_study: NewStudy) -> None:
-    builder = new_study(cases=CASES)
-    builder.trial("PCKD", {}, 0, code_version="old")
-    builder.trial("KD", CASES["KD"], 0, code_version="new")
-    assert sorted(loaded(builder).trials["code_version"]) == ["new", "old"]
+def test_cases_of_one_configuration_share_its_trial(new_study: NewStudy) -> None:
+    builder = new_study(cases={"one": {}, "other": {"loss.kd": 1.0}})
+    builder.trial("one", {}, 0, 70.0)
+    study = loaded(builder)
+    assert study.trials["case"].tolist() == ["one", "other"]
+    assert study.trials["trial"].nunique() == study.planned_trials == 1
+
+
+def test_a_step_of_the_search_is_kept_to(new_study: NewStudy) -> None:
+    space = {"loss.kd": {"low": 0.0, "high": 4.0, "step": 0.25}}
+    builder = new_study(search={"trials": 4, "parameters": space})
+    builder.trial("fine", {"loss.kd": 0.25}, 0)
+    builder.trial("coarse", {"loss.kd": 2.0}, 0)
+    space["loss.kd"]["step"] = 1.0
+    builder.respecify(search={"trials": 4, "parameters": space})
+    study = loaded(builder)
+    assert (study.trials["case"].tolist(), study.unplanned_rows) == (["coarse"], 1)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +186,7 @@ def test_a_varied_key_at_its_default_is_the_default_case(new_study: NewStudy) ->
     builder.trial("kd=0.5", {"loss.kd": 0.5}, 0)
     study = loaded(builder)
     assert study.trials["case"].tolist() == ["default", "kd=0.5"]
-    assert study.trials["changed"].tolist() == [{}, {"loss.kd": 0.5}]
+    assert study.trials["changed"].tolist() == [{}, {"loss.kd.weight": 0.5}]
     assert study.planned_trials == 3
 
 
@@ -196,7 +222,8 @@ def test_a_study_without_a_file_is_shown_as_it_is(storage: Storage, new_study: N
     first = builder.trial("resnet8", {}, 0)
     second = builder.trial("resnet8", {"optimization.epochs": 4}, 0)
     builder.trial("resnet14", {}, 1)
-    storage.delete("demo/study.json")
+    for path in ("study.json", "plan/plan.parquet"):
+        storage.delete(f"demo/{path}")
     study = loaded(builder)
     assert study.kind == "single" and study.planned_trials is None
     assert study.trials["case"].tolist() == [
@@ -209,7 +236,7 @@ def test_a_study_without_a_file_is_shown_as_it_is(storage: Storage, new_study: N
 def test_probes_are_those_of_the_kept_students_and_of_their_teachers(new_study: NewStudy) -> None:
     builder = new_study(cases=CASES)
     old = builder.trial("PCKD", {}, 0, code_version="old")
-    new = builder.trial("PCKD", {}, 0, code_version="new")
+    new = builder.trial("PCKD", {}, 0)
     for trial in (old, new):
         builder.probe(trial, 70.0, student_seed=0)
     builder.probe("t1", 60.0, role="teacher", model="resnet20")

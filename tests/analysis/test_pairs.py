@@ -6,7 +6,6 @@ import pytest
 from pckd.analysis.describing import progress_words
 from pckd.analysis.loading import load_study
 from pckd.analysis.numbers.comparison import compare_cases
-from pckd.analysis.pairs import own_changes, pair_name, pair_of
 from pckd.analysis.report import write_report
 
 if TYPE_CHECKING:
@@ -49,8 +48,8 @@ def test_a_student_alone_stands_beside_every_teacher(shared: "StudyBuilder") -> 
 
 def test_a_shared_student_is_no_missing_trial_and_no_second_one(shared: "StudyBuilder") -> None:
     study = load_study(shared.storage, "demo")
-    assert (study.planned_trials, len(study.trials), study.trials["trial"].nunique()) == (8, 8, 6)
-    assert (study.unplanned_rows, study.replaced_rows) == (0, 0)
+    assert (study.planned_trials, len(study.trials), study.trials["trial"].nunique()) == (6, 8, 6)
+    assert study.unplanned_rows == 0
     assert progress_words(study) == "6 completed"
     epochs = study.epochs.groupby(["pair", "case", "seed"])["epoch"].apply(list)
     assert len(epochs) == 8
@@ -80,21 +79,3 @@ def test_pairs_with_other_keys_do_not_share(new_study: NewStudy) -> None:
             builder.trial(case, {**changes, **models, **growth}, 0)
     study = load_study(builder.storage, "demo")
     assert (len(study.trials), study.trials["case"].tolist()) == (4, ["Student", "PCKD"] * 2)
-
-
-def test_the_keys_of_a_pair_are_not_its_case_s_own() -> None:
-    pairs: list[dict[str, Any]] = [
-        {"teacher": "resnet20", "student": "resnet8", "changes": {"preview.growth_rate": 1.01}},
-        {"teacher": None, "student": "resnet14"},
-    ]
-    spec = {"pairs": pairs}
-    changes = {"teacher.model": "resnet20", "student": "resnet8", "loss.kd": 2.0}
-    assert pair_of(changes, spec) is None
-    grown = {**changes, "preview.growth_rate": 1.01}
-    assert pair_of(grown, spec) == pairs[0]
-    assert own_changes(grown, spec) == {"loss.kd": 2.0}
-    assert own_changes({"student": "resnet14", "loss.kd": 2.0}, spec) == {"loss.kd": 2.0}
-    assert [pair_name(pair) for pair in pairs] == [
-        "resnet20 \N{RIGHTWARDS ARROW} resnet8",
-        "resnet14",
-    ]

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from pckd.analysis import write_report
-from pckd.analysis.planned import planned_changes
 from pckd.errors import InputError
 from pckd.storage import Storage
+from pckd.study.plan import cases
 
 if TYPE_CHECKING:
     from tests.analysis.conftest import StudyBuilder
@@ -88,9 +88,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fill(builder: "StudyBuilder") -> None:
     """All trials of a plan without a search, and a probe of each."""
-    named = builder.spec.cases or {}
-    for number, changes in enumerate(planned_changes(builder.spec.model_dump(mode="json"))):
-        case = list(named)[number] if named else str(changes)
+    for number, (case, changes) in enumerate(cases(builder.spec)):
         for seed in builder.spec.seeds:
             trial = builder.trial(case, changes, seed, 80.0 + 2 * number + seed**2)
             builder.probe(trial, 70.0 + number + seed, student_seed=seed)
@@ -250,15 +248,13 @@ def test_names_of_cases_are_text_and_nothing_else(new_study: NewStudy, tmp_path:
 
 
 @pytest.mark.usefixtures("quick")
-def test_what_was_left_out_and_mixed_is_said(new_study: NewStudy, tmp_path: Path) -> None:
+def test_what_was_left_out_is_said(new_study: NewStudy, tmp_path: Path) -> None:
     builder = new_study(**PLANS["cases"], seeds=[0, 1])
     fill(builder)
     builder.trial("PCKD", {}, 0, 90.0, code_version="code2")
     builder.respecify(seeds=[0])
     text = report(builder, tmp_path).text
-    assert "2 code versions are mixed" in text
-    assert "2 trials of earlier plans" in text
-    assert "1 older row of repeated trials" in text
+    assert "3 trials of earlier plans, or of earlier code, are left out" in text
 
 
 @pytest.mark.usefixtures("quick")

@@ -70,6 +70,7 @@ def test_optuna_is_told_what_the_tables_say(make_study: MakeStudy, tmp_path: Pat
     )
     trials = optuna.load_study(study_name="tiny", storage=journal).trials
     assert sorted(trial.user_attrs["trials"][0] for trial in trials) == sorted(rows.index)
+    assert sorted(_table(tmp_path, "plan")["trial"]) == sorted(rows.index)
     epochs = _table(tmp_path, "epochs")
     for trial in trials:
         row = rows.loc[trial.user_attrs["trials"][0]]
@@ -123,12 +124,14 @@ def test_a_study_goes_on_after_its_driver_was_killed(make_study: MakeStudy, tmp_
     driver.wait()
     before = _table(root, "trials")
     assert 1 <= (before["status"] == "completed").sum() < 4
+    assert set(before["trial"]) <= set(_table(root, "plan")["trial"])
 
     assert _start(file, root).wait(timeout=180) == 0
     after = _table(root, "trials")
     assert after["status"].tolist() == ["completed"] * 4
     assert after["changes"].nunique() == 4
     assert set(before["trial"]) <= set(after["trial"])
+    assert sorted(_table(root, "plan")["trial"]) == sorted(after["trial"])
     done = before.loc[before["status"] == "completed", ["trial", "updated"]]
     kept = after.merge(done, on="trial")
     assert (kept["updated_x"] == kept["updated_y"]).all()

@@ -8,15 +8,22 @@ from ray.tune.search import Searcher
 
 from pckd.distributed.searcher import PlanSearcher
 from pckd.storage import Storage
-from pckd.study.plan import Plan
+from pckd.study.plan import Plan, Planned
 from pckd.study.results import ResultsStore
 from pckd.study.trial import Trial, make_trial
 from tests.distributed.conftest import tiny_study
 
 
 class _Plan:
+    """It proposes one trial whenever it is asked."""
+
+    def __init__(self) -> None:
+        self.planned: list[Planned] = []
+
     def next_trial(self) -> Trial:
-        return make_trial(tiny_study(), "run", {}, 0)
+        trial = make_trial(tiny_study(), "run", {}, 0)
+        self.planned.append(Planned(trial, "", len(self.planned), {}))
+        return trial
 
 
 def _searcher(root: Path) -> PlanSearcher:
@@ -30,6 +37,15 @@ def test_a_trial_that_is_handed_out_has_a_row_before_it_starts(tmp_path: Path) -
         rows += ResultsStore(Storage(tmp_path), "tiny").read("trials").to_dict("records")
     assert (rows[0]["status"], rows[0]["epochs_done"]) == ("running", 0)
     assert rows[0]["started"] == rows[1]["started"] == rows[1]["updated"]
+
+
+def test_what_is_proposed_is_in_the_plan_before_it_starts(tmp_path: Path) -> None:
+    searcher = _searcher(tmp_path)
+    searcher.suggest("first")
+    searcher.suggest("second")
+    rows = ResultsStore(Storage(tmp_path), "tiny").read("plan")
+    assert rows["position"].tolist() == [0, 1]
+    assert rows["trial"].tolist() == [trial.identity for trial in searcher.running.values()]
 
 
 def test_a_results_root_that_cannot_be_written_ends_the_study(tmp_path: Path) -> None:

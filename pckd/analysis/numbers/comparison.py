@@ -8,7 +8,7 @@ import pandas as pd
 
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.paper import Metric, paper_accuracy, paper_scale
-from pckd.analysis.settings import Settings, setting
+from pckd.analysis.settings import setting
 from pckd.analysis.statistics import mean_interval, paired_difference
 from pckd.analysis.words import verdict
 
@@ -43,10 +43,9 @@ def compare_teachers(study: StudyResults) -> pd.DataFrame:
         Columns teacher, test, paper and gap (percent; NaN where there is nothing to compare with).
     """
     known = study.trials.dropna(subset="teacher_test_top1")
-    models = known["settings"].map(lambda settings: str(setting(settings, "teacher.model")))
     rows = [
         _teacher_row(study, teacher, trials)
-        for teacher, trials in known.groupby(models, sort=False)
+        for teacher, trials in known.groupby("teacher_model", sort=False)
     ]
     return pd.DataFrame(rows, columns=["teacher", "test", "paper", "gap"])
 
@@ -55,8 +54,7 @@ def _teacher_row(
     study: StudyResults, teacher: Hashable, trials: pd.DataFrame
 ) -> dict[Hashable, Any]:
     newest = trials.sort_values("updated").iloc[-1]
-    student = str(newest["settings"]["student"])
-    found = paper_accuracy(study.source, "Teacher", str(teacher), student)
+    found = paper_accuracy(study.source, "Teacher", str(teacher), str(newest["student_model"]))
     test, paper = float(newest["teacher_test_top1"]), nan if found is None else found
     gap = test - paper if same_task(study, trials) else nan
     return {"teacher": teacher, "test": test, "paper": paper, "gap": gap}
@@ -117,10 +115,8 @@ def completed_by_seed(trials: pd.DataFrame) -> "pd.Series[float]":
 
 def case_paper(study: StudyResults, trials: pd.DataFrame, metric: Metric = "top1") -> float:
     """The paper's accuracy for the case of some trials, in percent; NaN where it has none."""
-    settings: Settings = trials["settings"].iloc[0]
-    case = str(trials["case"].iloc[0])
-    teacher = setting(settings, "teacher.model")
-    found = paper_accuracy(study.source, case, teacher, str(settings["student"]), metric)
+    case, teacher, student = trials[["case", "teacher_model", "student_model"]].iloc[0]
+    found = paper_accuracy(study.source, case, teacher, student, metric)
     return nan if found is None else found
 
 

@@ -1,5 +1,6 @@
 """What each component of the method adds: cases that differ in it alone, paired by seed."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
@@ -10,7 +11,7 @@ import pandas as pd
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.numbers.comparison import case_paper, completed_by_seed
 from pckd.analysis.numbers.progress import STRATEGIES, strategy_of
-from pckd.analysis.settings import Settings, canonical, setting
+from pckd.analysis.settings import Settings, weight_of
 from pckd.analysis.statistics import Interval, mean_interval, paired_difference
 from pckd.analysis.words import verdict
 
@@ -103,7 +104,7 @@ def _effects(study: StudyResults, pair: str, trials: pd.DataFrame) -> list[Effec
     added = {
         (one, other): parts
         for one, other in permutations(cases, 2)
-        if (parts := _added(cases[one]["settings"].iloc[0], cases[other]["settings"].iloc[0]))
+        if (parts := _added(cases[one].iloc[0], cases[other].iloc[0]))
     }
     found = set(added.values())
     smallest = [parts for parts in found if not any(other < parts for other in found)]
@@ -141,26 +142,32 @@ def _place(parts: frozenset[str]) -> list[int]:
     return sorted(map(ORDER.index, parts))
 
 
-def _added(one: Settings, other: Settings) -> frozenset[str]:
+def _added(one: "pd.Series[Any]", other: "pd.Series[Any]") -> frozenset[str]:
     """What the second run has more; nothing unless the two are the same but for that."""
-    before, after = _parts(one), _parts(other)
+    before, after = _parts(one["settings"]), _parts(other["settings"])
     kept = before.items() <= after.items()
-    if not kept or len(before) == len(after) or _rest(one) != _rest(other):
+    if not kept or len(before) == len(after):
+        return frozenset()
+    both_taught = pd.notna(one["teacher"]) and pd.notna(other["teacher"])
+    if _rest(one["settings"], both_taught) != _rest(other["settings"], both_taught):
         return frozenset()
     return frozenset(after.keys() - before.keys())
 
 
 def _parts(settings: Settings) -> dict[str, float]:
     """The components that are on, with their weights."""
-    weights = {name: float(setting(settings, f"loss.{term}")) for term, name in NAMES.items()}
+    weights = {name: weight_of(settings, term) for term, name in NAMES.items()}
     strategy = strategy_of(settings)
     return {name: weight for name, weight in weights.items() if weight} | (
         {strategy: 1.0} if strategy else {}
     )
 
 
-def _rest(settings: Settings) -> str:
-    """Everything that is no component, as text."""
+def _rest(settings: Settings, with_teacher: bool) -> str:
+    """Everything that is no component, as text; the teacher only where both runs had one."""
     loss = {key: value for key, value in settings["loss"].items() if key not in NAMES}
     preview: dict[str, Any] = {**settings["preview"], "strategy": None}
-    return canonical({**settings, "loss": loss, "preview": preview}, with_seed=False)
+    rest = {**settings, "loss": loss, "preview": preview, "seed": None}
+    if not with_teacher:
+        rest["teacher"] = None
+    return json.dumps(rest, sort_keys=True)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.numbers.ranking import completed, configurations
-from pckd.analysis.settings import Settings, setting
+from pckd.analysis.settings import Settings, setting, weight_of
 
 STRATEGIES = ("preview", "curriculum", "focal")
 """Those that give samples different weights."""
@@ -89,7 +89,7 @@ def _fullest(study: StudyResults, trials: pd.DataFrame) -> Example | None:
 
 
 def _active_terms(settings: Settings) -> int:
-    return sum(bool(setting(settings, f"loss.{term}")) for term in settings["loss"])
+    return sum(bool(weight_of(settings, term)) for term in settings["loss"])
 
 
 def _is_weighted(study: StudyResults, found: Example) -> bool:
@@ -101,5 +101,5 @@ def strategy_of(settings: Settings) -> str | None:
     """The strategy of a run, if it weights some term that is on."""
     name = setting(settings, "preview.strategy")
     terms = setting(settings, "preview.applies_to") or ()
-    is_used = any(setting(settings, f"loss.{term}") for term in terms)
+    is_used = any(weight_of(settings, term) for term in terms)
     return str(name) if name in STRATEGIES and is_used else None

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from pckd.analysis.loading import StudyResults
+from pckd.analysis.settings import short_key
 from pckd.analysis.statistics import mean_interval
 
 TOP_SHARE = 0.2
@@ -28,7 +29,8 @@ def configurations(study: StudyResults) -> pd.DataFrame:
     budget = study.trials["epochs_planned"].max()
     keys = [json.dumps(changed, sort_keys=True) for changed in study.trials["changed"]]
     rows = [_configuration(trials, seeds, budget) for _, trials in study.trials.groupby(keys)]
-    frame = pd.DataFrame(rows, columns=[*_COLUMNS, *study.spec["search"]["parameters"]])
+    searched = map(short_key, study.spec["search"]["parameters"])
+    frame = pd.DataFrame(rows, columns=[*_COLUMNS, *searched])
     frame["is_last"] = frame["status"] != "completed"
     frame = frame.sort_values(["is_last", "heldout_mean"], ascending=[True, False], kind="stable")
     ranks = [place if done else 0 for place, done in enumerate(~frame["is_last"], start=1)]
@@ -62,7 +64,7 @@ def _configuration(trials: pd.DataFrame, seeds: int, budget: float) -> dict[str,
         "heldout_mean": measured.mean,
         "heldout_low": measured.low,
         "heldout_high": measured.high,
-        **trials["changed"].iloc[0],
+        **{short_key(key): value for key, value in trials["changed"].iloc[0].items()},
     }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pckd.analysis.loading import StudyResults
-from pckd.analysis.settings import setting
+from pckd.analysis.settings import setting, short_key
 from pckd.analysis.statistics import Spread, mean_interval, paired_difference, spread
 
 Scale = Literal["linear", "log", "symlog", "category"]
@@ -21,6 +21,7 @@ class Sensitivity:
     """How the test accuracy answers to one key."""
 
     key: str
+    """As people write it."""
     pair: str
     points: pd.DataFrame
     """One row a completed trial: value, seed, top1 (percent)."""
@@ -68,7 +69,7 @@ def _sensitivity(key: str, pair: str, points: pd.DataFrame) -> Sensitivity:
         for value, accuracies in zip(values, by_seed, strict=True)
     ]
     return Sensitivity(
-        key=key,
+        key=short_key(key),
         pair=pair,
         points=points[["value", "seed", "top1"]],
         summary=pd.DataFrame(rows),

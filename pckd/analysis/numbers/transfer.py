@@ -8,7 +8,7 @@ import pandas as pd
 from pckd.analysis.describing import classes_words
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.paper import paper_accuracy, paper_scale
-from pckd.analysis.settings import Settings, setting
+from pckd.analysis.settings import setting
 from pckd.analysis.statistics import mean_interval
 
 TOP1, MEAN_AP = "top-1 accuracy", "mean average precision"
@@ -72,12 +72,8 @@ def probe_summary(study: StudyResults, points: pd.DataFrame) -> pd.DataFrame:
 
 
 def has_plain_student(study: StudyResults) -> bool:
-    """Whether some case learns by cross entropy alone, so that distilled features have a rival."""
-    terms = ("kd", "center_contrast", "feature_alignment", "center_alignment")
-    return any(
-        not any(setting(settings, f"loss.{term}") for term in terms)
-        for settings in study.trials["settings"]
-    )
+    """Whether some case learns without a teacher, so that distilled features have a rival."""
+    return bool(study.completed["teacher"].isna().any())
 
 
 def _beside_paper(study: StudyResults, row: dict[str, object], mean: float) -> dict[str, float]:
@@ -98,9 +94,8 @@ def _beside_paper(study: StudyResults, row: dict[str, object], mean: float) -> d
 
 def _teacher_of(study: StudyResults) -> str | None:
     """The architecture of the study's teachers; None where there are several, or none."""
-    settings: list[Settings] = list(study.trials["settings"])
-    models = {setting(item, "teacher.model") for item in settings if item["teacher"]}
-    return str(models.pop()) if len(models) == 1 else None
+    models = study.trials["teacher_model"].dropna().unique()
+    return str(models[0]) if len(models) == 1 else None
 
 
 def _learnt_all_classes(study: StudyResults) -> bool:

@@ -14,7 +14,6 @@ from pckd.analysis.describing import (
 )
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.parts import Paragraph, Part, Section, Table
-from pckd.analysis.settings import setting
 from pckd.analysis.words import duration, listing, numbers_range, plain, plural
 
 KINDS = {
@@ -78,10 +77,8 @@ def _seconds(trials: pd.DataFrame) -> float:
 
 
 def _models(study: StudyResults) -> list[str]:
-    names = [
-        f"{setting(item, 'teacher.model') or 'no teacher'} \N{RIGHTWARDS ARROW} {item['student']}"
-        for item in study.trials["settings"]
-    ]
+    teachers = study.trials["teacher_model"].fillna("no teacher")
+    names = teachers + " \N{RIGHTWARDS ARROW} " + study.trials["student_model"]
     return list(dict.fromkeys(names))
 
 
@@ -114,17 +111,16 @@ def _warnings(study: StudyResults) -> list[str]:
         found.append(
             f"This study is not complete: {progress_words(study)}. Numbers below may change."
         )
-    if trials["code_version"].nunique() > 1:
-        versions = trials["code_version"].nunique()
+    if study.spec and study.planned_trials is None:
+        found.append("The plan of this study is not known: every row is shown as it is.")
+    if study.mixed_codes > 1:
         found.append(
-            f"Trials of {versions} code versions are mixed: differences between them may stem from "
-            "the code. Run the study again to replace the older ones."
+            f"Trials of {study.mixed_codes} code versions are mixed: differences between them may "
+            "stem from the code. Run the study again to replace the older ones."
         )
     if study.unplanned_rows:
         rows = plural(study.unplanned_rows, "trial")
-        found.append(f"{rows} of earlier plans of this study are left out.")
-    if study.replaced_rows:
-        found.append(f"{plural(study.replaced_rows, 'older row')} of repeated trials are left out.")
+        found.append(f"{rows} of earlier plans, or of earlier code, are left out.")
     if not trials.empty and study.source and (differences := differences_from_paper(study)):
         found.append(f"Not the scale of the paper's {study.source}: {'; '.join(differences)}.")
     return [*found, *_failures(trials)]

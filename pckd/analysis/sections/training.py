@@ -16,7 +16,7 @@ from pckd.analysis.numbers.progress import (
 )
 from pckd.analysis.numbers.ranking import completed, configurations
 from pckd.analysis.parts import Part, Picture, Section
-from pckd.analysis.settings import setting
+from pckd.analysis.settings import weight_of
 from pckd.analysis.words import listing, plain, plural, sentence
 
 
@@ -78,4 +78,4 @@ def _title(study: StudyResults, found: Example, column: str) -> str:
     if term == "total":
         return "total"
     settings = study.trials.loc[study.trials["trial"].isin(found.trials), "settings"].iloc[0]
-    return f"{term.replace('_', ' ')} (weight {plain(setting(settings, f'loss.{term}'))})"
+    return f"{term.replace('_', ' ')} (weight {plain(weight_of(settings, term))})"

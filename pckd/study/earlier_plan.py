@@ -1,0 +1,112 @@
+"""The plan of a study that ran before plans were kept, made from its study file and its rows."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+from pydantic import ValidationError
+
+from pckd.errors import InputError
+from pckd.settings import validate
+from pckd.storage import Storage
+from pckd.study.plan import Planned, fixed_plan, named_pairs
+from pckd.study.plan_table import plan_files, write_plan
+from pckd.study.results import EARLIER_PLAN, ResultsStore, read_spec
+from pckd.study.search_config import Point, SearchConfig
+from pckd.study.spec import StudySpec
+from pckd.study.trial import Trial, describe_point
+from pckd.training.changes import written_out
+from pckd.training.config import RunConfig
+from pckd.training.identity import identity_values
+
+MISSING = "?"
+"""How the identity of a planned trial begins that has no row: the code it was to run is unknown."""
+
+
+def ensure_plan(storage: Storage, study: str) -> None:
+    """Write the plan of a study that has kept none; a study whose plan is kept stays as it is.
+
+    The newest row of each planned configuration and seed is taken, whatever code it ran. Nothing is
+    written for a study whose file is not there or not valid today, for example because a plug-in is
+    not installed: its rows are then shown as they are.
+
+    Raises:
+        InputError: The study's copy of its file is damaged.
+    """
+    if not _lacks_plan(storage, study):
+        return
+    store = ResultsStore(storage, study)
+    values = read_spec(store)
+    try:
+        spec = validate(StudySpec, values, f"{study}/study.json") if values else None
+        planned = [] if spec is None else _Recorded(spec, store.read("trials")).plan()
+    except InputError:
+        return
+    if spec is not None:
+        write_plan(storage, study, planned, EARLIER_PLAN)
+
+
+def _lacks_plan(storage: Storage, study: str) -> bool:
+    """Whether no plan was written, or only one that could not name all trials."""
+    files = plan_files(storage, study)
+    if files != [EARLIER_PLAN]:
+        return not files
+    trials = ResultsStore(storage, study).read("plan")["trial"]
+    return bool(trials.str.startswith(MISSING).any())
+
+
+class _Recorded:
+    """The trials that a study's rows record, by what they computed."""
+
+    def __init__(self, spec: StudySpec, rows: pd.DataFrame) -> None:
+        self.spec = spec
+        self.rows = rows.sort_values("updated")
+        self.identities = dict(self._known())
+
+    def plan(self) -> list[Planned]:
+        """The plan, with the identities that its trials had when they ran."""
+        if self.spec.search:
+            return list(self._searched(self.spec.search))
+        return fixed_plan(self.spec, self._trial)
+
+    def _known(self) -> Iterator[tuple[str, str]]:
+        for text, identity in zip(self.rows["config"], self.rows["trial"], strict=True):
+            try:
+                yield _key(RunConfig.model_validate_json(text)), identity
+            except ValidationError:
+                continue  # a term or network that is not installed here
+
+    def _trial(self, spec: StudySpec, case: str, changes: dict[str, Any], seed: int) -> Trial:
+        changes = written_out(changes)
+        config = spec.run_config({**changes, "seed": seed}, f"study {spec.study}, {case}")
+        key = _key(config)
+        return Trial(spec.study, case, changes, config, self.identities.get(key, MISSING + key))
+
+    def _searched(self, search: SearchConfig) -> Iterator[Planned]:
+        pair, of_pair = named_pairs(self.spec)[0]
+        position = 0
+        for point in self._points(search):
+            made = (
+                self._trial(self.spec, describe_point(point), {**point, **of_pair}, seed)
+                for seed in self.spec.seeds
+            )
+            trials = [trial for trial in made if not trial.identity.startswith(MISSING)]
+            yield from (Planned(trial, pair, position, dict(point)) for trial in trials)
+            position += bool(trials)
+
+    def _points(self, search: SearchConfig) -> list[Point]:
+        """The distinct configurations that the search could propose today, oldest first."""
+        points: dict[str, Point] = {}
+        for text in self.rows.sort_values("started")["changes"]:
+            changes = json.loads(text)
+            point = {key: value for key, value in changes.items() if key in search.parameters}
+            if search.allows(point):
+                points.setdefault(json.dumps(point, sort_keys=True), point)
+        return list(points.values())
+
+
+def _key(config: RunConfig) -> str:
+    text = json.dumps(identity_values(config), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:11]
