@@ -1,4 +1,4 @@
-"""Images by data set: in memory or streamed from files, and seeded views rendered in batches."""
+"""Data sets, in memory or streamed from files, and seeded views rendered in batches."""
 
 from pckd.data.batches import count_batches, split_batches
 from pckd.data.catalogue import (

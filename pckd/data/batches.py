@@ -1,4 +1,4 @@
-"""How images are cut into batches, of which none has a single image."""
+"""Division of images into batches, none of them with a single image."""
 
 from torch import Tensor
 
@@ -18,6 +18,6 @@ def split_batches(rows: Tensor, size: int) -> list[Tensor]:
 
 
 def count_batches(images: int, size: int) -> int:
-    """How many batches `split_batches` makes of some images."""
+    """Count the batches that `split_batches` makes."""
     left_over = images % size == 1 and images > size
     return -(-images // size) - left_over

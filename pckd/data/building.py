@@ -1,4 +1,4 @@
-"""From a data set as it was read to tensors that can be trusted."""
+"""Checks that turn a data set as read into tensors that can be trusted."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -17,11 +17,11 @@ from pckd.errors import InputError
 
 
 class Labelled(Protocol):
-    """What has labels that may be wrong."""
+    """Images whose labels have not been checked."""
 
     @property
     def names(self) -> Sequence[str] | NDArray[np.str_]:
-        """What each image is called in messages, N entries."""
+        """Name of each image in messages, N entries."""
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -109,7 +109,7 @@ def flaw_problems(images: str, flawed: Iterable[tuple[str, Flaw]]) -> list[str]:
 def _counted(
     labels: NDArray[np.int64], num_classes: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Which images have a wrong label, bool [N], and how many show each class, int64 [M]."""
+    """Find the images with a wrong label, bool [N], and count each class's images, int64 [M]."""
     if labels.ndim == 2:
         return np.zeros(len(labels), dtype=np.bool_), (labels == 1).sum(0)
     wrong = (labels < 0) | (labels >= num_classes)

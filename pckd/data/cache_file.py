@@ -1,4 +1,4 @@
-"""Files of the cache: written whole or not at all, and used only as they were written."""
+"""Cache files: written completely or not at all, and checked for damage when read."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from torch import Tensor
 from pckd.files import hold_lock, write_atomically
 
 VERSION = 3
-"""Part of every key: raise it when what is stored, or how images are decoded, changes."""
+"""Part of every key: raise it when the stored content or the decoding of images changes."""
 
 
 DIGEST = "digest"
@@ -39,7 +39,7 @@ def entry_path(name: str, key: object) -> Path:
 
 
 def load_entry(entry: Path) -> dict[str, Any] | None:
-    """Map an entry (copy-on-write), or return None if it is missing or not as it was stored."""
+    """Map an entry (copy-on-write), or return None if it is missing or damaged."""
     try:
         stored = torch.load(entry, mmap=True, weights_only=True)
         return stored if stored.pop(DIGEST) == _digest(stored) else None
@@ -48,7 +48,7 @@ def load_entry(entry: Path) -> dict[str, Any] | None:
 
 
 def store_entry(entry: Path, stored: dict[str, Any]) -> None:
-    """Keep tensors and plain values, with the digest by which damage is noticed.
+    """Keep tensors and plain values, with a digest that shows later damage.
 
     Where the cache cannot be written, a warning says so.
     """

@@ -76,7 +76,7 @@ def list_data() -> list[str]:
 
 
 def register_data(name: str, reader: Reader) -> None:
-    """Make a data set known by a name, for this process; a study's plug-in calls it when imported.
+    """Register a data set under a name, for this process; a study's plug-in calls this on import.
 
     Args:
         name: How studies call it; letters, digits, `_`, `.` and `-`.
@@ -91,17 +91,17 @@ def register_data(name: str, reader: Reader) -> None:
 
 
 def is_streamed(name: str) -> bool:
-    """Whether a data set is streamed from its files while a network trains."""
+    """Return whether a data set is streamed from its files during training."""
     return name in STREAMED
 
 
 def is_multi_label(name: str) -> bool:
-    """Whether the images of a data set show several classes each."""
+    """Return whether each image of a data set can show several classes."""
     return name in MULTI_LABEL
 
 
 def published_normalisation(name: str) -> Normalisation:
-    """Return the mean and standard deviation by channel that networks of others were trained with.
+    """Return the published mean and standard deviation by channel of a data set.
 
     Raises:
         InputError: There is no data set of that name, or none is published for it.

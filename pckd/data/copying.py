@@ -25,7 +25,7 @@ GIBIBYTE = 2**30
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Copied:
-    """What is known of the images that were copied.
+    """Index of the copied images: offsets, checksums and a digest.
 
     Attributes:
         offsets: The first byte of each image, and the end of the last: int64 [N + 1].
@@ -41,7 +41,7 @@ class Copied:
 def copy_images(name: str, where: str, shards: Shards, file: Path) -> Copied:
     """Copy the training images, then the test images, and look for damaged ones.
 
-    The file is there when all is copied, and not before; only one process may write it at a time.
+    The file appears only when everything is copied; only one process may write it at a time.
 
     Args:
         name: The data set's name, for messages.

@@ -1,4 +1,4 @@
-"""From images of any size to square crops: random ones to train on, the central one to test on.
+"""Square crops of images of any size: random ones for training, the central one for testing.
 
 The recipe is ImageNet's, as torchvision's references and the papers have it: a crop of 8 to 100
 percent of the area resized to 224x224; to test, the shorter side resized to 256 and the central

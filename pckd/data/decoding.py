@@ -1,4 +1,4 @@
-"""From encoded images to one array of pixels, in parallel."""
+"""Parallel decoding of images into one array of pixels."""
 
 import io
 import re

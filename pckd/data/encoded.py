@@ -1,4 +1,4 @@
-"""Images of a split as they are encoded, read one by one from files or from a packed file."""
+"""Encoded images of a split, read one by one from files or from a packed file."""
 
 import zlib
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ CHANGED = Flaw("are not as they were packed: delete this file, and it is made an
 
 
 class EncodedImages(Protocol):
-    """N images that are read when they are wanted, by any process."""
+    """N encoded images, read on demand by any process."""
 
     @property
     def where(self) -> str:
-        """Where they lie, for messages."""
+        """Location, for messages."""
 
     @property
     def names(self) -> Sequence[str] | NDArray[np.str_]:
-        """What each image is called in messages, N entries."""
+        """Name of each image in messages, N entries."""
 
     def read(self, position: int) -> bytes:
         """Return an encoded image; raises OSError or FlawedImageError if it is gone or changed."""
@@ -34,7 +34,7 @@ class EncodedImages(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageFiles:
-    """Images of a file each.
+    """Images stored in one file each.
 
     Attributes:
         root: The folder that the names are relative to.
@@ -60,7 +60,7 @@ class ImageFiles:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowNames(Sequence[str]):
-    """What rows of several files are called; made when asked for, because they are many.
+    """Names of rows of several files; made on demand, because there are many.
 
     Attributes:
         files: The names of the files.
@@ -87,7 +87,7 @@ class RowNames(Sequence[str]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PackedImages:
-    """Images that lie one after another in one file.
+    """Images stored one after another in a single file.
 
     Attributes:
         file: The file that holds them.

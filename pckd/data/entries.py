@@ -1,4 +1,4 @@
-"""What the catalogue knows of a data set: where it is looked for, how it is downloaded."""
+"""Entries of the catalogue: where a data set is looked for and how it is downloaded."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,9 +50,9 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """How to get the official files: the archive's address, and what fetches and unpacks it.
+    """Download of the official files: the archive's address, and a function that unpacks it.
 
-    What fetches raises OSError or RuntimeError, or an InputError that says what to do.
+    The function raises OSError or RuntimeError, or an InputError that says what to do.
     """
 
     url: str
@@ -61,7 +61,7 @@ class Download:
 
 @dataclass(frozen=True, slots=True)
 class Stored(Generic[Found]):
-    """A data set that lies in a folder of the user.
+    """A data set in a folder of the user.
 
     Attributes:
         forms: The forms in which it may lie there, tried in this order.

@@ -46,7 +46,7 @@ ImageData = DataSet[ImageSet]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Content:
-    """What a data set holds, whatever it is called and however it is normalised."""
+    """Content of a data set, without its name and normalisation."""
 
     train: ImageSet
     test: ImageSet

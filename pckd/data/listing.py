@@ -1,4 +1,4 @@
-"""The files of a class tree: checked once, and kept until one of its folders or files changes."""
+"""The list of files in a class tree: checked once, and kept until a folder or file changes."""
 
 import hashlib
 import json
@@ -22,15 +22,15 @@ from pckd.data.soundness import flawed_files
 from pckd.data.tracking import tracked
 
 SEPARATOR = "\0"
-"""Between names where they are kept: the one character that no file name holds."""
+"""Separator between stored names: the one character that no file name contains."""
 
 SPLITS = ("train", "test")
 
 CHUNK = 4096
-"""Files that a thread asks the file system for in one go."""
+"""Number of files that a thread asks the file system for at once."""
 
 Times = dict[str, int]
-"""When folders were last changed, in nanoseconds since 1970."""
+"""Times at which folders were last changed, in nanoseconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +78,7 @@ def list_tree(tree: ClassTree) -> Listing:
 
 
 def _load(entry: Path, tree: ClassTree) -> Listing | None:
-    """Return what is kept; None if it is missing, damaged or out of date."""
+    """Return the stored list; None if it is missing, damaged or out of date."""
     stored = load_entry(entry)
     if stored is None or any(_changed(Path(f)) != time for f, time in stored["times"].items()):
         return None

@@ -1,4 +1,4 @@
-"""From a data set's name and root to its images: decoded into memory, or listed to be streamed."""
+"""Opening of data sets by name and root: decoded into memory, or listed to be streamed."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Parquet files that are streamed: their images are copied once into a file that is quick to enter.
+"""Streamed Parquet files: their images are copied once into a file with fast random access.
 
 Parquet is read by row groups, on the hub of a hundred images: in a random order, an epoch would
 read the data set a hundred times, and a shuffle that keeps neighbours together is not the one that
@@ -54,14 +54,14 @@ class _Rows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Split:
-    """What `label_problems` asks for."""
+    """Input of `label_problems`."""
 
     names: RowNames
     labels: NDArray[np.int64]
 
 
 def open_packed(name: str, where: str, shards: Shards) -> StreamedContent:
-    """Find Parquet files packed, or pack them.
+    """Pack Parquet files, or find them already packed.
 
     Of several processes that want them at the same moment, one packs while the others wait. What
     is packed holds for as long as the files keep their sizes and times.
@@ -130,7 +130,7 @@ def _read_rows(shards: Shards) -> _Rows:
 
 
 def _load(entry: Path) -> StreamedContent | None:
-    """Return what is packed; None if it is missing or damaged in any way that shows."""
+    """Return the packed images; None if they are missing or visibly damaged."""
     stored = load_entry(entry)
     if stored is None:
         return None

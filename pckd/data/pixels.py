@@ -1,4 +1,4 @@
-"""From an opened image file to RGB pixels of 8 bits, or the reason why that cannot be."""
+"""Conversion of an opened image file to 8-bit RGB, or the reason why it cannot be converted."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ CONVERTED = frozenset(
 """Modes of 8 bits a channel or fewer that Pillow converts to RGB as they are meant."""
 
 GROUND = "white"
-"""What shows through transparent pixels."""
+"""Colour behind transparent pixels."""
 
 BITS_PER_SAMPLE, PHOTOMETRIC, SUBFILE_TYPE = 258, 262, 254
 """Tags of TIFF files."""
@@ -22,7 +22,7 @@ REDUCED = 1
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """Why an image cannot be used.
+    """Reason why an image cannot be used.
 
     Attributes:
         kind: Completes the sentence "images that ...", the same for all images of this flaw.
@@ -68,7 +68,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def check_header(image: Image.Image) -> None:
-    """Refuse an opened image whose pages or mode are not what is read, before it is decoded.
+    """Refuse an opened image of unsupported pages or mode, before it is decoded.
 
     Raises:
         FlawedImageError: It has several pages, or a mode whose range of values is not known.
@@ -91,7 +91,7 @@ def check_header(image: Image.Image) -> None:
 
 
 def _pages(image: Image.Image) -> int:
-    """Count the pages of a file; previews do not count, which cameras store beside a picture."""
+    """Count the pages of a file, leaving out the previews that cameras store beside a picture."""
     pages = int(getattr(image, "n_frames", 1))
     if pages == 1 or image.format == "MPO":
         return 1
@@ -106,7 +106,7 @@ def _pages(image: Image.Image) -> int:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Turn a loaded image as its EXIF data say; what cannot be read says nothing."""
+    """Rotate a loaded image as its EXIF data say; unreadable EXIF data are ignored."""
     try:
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
     except Exception:  # damaged EXIF data fail in many ways and do not harm the pixels
@@ -115,7 +115,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _range_of(image: Image.Image) -> tuple[int, bool]:
-    """Return the largest value that deep grey pixels can have, and whether that is black."""
+    """Return the largest possible value of deep grey pixels, and whether it means black."""
     if image.format != "TIFF":
         return 2**16 - 1, False
     tags = image.tag_v2  # type: ignore[attr-defined]
@@ -125,7 +125,7 @@ def _range_of(image: Image.Image) -> tuple[int, bool]:
 
 
 def _scaled(image: Image.Image, largest: int, inverted: bool) -> Image.Image:
-    """Scale greys of 0 to the largest value to 0 to 255, rounded to the nearest."""
+    """Scale greys from 0 to the largest value to 0 to 255, rounded to the nearest."""
     values = np.asarray(image).astype(np.int64).clip(0, largest)
     grey = ((values * 255 + largest // 2) // largest).astype(np.uint8)
     return Image.fromarray(255 - grey if inverted else grey).convert("RGB")

@@ -1,4 +1,4 @@
-"""Folders where data sets lie: local ones, and those behind a pyarrow filesystem URI."""
+"""Folders that hold data sets: local ones, and those behind a pyarrow filesystem URI."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from pckd.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class FileStamp:
-    """What tells whether a file has changed.
+    """Stamp of a file, which shows whether it has changed.
 
     Attributes:
         location: Where it is.
@@ -58,13 +58,13 @@ class Place:
         return Place(self.filesystem, f"{self.path}/{folder}") if folder else self
 
     def exists(self) -> bool:
-        """Whether there is a folder here."""
+        """Return whether there is a folder here."""
         from pyarrow.fs import FileType
 
         return bool(self.filesystem.get_file_info(self.path).type == FileType.Directory)
 
     def is_file(self) -> bool:
-        """Whether there is a file here instead of a folder."""
+        """Return whether there is a file here instead of a folder."""
         from pyarrow.fs import FileType
 
         return bool(self.filesystem.get_file_info(self.path).type == FileType.File)

@@ -75,7 +75,7 @@ class PluginEntry:
 
 
 def keep_reader(name: str, reader: Reader) -> None:
-    """Note who reads the data set of a name; see `pckd.data.register_data`.
+    """Register the reader of a data set; see `pckd.data.register_data`.
 
     Raises:
         InputError: The name holds other characters, or a plug-in of another file has it.

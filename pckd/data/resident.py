@@ -80,7 +80,7 @@ class ImageSet:
         return ImageSet(self.images.to(device), self.labels.to(device))
 
     def views_per_image(self, crop_padding: int, *, flip: bool) -> int:
-        """How many crops an image has, mirrored ones included; see `ImageSplit`."""
+        """Count the crops of an image, mirrored ones included; see `ImageSplit`."""
         return count_views(crop_padding, flip=flip)
 
     def training_batches(self, training: TrainingPass) -> Iterator[TrainingBatch]:

@@ -1,4 +1,4 @@
-"""Encoded images that cannot be used, found without decoding those that look whole."""
+"""Search for encoded images that cannot be used, without decoding those that look whole."""
 
 import os
 from collections.abc import Sequence
@@ -11,23 +11,23 @@ from pckd.data.tracking import tracked
 
 JPEG = b"\xff\xd8"
 ENDS = {JPEG: b"\xff\xd9", b"\x89PNG": b"IEND\xaeB\x60\x82"}
-"""What a JPEG and a PNG begin and end with: a file that is cut short lacks its end."""
+"""First and last bytes of a JPEG and of a PNG: a file that is cut short lacks the last ones."""
 
 TAIL = 32
-"""Bytes in which the end is looked for: some programs pad it."""
+"""Number of bytes searched for the end mark: some programs pad the file."""
 
 CHUNK = 256
-"""Files that a thread looks at in one go."""
+"""Number of files that a thread checks at once."""
 
 LARGE = 2**20
-"""Bytes from which a JPEG may have more pixels than are decoded."""
+"""Size in bytes from which a JPEG may have more pixels than are decoded."""
 
 
 def flawed_files(root: Path, names: Sequence[str], description: str) -> list[tuple[str, Flaw]]:
-    """Return the files that are missing, cut short, or images that cannot be used, and why.
+    """Find the files that are missing, cut short or otherwise unusable, and say why.
 
-    Of a JPEG the first and last bytes are read, of a PNG or a large JPEG the header too; only what
-    these leave in doubt is decoded. A file whose middle is damaged passes.
+    Of a JPEG the first and last bytes are read, of a PNG or a large JPEG the header too; a file is
+    decoded only if these leave a doubt. A file whose middle is damaged passes.
 
     Args:
         root: The folder that the names are relative to.
@@ -60,7 +60,7 @@ def find_flaw(content: Path | bytes) -> Flaw | None:
 
 
 def _ends(content: Path | bytes) -> tuple[bytes, bytes, int]:
-    """Return the first bytes, the last bytes, and how many there are in all."""
+    """Return the first bytes, the last bytes and the size."""
     if isinstance(content, bytes):
         return content[:4], content[-TAIL:], len(content)
     with content.open("rb") as stream:

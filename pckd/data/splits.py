@@ -1,4 +1,4 @@
-"""What every split of a data set offers, whether its pixels lie in memory or in files.
+"""Interface of a split of a data set, whether its pixels are in memory or in files.
 
 Shapes: N images in the split, B in a batch, H height, W width.
 """
@@ -17,7 +17,7 @@ Batch = tuple[Tensor, Tensor]
 
 
 class TrainingBatch(NamedTuple):
-    """What one step trains on."""
+    """Images and labels of one training step."""
 
     images: Tensor
     """Pixels, cropped and mirrored: uint8 [B, 3, H, W], on the split's device."""
@@ -80,7 +80,7 @@ class ImageSplit(Protocol):
         """Height and width of the batches' images in pixels."""
 
     def __len__(self) -> int:
-        """How many images there are."""
+        """Return the number of images."""
 
     def at(self, positions: Tensor) -> Self:
         """Return the images at the positions (int64 [K]), in that order."""
@@ -92,7 +92,7 @@ class ImageSplit(Protocol):
         """Return the same images, their batches on a device."""
 
     def views_per_image(self, crop_padding: int, *, flip: bool) -> int | None:
-        """How many views an image has, without its rotations; None if they are not finite."""
+        """Count the views of an image, without its rotations; None if they are not finite."""
 
     def training_batches(self, training: TrainingPass) -> Iterator[TrainingBatch]:
         """Crop and mirror the images in a random order, as the pass alone decides.
@@ -102,7 +102,7 @@ class ImageSplit(Protocol):
         """
 
     def evaluation_batches(self, batch_size: int, rank: int = 0, size: int = 1) -> Iterator[Batch]:
-        """Give the rank's share of the images, as a network is tested on them.
+        """Yield this rank's share of the images, without augmentation.
 
         Args:
             batch_size: Images of a batch, at most.

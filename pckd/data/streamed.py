@@ -1,4 +1,4 @@
-"""Splits whose pixels stay in files: decoded by worker processes while the network trains."""
+"""Splits whose pixels stay in files: worker processes decode them during training."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,10 +25,10 @@ from pckd.machine import available_cpus
 CPU = torch.device("cpu")
 
 LARGEST_TEST_BATCH = 64
-"""Images a forward pass when testing, at most: a matter of memory, at this size of images."""
+"""Largest number of images in a forward pass of a test: a matter of memory at this image size."""
 
 FlawedName = tuple[str, Flaw]
-"""What an image is called that cannot be used, and why."""
+"""Name of an image that cannot be used, and the reason."""
 
 Crop = Callable[[Tensor, int], Tensor]
 """From an image, uint8 [3, H, W], and its position in the split to one or more crops of it, uint8
@@ -75,7 +75,7 @@ class FileSet:
         return replace(self, device=device)
 
     def views_per_image(self, crop_padding: int, *, flip: bool) -> None:
-        """None: crops of random sizes are not finite."""
+        """Return None: crops of random sizes are not finite in number."""
 
     def training_batches(self, training: TrainingPass) -> Iterator[TrainingBatch]:
         """Give random crops of random sizes, half of them mirrored; see `ImageSplit`.
@@ -147,7 +147,7 @@ class FileSet:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StreamedContent:
-    """What a data set holds that is streamed, whatever it is called and however it is normalised.
+    """Content of a streamed data set, without its name and normalisation.
 
     Attributes:
         train: The training images.
@@ -164,7 +164,7 @@ class StreamedContent:
 
 
 class _Cropped(Dataset["Tensor | FlawedName"]):
-    """The images of a split, cropped, or the name of one that cannot be used."""
+    """The cropped images of a split, or the name of one that cannot be used."""
 
     def __init__(self, files: EncodedImages, crop: Crop) -> None:
         self.files = files

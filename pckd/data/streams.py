@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Purpose(IntEnum):
-    """What a random stream is for; streams of different purposes are independent."""
+    """Purpose of a random stream; streams of different purposes are independent."""
 
     VISIT_ORDER = 0
     CROP_OFFSETS = 1

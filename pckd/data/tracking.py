@@ -1,4 +1,4 @@
-"""A progress bar for what opening a data set does for the first time."""
+"""A progress bar for the work of opening a data set for the first time."""
 
 from collections.abc import Iterable
 from typing import TypeVar

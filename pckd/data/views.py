@@ -19,7 +19,7 @@ from pckd.data.streams import Purpose, random_stream
 
 @dataclass(frozen=True, slots=True)
 class ViewDraws:
-    """What one epoch draws, on the CPU, indexed by the image's position in the set.
+    """Random draws of one epoch, on the CPU, indexed by the image's position in the set.
 
     Attributes:
         order: The order in which images are visited, a permutation: int64 [N].
@@ -95,7 +95,7 @@ def draw_order(num_images: int, *, seed: int, epoch: int) -> Tensor:
 
 
 def count_views(crop_padding: int, *, flip: bool) -> int:
-    """How many views an image has before it is rotated: crops, and their mirror images."""
+    """Count the views of an image before rotation: crops, and their mirror images."""
     return (2 * crop_padding + 1) ** 2 * (2 if flip else 1)
 
 

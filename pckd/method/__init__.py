@@ -1,4 +1,4 @@
-"""What a student is asked to match: loss terms, their weights by sample, and their sum.
+"""Distillation losses: terms, the weight of each sample in them, and their sum.
 
 Pure functions of tensors and thin modules. No files, no devices, no Ray.
 """

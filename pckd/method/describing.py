@@ -88,13 +88,13 @@ def describe_term(name: str) -> TermDescription:
 
 
 def _paragraphs(docstring: str | None) -> list[str]:
-    """The paragraphs of a docstring, each as one line."""
+    """Split a docstring into paragraphs, each on one line."""
     text = inspect.cleandoc(docstring or "")
     return [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
 
 
 def _needs(kind: type[Term[Any]]) -> list[str]:
-    """The names of `Needs` that differ from no needs at all, in words."""
+    """List in words what differs from the default `Needs`."""
     none = Needs(teacher=False)
     needs = kind.needs(kind.Config.model_construct())
     asked = {name: getattr(needs, name) for name in Needs.__dataclass_fields__}
@@ -123,7 +123,7 @@ def _parameters(config: type[TermConfig]) -> list[ParameterDescription]:
 
 
 def _allowed(schema: dict[str, Any]) -> str:
-    """The values that a JSON schema allows, in words."""
+    """Describe in words the values that a JSON schema allows."""
     if "enum" in schema:
         return " or ".join(schema["enum"])
     if "anyOf" in schema:

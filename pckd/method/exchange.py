@@ -1,4 +1,4 @@
-"""How the processes that share one global batch see each other's samples."""
+"""Exchange of samples between the processes that share one global batch."""
 
 from typing import Protocol
 
@@ -38,7 +38,7 @@ class SingleProcess:
 
 
 def whole_batch(rows: Tensor, exchange: Exchange) -> Tensor:
-    """The rows of the global batch, in its order, with gradient.
+    """Gather the rows of the global batch, in its order, with gradient.
 
     DDP averages gradients over processes, and the gradient of a gathered row is summed over them:
     a loss of these rows that every process computes alike trains as in one process.
@@ -57,5 +57,5 @@ def whole_batch(rows: Tensor, exchange: Exchange) -> Tensor:
 
 
 def own_share(rows: Tensor, exchange: Exchange) -> Tensor:
-    """This process's rows [B, ...] of the global batch's, [S B, ...]: inverse of `whole_batch`."""
+    """This process's rows [B, ...] of the global batch's [S B, ...]: inverse of `whole_batch`."""
     return rows[exchange.rank :: exchange.size]

@@ -11,7 +11,7 @@ ADDED_TO_DEVIATION = 1e-7
 
 
 def standardised(logits: Tensor) -> Tensor:
-    """Logits of mean 0 and deviation 1 per sample: z' = (z - mean z) / (1e-7 + std z).
+    """Standardise the logits of each sample: z' = (z - mean z) / (1e-7 + std z).
 
     The deviation is the unbiased one (division by M - 1), and the gradient flows through both.
     Logits that do not differ give the constant 0.
@@ -29,12 +29,12 @@ def standardised(logits: Tensor) -> Tensor:
 
 
 def prepared_logits(logits: Tensor, *, standardise: bool) -> Tensor:
-    """The logits, standardised where that is asked for."""
+    """Return the logits, standardised if asked to."""
     return standardised(logits) if standardise else logits
 
 
 def without_label(values: Tensor, labels: Tensor) -> Tensor:
-    """The values of all classes but the sample's own.
+    """Drop each sample's value for its own class.
 
     Args:
         values: [B, M].

@@ -17,9 +17,9 @@ class Preset:
     terms: Mapping[str, Mapping[str, Any]]
     """Settings of each term that is on, where they differ from the term's defaults."""
     source: str
-    """Where the weights and the recipe come from."""
+    """The paper or code that the weights and the recipe are taken from."""
     preview: Mapping[str, Any] = field(default_factory=lambda: NO_PREVIEW)
-    """How samples are weighted."""
+    """The weighting of samples."""
     optimization: Mapping[str, Any] = field(default_factory=dict)
     """The recipe, where it differs from CRD's, which most methods share."""
     groups: Mapping[str, frozenset[str]] = field(default_factory=dict)

@@ -42,7 +42,7 @@ def in_order(names: set[str]) -> list[str]:
 
 
 def find_term(name: str) -> type[Term[Any]]:
-    """The class of a term; only that term's file is imported.
+    """Return the class of a term; only that term's file is imported.
 
     Raises:
         InputError: There is no such term, or the package that offers it cannot be imported.
@@ -60,7 +60,7 @@ def find_term(name: str) -> type[Term[Any]]:
 
 
 def register_term(name: str, term: type[Term[Any]]) -> None:
-    """Make a term known by a name, for this process.
+    """Register a term under a name, for this process.
 
     Raises:
         InputError: The name belongs to a term of another module.

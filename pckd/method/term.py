@@ -28,7 +28,7 @@ class TermConfig(Settings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """What a step must bring; the union over the terms of a run decides what is computed."""
+    """Inputs that a term needs from a step; the union over a run's terms is computed."""
 
     teacher: bool = True
     """A trained teacher."""
@@ -43,7 +43,7 @@ class Needs:
     indices: bool = False
     """The position of each image in the training set."""
     whole_batch: bool = False
-    """Samples are related to each other, so that parts of a batch are not the same as the whole."""
+    """The term relates samples to each other, so a part of a batch is not worth the whole."""
 
     def __or__(self, other: "Needs") -> "Needs":
         """Return what both together need."""
@@ -56,7 +56,7 @@ class Needs:
 
     @property
     def beyond_a_bank(self) -> str:
-        """What is needed of a teacher that no bank keeps, '' where a bank serves.
+        """Name the teacher's outputs that are needed but in no bank; '' if a bank is enough.
 
         A bank keeps pooled features of the plain views, from which logits follow.
         """
@@ -148,7 +148,7 @@ class NetworkShape(NamedTuple):
 
 
 class Task(NamedTuple):
-    """What is known before the first step: a term builds its learned parts from this alone."""
+    """Task of a run, known before the first step; a term builds its learned parts from it."""
 
     student: NetworkShape
     teacher: NetworkShape | None

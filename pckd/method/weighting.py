@@ -1,4 +1,4 @@
-"""Equations 5 to 7: how hard a sample is, and how much of its loss counts; and the alternatives.
+"""Sample weights: difficulty, threshold and preview weight (Eq. 5 to 7), and the alternatives.
 
 gamma_i is the difficulty of sample i, t the threshold, v_i the weight; a sample is *easy* up to
 the threshold and *hard* above it. Weights never carry a gradient [I: the release detaches only the
@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 class Difficulty(NamedTuple):
-    """What a weighting may look at."""
+    """Inputs of a weighting."""
 
     gamma: Tensor
     """Eq. 5, [B]: cross entropy relative to the batch, 1 is an average sample."""

@@ -1,4 +1,4 @@
-"""The content of checkpoint files, read without ever running what is in them."""
+"""Reading of checkpoint files without running any code in them."""
 
 import warnings
 from argparse import Namespace
@@ -23,7 +23,9 @@ ALLOWED: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     (_SCALAR, "numpy._core.multiarray.scalar"),
     (_SCALAR, "numpy.core.multiarray.scalar"),
 ]
-"""Beyond tensors and plain values: options of RepDistiller, numbers of NumPy of either layout."""
+"""Classes allowed besides tensors and plain values: RepDistiller's options, NumPy's numbers (old
+and new layout).
+"""
 
 FOREIGN = (
     (b"\x89HDF", "is an HDF5 file, as Keras writes them"),
@@ -33,7 +35,7 @@ FOREIGN = (
     (b"{", "is JSON, such as the index of a checkpoint in several files"),
     (b"\x08", "looks like an ONNX file"),
 )
-"""Beginnings of files that are no checkpoints of PyTorch."""
+"""First bytes of files that are not PyTorch checkpoints."""
 
 
 def read_checkpoint(path: Path) -> object:
@@ -68,7 +70,7 @@ def read_checkpoint(path: Path) -> object:
 
 
 def _why_not_loaded(path: Path, head: bytes) -> str:
-    """What a file is instead of a checkpoint, found out without running what is in it."""
+    """Say what a file is instead of a checkpoint, without running what is in it."""
     for beginning, fault in FOREIGN:
         if head.lstrip().startswith(beginning):
             return fault
@@ -89,7 +91,7 @@ def _why_not_loaded(path: Path, head: bytes) -> str:
 
 
 def _foreign_archive(path: Path) -> str | None:
-    """What a zip archive is that is no checkpoint."""
+    """Say what a zip archive is that is not a checkpoint."""
     try:
         with ZipFile(path) as archive:
             members = archive.namelist()

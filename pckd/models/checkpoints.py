@@ -1,4 +1,4 @@
-"""Weights out of checkpoints, wherever the training code of others put them."""
+"""Weights from checkpoints of other training codes, wherever those put them."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -13,19 +13,19 @@ from pckd.models.checkpoint_files import read_checkpoint
 from pckd.models.network import Network
 
 STATE_KEYS = ("model", "state_dict", "net", "model_state_dict", "network", "weights")
-"""Where training codes keep a state dict, the first that is there being the network's.
+"""Keys under which training codes keep a state dict; the first one present is the network's.
 
 RepDistiller and mdistiller, SSKD and Lightning, HSAKD, and what tutorials show.
 """
 
 AVERAGE = re.compile(r"ema|swa|averag", re.IGNORECASE)
-"""In the name of a running average of weights, which stands beside the last weights."""
+"""Part of a key's name that marks a running average of weights, kept beside the last weights."""
 
 COMPILED = "_orig_mod."
-"""Stands in the name of each entry of a module that torch.compile wraps."""
+"""Part of every entry's name in a module that torch.compile wraps."""
 
 COUNTERS = ("num_batches_tracked", "total_ops", "total_params")
-"""Entries that change no output: of batch normalisation, and of profilers."""
+"""Entries that change no output: counters of batch normalisation, and of profilers."""
 
 
 class FoundWeights(NamedTuple):
@@ -34,7 +34,7 @@ class FoundWeights(NamedTuple):
     state: dict[str, Tensor]
     """Tensors on the CPU by the network's own entry names."""
     place: str
-    """Key and prefix under which they stand, such as ``state_dict/module.``; '' for a bare one."""
+    """Key and prefix of the entries, such as ``state_dict/module.``; '' for a bare state dict."""
     others: list[str]
     """Further places that hold weights for this network."""
 
@@ -95,7 +95,7 @@ def load_checkpoint(path: Path, names: Collection[str], *, weights: str = "") ->
 
 
 def class_count(state: Mapping[str, Tensor], classifier_name: str) -> int:
-    """How many classes a state dict tells apart: the rows of its classifier's weight.
+    """Count the classes of a state dict: the rows of its classifier's weight.
 
     Args:
         state: tensors by entry name, as ``load_checkpoint`` gives them.
@@ -180,7 +180,7 @@ def _candidates(key: str, state: dict[str, Tensor], names: Collection[str]) -> I
 
 
 def _prefixes(state: Mapping[str, Tensor], names: Collection[str]) -> set[str]:
-    """What stands before the name of the network's first entry."""
+    """Find the prefix of the network's first entry."""
     first = next(iter(names))
     ends = (name for name in state if name.endswith(f".{first}"))
     return {name.removesuffix(first) for name in ends}
@@ -207,7 +207,7 @@ def _mismatch(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> st
 
 
 def _instead(expected: Collection[str], state: Collection[str]) -> str:
-    """What a state dict holds that has none of the network's entries."""
+    """Describe a state dict that has none of the network's entries."""
     held = [name for name in state if not name.endswith(COUNTERS)]
     if not held or not set(expected).isdisjoint(held):
         return ""

@@ -1,4 +1,4 @@
-"""Networks made from their names; a family's module is imported when one of it is asked for."""
+"""Networks made from their names; a family's module is imported on first use."""
 
 from importlib import import_module
 from importlib.metadata import EntryPoint
@@ -34,7 +34,7 @@ def create_model(name: str, *, num_classes: int) -> Network:
 
 
 def _constructor(name: str) -> "Constructor":
-    """The constructor of a canonical name."""
+    """Return the constructor of a canonical name."""
     for family, names in FAMILIES.items():
         if name in names:
             found: Constructor = import_module(f"pckd.models.{family}").NETWORKS[name]

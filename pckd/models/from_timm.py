@@ -1,4 +1,4 @@
-"""timm's classifiers, wrapped: their code and their entry names, our ``Outputs``.
+"""timm's classifiers, with their own code and entry names, returning our ``Outputs``.
 
 Imported only when a ``timm/...`` name is asked for.
 """
@@ -25,18 +25,18 @@ def library_names() -> list[str]:
 
 
 def constructor(architecture: str) -> Callable[..., Network]:
-    """What makes one of timm's classifiers, by timm's own name."""
+    """Return the function that makes one of timm's classifiers, by timm's own name."""
     return partial(create_timm, architecture)
 
 
 def image_size(architecture: str) -> int:
-    """Height and width of the images for which timm made a network."""
+    """Return the height and width of the images for which timm made a network."""
     height: int = timm.models.get_pretrained_cfg(architecture).input_size[1]
     return height
 
 
 def create_timm(architecture: str, *, num_classes: int) -> Network:
-    """Make one of timm's classifiers with random weights and let it give ``Outputs``.
+    """Make one of timm's classifiers with random weights; it returns ``Outputs``.
 
     Its classifier and its stages are those that timm itself names (``get_classifier`` and
     ``feature_info``), as far as these are maps ``[B, C, H, W]``: a vision transformer shows none.

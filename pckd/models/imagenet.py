@@ -1,4 +1,4 @@
-"""Torchvision's ImageNet classifiers, wrapped: their code and their entry names, our ``Outputs``.
+"""torchvision's ImageNet classifiers, with their own code and names, returning our ``Outputs``.
 
 Imported only when a ``torchvision/...`` name is asked for.
 """
@@ -23,12 +23,12 @@ def library_names() -> list[str]:
 
 
 def constructor(architecture: str) -> Callable[..., Network]:
-    """What makes one of torchvision's classifiers, by torchvision's own name."""
+    """Return the function that makes one of torchvision's classifiers, by its name."""
     return partial(create_torchvision, architecture)
 
 
 def image_size(architecture: str) -> int:
-    """Nominal height and width of the images of torchvision's networks."""
+    """Return the nominal height and width of the images of torchvision's networks."""
     return IMAGE_SIZE
 
 
@@ -49,7 +49,7 @@ def torchvision_accuracies(name: str) -> dict[str, float]:
 
 
 def create_torchvision(architecture: str, *, num_classes: int) -> Network:
-    """Make one of torchvision's classifiers with random weights and let it give ``Outputs``.
+    """Make one of torchvision's classifiers with random weights; it returns ``Outputs``.
 
     The stages are the last square feature map of each size that it has for its nominal image:
     for a ResNet the stem's and the four layers'. A vision transformer shows the map of its patch
@@ -74,7 +74,7 @@ def create_torchvision(architecture: str, *, num_classes: int) -> Network:
 
 
 def _classifier_name(model: nn.Module, calls: list[Call], architecture: str) -> str:
-    """The path of the linear layer that is the last to work."""
+    """Return the path of the linear layer that runs last."""
     leaves = [call.name for call in calls if not any(model.get_submodule(call.name).children())]
     if not isinstance(model.get_submodule(leaves[-1]), nn.Linear):
         raise InputError(f"model '{TORCHVISION}{architecture}' does not end in a linear layer")
@@ -84,7 +84,7 @@ def _classifier_name(model: nn.Module, calls: list[Call], architecture: str) -> 
 
 
 def _stage_names(calls: list[Call]) -> tuple[str, ...]:
-    """The paths of the last square map of each size, among blocks and what holds blocks."""
+    """Return the paths of the last square map of each size, among blocks and their containers."""
     last_of_size = {
         call.output.shape[-1]: call.name
         for call in calls

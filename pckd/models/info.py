@@ -1,4 +1,4 @@
-"""A network's cost and the shapes of its outputs, without computing a number of them."""
+"""A network's size, cost and output shapes, from a forward pass that computes no numbers."""
 
 from copy import deepcopy
 from dataclasses import dataclass
@@ -33,7 +33,8 @@ class ModelInfo:
     feature_width: int
     """Width d of the penultimate features."""
     image_size: int
-    """Nominal height and width of the images: 32, or what the network's library has."""
+    """Nominal height and width of the images: 32, or the size for which a library made the network.
+    """
 
 
 def model_info(name: str, num_classes: int | None = None) -> ModelInfo:
@@ -93,7 +94,7 @@ class OutputShapes(NamedTuple):
 
 
 def output_shapes(network: Network, image_size: tuple[int, int]) -> OutputShapes:
-    """Find out the shapes of a network's outputs; the network stays as it is.
+    """Measure the shapes of a network's outputs; the network does not change.
 
     Args:
         network: a network on any device; ``outline`` makes one that costs nothing.

@@ -56,13 +56,13 @@ TORCHVISION = "torchvision/"
 TIMM = "timm/"
 
 LIBRARIES = {TORCHVISION: "pckd.models.imagenet", TIMM: "pckd.models.from_timm"}
-"""The module that knows a library's networks, by the beginning of their names."""
+"""Module for each library of networks, by the prefix of their names."""
 
 LISTED_OF_LIBRARIES = (f"{TORCHVISION}resnet18", f"{TORCHVISION}resnet34")
-"""Those of a library that are listed: the two that the paper uses."""
+"""Library networks that are listed: the two that the paper uses."""
 
 NAMES_SHOWN = 40
-"""How many names a sentence lists: all of ours, some of a library's."""
+"""Number of names in a sentence: enough for all of ours, and some of a library's."""
 
 GROUP = "pckd.networks"
 """Entry points by which installed packages offer networks: name = "module:constructor"."""
@@ -71,7 +71,7 @@ _registered: "dict[str, Constructor]" = {}
 
 
 def canonical_name(name: str) -> str:
-    """The one name of a network, from any of its spellings: ``ShuffleV1`` -> ``shufflenetv1``.
+    """Return a network's canonical name from any spelling: ``ShuffleV1`` -> ``shufflenetv1``.
 
     Raises:
         InputError: the name is not known; near misses are named.
@@ -88,12 +88,12 @@ def canonical_name(name: str) -> str:
 
 
 def library_of(name: str) -> str:
-    """The module that knows a library's network, '' for a name that is not of a library."""
+    """Return the module that makes a library's network, '' if the name belongs to no library."""
     return next((module for start, module in LIBRARIES.items() if name.startswith(start)), "")
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Canonical names that match a shell pattern, sorted, numbers in them by their value.
+    """List the canonical names that match a shell pattern, sorted, numbers by their value.
 
     Plug-ins are among them. Of torchvision only the two networks that the paper uses are listed,
     and of timm none; ``create_model`` takes any of their classifiers that end in a linear layer,
@@ -105,7 +105,7 @@ def list_models(pattern: str = "*") -> list[str]:
 
 
 def find_models(pattern: str) -> list[str]:
-    """Canonical names of the listed networks that match a shell pattern, or of the one named.
+    """List the canonical names that match a shell pattern, or the one network that is named.
 
     Args:
         pattern: a shell pattern such as ``wrn*``, or any spelling of one network's name.
@@ -117,7 +117,7 @@ def find_models(pattern: str) -> list[str]:
 
 
 def register_network(name: str, constructor: "Constructor") -> None:
-    """Make a network known by a name, for this process; a study's plug-in calls it when imported.
+    """Register a network under a name, for this process; a study's plug-in calls this on import.
 
     Args:
         name: how studies call it; letters, digits, ``_``, ``.`` and ``-``.
@@ -138,18 +138,18 @@ def register_network(name: str, constructor: "Constructor") -> None:
 
 
 def registered(name: str) -> "Constructor | None":
-    """The constructor that ``register_network`` was given for a canonical name, if any."""
+    """Return the constructor that was registered for a canonical name, if any."""
     return _registered.get(name)
 
 
 @cache
 def offered() -> dict[str, EntryPoint]:
-    """Networks of installed packages, by name; none is imported."""
+    """Return the networks of installed packages by name, without importing them."""
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
 def not_known(kind: str, name: str, known: Sequence[str]) -> str:
-    """The sentence for a name that is not among the known ones, with near misses if any.
+    """Make the sentence for an unknown name, with near misses if there are any.
 
     The part before the last slash of a name, such as its library, is not compared, nor is what
     follows a full stop, such as the name of weights that timm publishes.
@@ -164,7 +164,7 @@ def not_known(kind: str, name: str, known: Sequence[str]) -> str:
 
 
 def _by_number(name: str) -> list[str | int]:
-    """``resnet8`` before ``resnet14``: words and numbers alternate, beginning with a word."""
+    """Split a name into words and numbers, so that ``resnet8`` sorts before ``resnet14``."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 

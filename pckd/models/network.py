@@ -1,4 +1,4 @@
-"""What every network is: images in, one small typed structure out, a classifier known by name.
+"""Base class of all networks: images in, a small typed structure out, a classifier known by name.
 
 Shapes: B images a batch, M classes, C_s channels of stage s, d the width of the features.
 """
@@ -13,10 +13,11 @@ from torch import Tensor, nn
 class Outputs(NamedTuple):
     """Result of one forward pass.
 
-    The maps are those at which the peers look (RepDistiller's ``is_feat``, mdistiller's ``feats``):
-    the output of the stem, then that of each stage; of VGG before the pooling that follows. They
-    are rectified, with two exceptions: wide ResNets give the sums of their residual blocks, which
-    the next stage normalises and rectifies, and MobileNetV2 gives its linear bottlenecks.
+    The maps are the ones that distillation codes use (RepDistiller's ``is_feat``, mdistiller's
+    ``feats``): the output of the stem, then that of each stage; of VGG before the pooling that
+    follows. They are rectified, with two exceptions: wide ResNets give the sums of their residual
+    blocks, which the next stage normalises and rectifies, and MobileNetV2 gives its linear
+    bottlenecks.
     """
 
     stages: tuple[Tensor, ...]
@@ -30,7 +31,7 @@ class Outputs(NamedTuple):
 
     The first is the stem's map as in ``stages``, and so is a stage's map to which no ReLU is
     applied. For a wide ResNet it is the stage's map after the batch normalisation that follows.
-    These are the maps of RepDistiller's ``preact``, but for ShuffleNetV2, where the peers leave
+    These are the maps of RepDistiller's ``preact``, but for ShuffleNetV2, where RepDistiller leaves
     out the last shuffle: here channel c is channel c of the stage's map.
     """
 
@@ -52,7 +53,7 @@ class Network(nn.Module, ABC):
     if TYPE_CHECKING:
 
         def __call__(self, images: Tensor) -> Outputs:
-            """``forward`` with its hooks, and with a type that callers can rely on."""
+            """Call ``forward`` and its hooks, with a type that callers can rely on."""
 
     @abstractmethod
     def forward(self, images: Tensor) -> Outputs:
@@ -60,7 +61,7 @@ class Network(nn.Module, ABC):
 
     @property
     def classifier_layer(self) -> nn.Linear:
-        """The last layer; row m of its weight ``[M, d]`` is the centre of category m."""
+        """Return the last layer; row m of its weight ``[M, d]`` is the centre of category m."""
         layer = self.get_submodule(self.classifier_name)
         assert isinstance(layer, nn.Linear)
         return layer
@@ -77,7 +78,7 @@ class Network(nn.Module, ABC):
 
 
 class MapList:
-    """The maps of one forward pass; those before ReLU are kept only where they are asked for."""
+    """Maps of one forward pass; those before ReLU are kept only if asked for."""
 
     def __init__(self, *, shows_before_relu: bool) -> None:
         self.shows_before_relu = shows_before_relu
@@ -102,14 +103,14 @@ class MapList:
 
 
 class StagedNetwork(Network):
-    """A network that is a chain: a stem, stages, global pooling, a classifier.
+    """A chain-like network: a stem, stages, global pooling, a classifier.
 
     Global average pooling makes the features independent of the image size.
     """
 
     @abstractmethod
     def body(self, images: Tensor, maps: MapList) -> Tensor:
-        """Compute all that stands before the pooling.
+        """Compute everything before the pooling.
 
         Args:
             images: ``[B, 3, H, W]``.

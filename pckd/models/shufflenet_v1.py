@@ -43,7 +43,7 @@ class ShuffleUnit(RectifiedBlock):
 
 
 class DownsamplingUnit(ShuffleUnit):
-    """A unit at stride 2 that sets its input, averaged, beside what the convolutions give."""
+    """A unit at stride 2: the averaged input, concatenated with the output of the convolutions."""
 
     def __init__(self, in_width: int, out_width: int) -> None:
         super().__init__(in_width, out_width - in_width, stride=2)

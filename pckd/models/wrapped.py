@@ -1,4 +1,4 @@
-"""Networks of other libraries, made to give our ``Outputs``: their code, their entry names."""
+"""Adapters that make other libraries' networks return our ``Outputs``; entry names stay."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ def wrap(
     stage_names: tuple[str, ...],
     calls: "list[Call]",
 ) -> Network:
-    """Let a library's network give ``Outputs``.
+    """Make a library's network return ``Outputs``.
 
     The class of the instance is replaced by one that also derives from ``Network``, as
     ``torch.nn.utils.parametrize`` does: the state dict stays the library's own.
@@ -46,7 +46,7 @@ def wrap(
 
 
 class WrappedNetwork(Network):
-    """Mixed into the class of a library's network.
+    """Mixin for the class of a library's network.
 
     Attributes:
         stage_names: paths of the modules that give the stages.
@@ -124,7 +124,7 @@ def _entering(model: nn.Module, names: Iterable[str]) -> Iterator[dict[str, Tens
 
 
 def survey(model: nn.Module, image_size: int) -> list[Call]:
-    """The calls of all modules for one square image, without computing numbers."""
+    """Record the calls of all modules for one square image, without computing numbers."""
     outline = deepcopy(model).to("meta").eval()
     inner = [name for name, _ in outline.named_modules() if name]
     with _recorded(outline, inner) as calls:
@@ -133,7 +133,7 @@ def survey(model: nn.Module, image_size: int) -> list[Call]:
 
 
 def _relu_names(model: nn.Module, calls: list[Call], stages: Iterable[str]) -> dict[str, str]:
-    """By stage, but for the first, the path of the ReLU module whose output the stage gives."""
+    """Map each stage after the first to the ReLU module that makes its output."""
     outputs = {call.name: call.output for call in calls}
     relus = [call for call in calls if isinstance(model.get_submodule(call.name), nn.ReLU)]
     return {
@@ -145,7 +145,7 @@ def _relu_names(model: nn.Module, calls: list[Call], stages: Iterable[str]) -> d
 
 
 def is_square_map(output: object) -> bool:
-    """Whether a module's output is a feature map [B, C, H, H] of more than one pixel."""
+    """Return whether a module's output is a feature map [B, C, H, H] of more than one pixel."""
     return (
         isinstance(output, Tensor) and output.ndim == 4 and output.shape[2] == output.shape[3] > 1
     )

@@ -1,4 +1,4 @@
-"""What a form of a data set gives: images before decoding, their labels, and the files behind."""
+"""Interface of a form of a data set: undecoded images, their labels, and the files behind them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

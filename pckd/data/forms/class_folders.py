@@ -13,7 +13,7 @@ from pckd.data.words import listed
 from pckd.errors import InputError
 
 TEST_FOLDERS = ("test", "val", "valid", "validation")
-"""What the test folder may be called; the first that shares a class with train is taken."""
+"""Possible names of the test folder; the first that shares a class with train is taken."""
 
 LabelledFile = tuple[Path, int]
 

@@ -1,4 +1,4 @@
-"""Which files and folders of a tree hold images, and which were left there by systems."""
+"""Recognition of image files and folders, and of those that operating systems leave behind."""
 
 import os
 from collections.abc import Iterator
@@ -14,8 +14,9 @@ SYSTEM_NAMES = frozenset(
         *("thumbs.db", "ehthumbs.db", "desktop.ini", "lost+found", "~snapshot", "__pycache__"),
     )
 )
-"""Names in lower case that file servers (Synology, QNAP, NetApp), archivers, desktops and disks
-leave among the files of people, besides those that begin with a dot."""
+"""File and folder names, in lower case, that file servers (Synology, QNAP, NetApp), archivers,
+desktops and disks leave among a user's files, besides those that begin with a dot.
+"""
 
 READ = (
     *(".avif", ".bmp", ".dib", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm"),
@@ -34,25 +35,25 @@ IMAGE_SUFFIXES = (*READ, *NOT_READ)
 
 
 def is_system(name: str) -> bool:
-    """Whether a file or folder of this name is not the person's data."""
+    """Return whether a system, and not the user, left a file or folder of this name."""
     return name.startswith(".") or name.lower() in SYSTEM_NAMES
 
 
 def is_image(name: str) -> bool:
-    """Whether a file's name is that of an image, of a kind that is read or not."""
+    """Return whether a file name is that of an image, of a readable kind or not."""
     return name.lower().endswith(IMAGE_SUFFIXES)
 
 
 def is_read(file: Path) -> bool:
-    """Whether Pillow decodes the full image of a file with this ending.
+    """Return whether Pillow decodes the full image of a file with this ending.
 
-    It would open a camera's raw file, too, and find the preview in it.
+    It also opens a camera's raw file, but finds only the preview in it.
     """
     return file.suffix.lower() in Image.registered_extensions()
 
 
 def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Go through a folder and those below it, deeper ones last, with the names of their images.
+    """Walk through a folder and its subfolders, top down, with the names of their images.
 
     Names are sorted; links to folders are followed, but no folder is gone through twice.
     """

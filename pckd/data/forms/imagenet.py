@@ -24,7 +24,7 @@ FORM = Form(LOOKED_FOR, partial(parquet.find, test_splits=TEST_SPLITS))
 """Images to be decoded into memory."""
 
 FOLDER = "imagenet"
-"""Where the archives are unpacked to, below the folder in which they lie."""
+"""Folder into which the archives are unpacked, below the folder that holds them."""
 
 DEVKIT, TRAIN, VAL = ARCHIVE_NAMES = (
     "ILSVRC2012_devkit_t12.tar.gz",

@@ -14,7 +14,7 @@ from pckd.data.place import FileStamp, Place
 from pckd.errors import InputError
 
 TEST_SPLITS = ("test", "val", "valid", "validation")
-"""What a test split may be called, the first one present is taken."""
+"""Possible names of a test split; the first one present is taken."""
 
 
 @dataclass(frozen=True, eq=False)  # without slots, which leave no room for a cached property

@@ -26,7 +26,7 @@ ROWS = 64
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the files of a data set hold its images, the same in all of them.
+    """Layout of a data set's Parquet files, the same in all of them.
 
     Attributes:
         image: The column of images.
@@ -92,7 +92,7 @@ def read_labels(place: Place, stamp: FileStamp, layout: Layout) -> NDArray[np.in
 
 
 def read_images(place: Place, stamp: FileStamp, layout: Layout) -> Iterator[tuple[bytes, str]]:
-    """Read the images of a file as they are encoded, few at a time, and what each is called.
+    """Read the encoded images of a file, a few at a time, with a name for each.
 
     An image that is missing is empty.
 

@@ -1,4 +1,4 @@
-"""Names of Parquet files, which say whether a split is whole."""
+"""Names of Parquet files, which tell whether a split is complete."""
 
 import re
 from collections import Counter
@@ -11,7 +11,7 @@ NUMBERED = re.compile(r"[a-z]+-(\d+)-of-(\d+)(-[0-9a-f]+)?\.parquet")
 """As exports name them, on the hub with a hash behind: train-00000-of-00002.parquet."""
 
 COPY = re.compile(r"\(\d+\)|\bcopy\b| ", re.IGNORECASE)
-"""Marks that file managers give to copies."""
+"""Marks that file managers add to the names of copies."""
 
 
 def split_of(name: str) -> str | None:
@@ -21,7 +21,7 @@ def split_of(name: str) -> str | None:
 
 
 def check_whole(where: str, split: str, names: Sequence[str]) -> None:
-    """Refuse the files of a split that do not belong together.
+    """Refuse the files of a split if they do not belong together.
 
     Numbered files have the numbers 0 to n - 1 of one n, each once; no others stand beside them.
 

@@ -1,4 +1,4 @@
-"""TinyImageNet's official tree, whose validation labels stand in a text file."""
+"""TinyImageNet's official tree, whose validation labels are in a text file."""
 
 import tempfile
 from pathlib import Path
@@ -81,6 +81,6 @@ def _validation_files(root: Path, class_names: list[str]) -> list[LabelledFile]:
 
 
 def _validation_file(folder: Path, name: str, wnid: str) -> Path:
-    """Return where a validation image lies; where it belongs, if it is nowhere."""
+    """Return the path of a validation image; if it is missing, the path where it belongs."""
     places = (folder / "images", folder / wnid, folder / wnid / "images")
     return next((p / name for p in places if (p / name).exists()), places[0] / name)

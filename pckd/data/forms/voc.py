@@ -27,7 +27,7 @@ URL = (
 SPLITS = ("trainval", "test")
 
 Objects = dict[str, bool]
-"""The classes of an image's objects, and whether one of them is not difficult."""
+"""Classes of an image's objects, and whether at least one object of each is not difficult."""
 
 
 def find(place: Place) -> Source | None:
@@ -94,7 +94,7 @@ def _objects(file: Path) -> Objects:
 
 
 def _presence(images: Sequence[Objects], class_names: Sequence[str]) -> NDArray[np.int64]:
-    """1 where a class is there, 0 where it is not, -1 where it is not counted: int64 [N, M]."""
+    """Labels of an image set: 1 present, 0 absent, -1 not counted, int64 [N, M]."""
     value = {None: 0, True: 1, False: -1}
     rows = [[value[image.get(name)] for name in class_names] for image in images]
     return np.array(rows, dtype=np.int64).reshape(len(images), len(class_names))

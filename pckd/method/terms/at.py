@@ -14,7 +14,7 @@ from pckd.method.term import Needs, Refused, Step, Task, Term, TermConfig
 
 
 def attention(maps: Tensor) -> Tensor:
-    """Where a map is active: a_i = unit(mean_c f[i, c]^2), one vector of length H W an image.
+    """Attention map of each image: a_i = unit(mean_c f[i, c]^2), one vector of length H W.
 
     Args:
         maps: f, [B, C, H, W].
