@@ -1,4 +1,4 @@
-"""A whole study: its teachers, its trials, its probes and pictures, on one Ray cluster."""
+"""A whole study on one Ray cluster: teachers, preparations, trials, probes and pictures."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -11,7 +11,7 @@ from pckd.distributed.packing import measured_resources
 from pckd.distributed.progress import ProgressCallback
 from pckd.distributed.session import check_resources, check_shared, ray_session
 from pckd.distributed.stopping import stopping
-from pckd.distributed.tasks import run_tasks, train_teachers
+from pckd.distributed.tasks import prepare_all, run_tasks, train_teachers
 from pckd.distributed.trials import run_plan
 from pckd.errors import RunError
 from pckd.progress import Display, TrialsProgress
@@ -27,6 +27,7 @@ from pckd.study.planning import (
     set_aside,
     write_study,
 )
+from pckd.study.preparations import missing_preparations
 from pckd.study.probe_task import ProbeTask, missing_tasks
 from pckd.study.probing import probe_tasks
 from pckd.study.resources import Resources
@@ -35,6 +36,7 @@ from pckd.study.search import SearchPlan
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers
 from pckd.study.trial import Trial
+from pckd.training.preparations import PreparationStore, PreparationTask
 
 
 def run_study(
@@ -61,7 +63,7 @@ def run_study(
 
     Raises:
         InputError: The study cannot run as it is written, or not on this cluster.
-        RunError: A teacher could not be trained, or the study was interrupted.
+        RunError: A teacher or a preparation failed, or the study was interrupted.
     """
     teachers = missing_teachers(spec, storage)
     check_stages(spec)
@@ -81,6 +83,7 @@ def run_study(
             check_shared(storage)
             write_study(spec, plan, storage)
             _train_teachers(teachers, spec.resources, storage, display)
+            _prepare(missing_preparations(spec, storage), spec.resources, storage, display)
             measured = measured_resources(spec, display.say)
             _run_trials(spec, plan, measured, storage, display)
         write_study(spec, plan, storage)
@@ -168,6 +171,30 @@ def _train_teachers(
     for trial in trials:
         row = store.find("trials", trial.identity) or {}
         display.say(f"teacher {trial.case}: {row['test_top1']:.2f} % on the test images")
+
+
+def _prepare(
+    tasks: Sequence[PreparationTask], resources: Resources, storage: Storage, display: Display
+) -> None:
+    store = PreparationStore(storage)
+    with display.bars() as bars:
+        shown = {
+            task.key: bars.add_task(f"preparation {task}", total=task.epochs, note="")
+            for task in tasks
+        }
+
+        def show(finished: int) -> None:
+            for key, bar in shown.items():
+                if losses := store.losses(key):
+                    note = f"epoch {len(losses)}, loss {losses[-1]:.4g}"
+                    bars.update(bar, completed=len(losses), note=note)
+
+        prepare_all(tasks, storage, resources, show)
+    for task in tasks:
+        losses = store.losses(task.key)
+        display.say(
+            f"preparation {task}: loss {losses[0]:.4g} in epoch 1, {losses[-1]:.4g} at the end"
+        )
 
 
 def _run_trials(

@@ -13,6 +13,7 @@ from pckd.study.alone import STUDY
 from pckd.study.execution import run_trial
 from pckd.study.outcome import read_outcome
 from pckd.study.placement import this_process
+from pckd.study.preparations import prepare, undone
 from pckd.study.resources import Resources
 from pckd.study.results import ResultsStore
 from pckd.study.teachers import teacher_trial, train_teacher, untrained_teachers
@@ -20,6 +21,7 @@ from pckd.study.trial import Trial
 from pckd.training.config import RunConfig
 from pckd.training.group import check_even_batches
 from pckd.training.identity import run_identity
+from pckd.training.preparations import PreparationTask
 from pckd.training.record import EpochRecord
 from pckd.training.run_checks import check_run
 from pckd.training.run_data import prepare_data
@@ -27,7 +29,7 @@ from pckd.training.teachers import TeacherCard
 
 
 def distill_once(config: RunConfig, storage: Storage, workers: int, display: Display) -> Trial:
-    """Train one student, and its teacher first where it is missing.
+    """Train one student, first its teacher and what its terms prepare, where they are missing.
 
     Args:
         config: The run.
@@ -46,6 +48,8 @@ def distill_once(config: RunConfig, storage: Storage, workers: int, display: Dis
     check_even_batches(images, config.optimization.batch_size, workers)
     for teacher in untrained_teachers([config], storage):
         _train_teacher(teacher, storage, display)
+    for task in undone([config], storage):
+        _prepare(task, storage, display)
     if workers == 1:
         run_trial(trial, storage, this_process(), _line(trial, display))
     else:
@@ -75,6 +79,16 @@ def _train_teacher(trial: Trial, storage: Storage, display: Display) -> TeacherC
         display.say(f"teacher {trial.case}: another process trains it; waiting for that")
 
     return train_teacher(trial, storage, this_process(), _line(trial, display), waits)
+
+
+def _prepare(task: PreparationTask, storage: Storage, display: Display) -> None:
+    def waits() -> None:
+        display.say(f"preparation {task}: another process does it; waiting for that")
+
+    def show(epoch: int, loss: float) -> None:
+        display.say(f"preparation {task}: epoch {epoch} of {task.epochs}, loss {loss:.4g}")
+
+    prepare(task, storage, this_process(), show, waits)
 
 
 def _under_ray(trial: Trial, storage: Storage, workers: int, display: Display) -> None:

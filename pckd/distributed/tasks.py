@@ -1,4 +1,4 @@
-"""Single Ray tasks: training a teacher, and looking at trained networks."""
+"""Single Ray tasks: training a teacher, preparing a term, and looking at trained networks."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,10 +11,12 @@ from pckd.errors import RunError
 from pckd.storage import Storage
 from pckd.study.pictures.stage import PictureTask
 from pckd.study.placement import Placement
+from pckd.study.preparations import prepare
 from pckd.study.probe_task import ProbeTask
 from pckd.study.resources import Resources
 from pckd.study.teachers import train_teacher
 from pckd.study.trial import Trial, trial_from_json, trial_to_json
+from pckd.training.preparations import PreparationTask
 
 
 def assigned_device() -> torch.device:
@@ -45,6 +47,31 @@ def train_teachers(
             trial_to_json(trial), storage.root, resources.cpus_per_worker
         )
         for trial in trials
+    ]
+    _collect(waiting, on_wait)
+
+
+def prepare_all(
+    tasks: Sequence[PreparationTask],
+    storage: Storage,
+    resources: Resources,
+    on_wait: Callable[[int], None],
+) -> None:
+    """Do preparations as Ray tasks, side by side as resources allow.
+
+    Args:
+        tasks: Of `pckd.study.preparations.missing_preparations`.
+        storage: The results root.
+        resources: What one process takes.
+        on_wait: Called about once a second with the number of finished tasks.
+
+    Raises:
+        RunError: A preparation failed.
+    """
+    options = _options(resources)
+    waiting = [
+        _preparation_task.options(**options).remote(task, storage.root, resources.cpus_per_worker)
+        for task in tasks
     ]
     _collect(waiting, on_wait)
 
@@ -112,6 +139,11 @@ def _collect(waiting: list["ray.ObjectRef[Any]"], on_wait: Callable[[int], None]
 @ray.remote
 def _teacher_task(trial: str, root: str, threads: int) -> None:
     train_teacher(trial_from_json(trial), Storage(root), Placement(assigned_device(), threads))
+
+
+@ray.remote
+def _preparation_task(task: PreparationTask, root: str, threads: int) -> None:
+    prepare(task, Storage(root), Placement(assigned_device(), threads))
 
 
 @ray.remote(num_cpus=0)

@@ -5,8 +5,10 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from pckd.method.registry import find_term
-from pckd.method.term import Needs, Term, TermConfig
+from pckd.method.term import Needs, Term
 
 BOUNDS = {
     "minimum": "at least",
@@ -105,21 +107,24 @@ def _needs(kind: type[Term[Any]]) -> list[str]:
     ]
 
 
-def _parameters(config: type[TermConfig]) -> list[ParameterDescription]:
+def _parameters(config: type[BaseModel], above: str = "") -> list[ParameterDescription]:
+    """The settings of a class; those that stand below another one's key are named with it."""
     schema = config.model_json_schema()["properties"]
     defaults: dict[str, Any] = {}
+    found: list[ParameterDescription] = []
     for name, field in config.model_fields.items():
         defaults[name] = (
             None
             if field.is_required()
             else field.get_default(call_default_factory=True, validated_data=defaults)
         )
-    return [
-        ParameterDescription(
-            name, defaults[name], _allowed(schema[name]), schema[name].get("description", "")
-        )
-        for name in defaults
-    ]
+        if isinstance(defaults[name], BaseModel):
+            found += _parameters(type(defaults[name]), f"{above}{name}.")
+            continue
+        about = schema[name].get("description", "")
+        allowed = _allowed(schema[name])
+        found.append(ParameterDescription(f"{above}{name}", defaults[name], allowed, about))
+    return found
 
 
 def _allowed(schema: dict[str, Any]) -> str:

@@ -116,12 +116,12 @@ def make_step(
         epoch: From 1.
         seed: Of this step's random numbers.
     """
-    student = _full_precision(student)
+    student = full_precision(student)
     with torch.autocast(labels.device.type, enabled=False):
         entropy = cross_entropy(student.logits[:, 0], labels)
     return Step(
         student=student,
-        teacher=None if teacher is None else _full_precision(teacher),
+        teacher=None if teacher is None else full_precision(teacher),
         labels=labels,
         entropy=entropy,
         exchange=exchange,
@@ -131,7 +131,7 @@ def make_step(
     )
 
 
-def _full_precision(side: Side) -> Side:
+def full_precision(side: Side) -> Side:
     """Half-precision tensors as float32, all others as they are."""
     return Side(*(_full(value) for value in side))
 

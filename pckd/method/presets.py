@@ -84,6 +84,7 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "rkd": _one_term("rkd", f"Park et al., CVPR 2019, arXiv 1904.05068; {CRD_TABLE}"),
     "pkt": _one_term("pkt", f"Passalis and Tefas, ECCV 2018; {CRD_TABLE}"),
+    "ft": _one_term("ft", f"Kim et al., NeurIPS 2018, arXiv 1802.04977; {CRD_TABLE}"),
     "crd": _one_term("crd", f"Tian et al., ICLR 2020, arXiv 1910.10699; {CRD_TABLE}"),
     "ickd": _one_term(
         "ickd",

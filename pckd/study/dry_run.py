@@ -10,6 +10,7 @@ from pckd.study.estimate import estimate
 from pckd.study.placement import Placement, this_device
 from pckd.study.plan import FixedPlan, Plan
 from pckd.study.planning import changes_since, make_plan
+from pckd.study.preparations import missing_preparations
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers
 from pckd.study.trial import make_trial
@@ -34,6 +35,8 @@ def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterato
     for teacher in missing_teachers(spec, storage):
         epochs = teacher.config.optimization.epochs
         yield f"teacher to train first: {teacher.case}, epochs: {epochs}"
+    for task in missing_preparations(spec, storage):
+        yield f"preparation to do first: {task}, epochs: {task.epochs}"
     yield from _stages(spec)
     yield from _cost(spec, plan)
 

@@ -15,13 +15,14 @@ from pckd.storage import Storage
 from pckd.study.checkpoint import Checkpoint
 from pckd.study.paths import network_path
 from pckd.study.placement import Placement
+from pckd.study.preparations import prepared_for
 from pckd.study.results import ResultsStore
 from pckd.study.rows import data_columns, epoch_row
 from pckd.study.trial import Trial
 from pckd.study.trial_row import TrialRow
 from pckd.training.config import RunConfig
 from pckd.training.identity import run_identity
-from pckd.training.named_teacher import named_teacher
+from pckd.training.named_teacher import known_teacher
 from pckd.training.numerics import keep_freed_memory
 from pckd.training.record import DivergedError, EpochRecord
 from pckd.training.run import Run
@@ -97,7 +98,15 @@ def _train(
     teachers = TeacherStore(storage)
     card = find_teacher(trial.config, teachers)
     teacher = None if card is None else teachers.load(card).network(placement.device)
-    run = Run(trial.config, data, teacher, placement.device, placement.group, placement.bank_bytes)
+    run = Run(
+        trial.config,
+        data,
+        teacher,
+        placement.device,
+        placement.group,
+        placement.bank_bytes,
+        prepared_for(trial.config, storage, placement),
+    )
     chosen_on_test = keep == "best" and trial.config.protocol == "paper"
     row.add(data_columns(data, card, [*run.notices, *[CHOSEN_ON_TEST] * chosen_on_test]))
     checkpoint.restore(run)
@@ -138,14 +147,10 @@ def find_teacher(config: RunConfig, teachers: TeacherStore) -> TeacherCard | Non
         InputError: The teacher has not been trained yet, or the one that the run names by its
             hash is not there or does not suit.
     """
-    if not config.needs_teacher:
-        return None
-    if config.teacher_hash:
-        return named_teacher(config, teachers)
-    recipe = run_identity(config.teacher_run())
-    card = teachers.find(recipe)
-    if card is None:
+    card = known_teacher(config, teachers)
+    if card is None and config.needs_teacher:
         raise InputError(
-            f"{teachers.storage.root} holds no teacher {recipe}; train it with pckd teacher train"
+            f"{teachers.storage.root} holds no teacher {run_identity(config.teacher_run())}; train "
+            "it with pckd teacher train"
         )
     return card

@@ -14,6 +14,7 @@ from pckd.study.outcome import Outcome
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial, describe_changes, make_trial
 from pckd.training.changes import written_out
+from pckd.training.config import RunConfig
 
 
 class Planned(NamedTuple):
@@ -151,3 +152,16 @@ def cases(spec: StudySpec) -> Iterator[tuple[str, dict[str, Any]]]:
         for key, values in (spec.vary_one or {}).items():
             for value in values:
                 yield describe_changes({key: value}), {key: value}
+
+
+def study_runs(spec: StudySpec) -> list[RunConfig]:
+    """One run of each case and pair of a study; of a search, the run that it starts from.
+
+    Raises:
+        InputError: Some case gives no valid run.
+    """
+    return [
+        spec.run_config({**changes, **pair}, f"study {spec.study}, {case}")
+        for case, changes in cases(spec)
+        for pair in spec.pair_changes()
+    ]

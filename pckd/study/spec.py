@@ -18,8 +18,8 @@ from pckd.transfer.protocols import ProbeStage
 NAME = r"^[a-z0-9][a-z0-9_-]*$"
 """What the name of a study looks like."""
 
-RESERVED = ("teachers", "runs", "repeats", "networks")
-"""Names below a results root that no study may take: teachers, runs, repeats, given networks."""
+RESERVED = ("teachers", "preparations", "runs", "repeats", "networks")
+"""Names below a results root that no study may take: those of pckd itself."""
 
 SMOKE = "-smoke"
 """What the name of a study ends with at smoke scale, and at no other."""

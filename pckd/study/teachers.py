@@ -8,7 +8,7 @@ from pckd.study.execution import run_trial
 from pckd.study.outcome import read_outcome
 from pckd.study.paths import network_path
 from pckd.study.placement import Placement
-from pckd.study.plan import cases
+from pckd.study.plan import study_runs
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial
 from pckd.training.config import RunConfig
@@ -38,19 +38,6 @@ def teacher_trial(config: RunConfig) -> Trial:
         InputError: Its data set cannot be opened.
     """
     return Trial(STUDY, config.student, {}, config, run_identity(config))
-
-
-def study_runs(spec: StudySpec) -> list[RunConfig]:
-    """One run of each case and pair of a study; of a search, the run that it starts from.
-
-    Raises:
-        InputError: Some case gives no valid run.
-    """
-    return [
-        spec.run_config({**changes, **pair}, f"study {spec.study}, {case}")
-        for case, changes in cases(spec)
-        for pair in spec.pair_changes()
-    ]
 
 
 def missing_teachers(spec: StudySpec, storage: Storage) -> list[Trial]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pckd.method import Term, own_share
 from pckd.testing.cases import IMAGES, Batch, Case
@@ -16,7 +16,7 @@ def parameters_get_gradients(case: Case) -> str | None:
     term = case.build()
     batch, _, _ = case.batch().with_leaves()
     term(batch.step()).sum().backward()
-    idle = [name for name, each in term.named_parameters() if each.grad is None]
+    idle = [name for name, each in term.named_parameters() if _learns(each) and each.grad is None]
     return f"its learned part {idle[0]} gets no gradient" if idle else None
 
 
@@ -39,13 +39,18 @@ def ranks_equal_one_process(case: Case) -> str | None:
 
 def _gradients(value: Tensor, inputs: list[Tensor], terms: list[Term[Any]]) -> list[Tensor]:
     """Gradients of the inputs, and of each learned part, added up over the processes."""
-    copies = [list(term.parameters()) for term in terms]
+    copies = [list(filter(_learns, term.parameters())) for term in terms]
     leaves = [*inputs, *(part for learned in copies for part in learned)]
     each = torch.autograd.grad(value, leaves, allow_unused=True, materialize_grads=True)
     learned = each[len(inputs) :]
     count = len(copies[0])
     added = [torch.stack(learned[place::count]).sum(0) for place in range(count)]
     return [*each[: len(inputs)], *added]
+
+
+def _learns(part: nn.Parameter) -> bool:
+    """Whether a part trains; one that was prepared stays as it is."""
+    return part.requires_grad
 
 
 def _share(term: Term[Any], batch: Batch) -> Callable[[ThreadExchange], Tensor]:

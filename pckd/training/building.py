@@ -1,6 +1,7 @@
 """From a `RunConfig` to the module that computes: the student and its objective."""
 
 import zlib
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -17,6 +18,7 @@ from pckd.method import (
     Term,
     make_step,
 )
+from pckd.method.preparation import Prepared, PreparedTerm, only_prepares
 from pckd.models import Network, create_model
 from pckd.training.config import RunConfig
 from pckd.training.encoding import encode
@@ -93,13 +95,19 @@ class Built(NamedTuple):
     notices: tuple[str, ...]
 
 
-def build(config: RunConfig, data: RunData, exchange: Exchange) -> Built:
+def build(
+    config: RunConfig,
+    data: RunData,
+    exchange: Exchange,
+    prepared: Mapping[str, Prepared] | None = None,
+) -> Built:
     """Student, terms and objective, initialised from the run's seed alone.
 
     Args:
         config: The run.
         data: Its images.
         exchange: How data-parallel processes see each other.
+        prepared: What was prepared for each term that has a preparation.
 
     Raises:
         InputError: A term cannot be computed for this pair of networks, or none is left.
@@ -107,15 +115,23 @@ def build(config: RunConfig, data: RunData, exchange: Exchange) -> Built:
     task = task_of(config, data)
     kinds, notices = fitting_terms(config.loss, task)
     needs = config.loss.needs
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        student = create_model(config.student, num_classes=data.num_classes)
-        terms = _built(config, kinds, task)
+    student = new_student(config, data)
+    terms = _built(config, kinds, task)
+    notices += _take_over(
+        prepared or {}, student, terms, [name for name in config.loss.prepared if name in kinds]
+    )
     student.shows_before_relu = needs.maps_before_relu
     objective = Objective(
         terms, weigh=STRATEGIES[config.preview.strategy], applies_to=config.preview.applies_to
     )
     return Built(Distillation(student, objective, needs, exchange), notices + _of_parts(config))
+
+
+def new_student(config: RunConfig, data: RunData) -> Network:
+    """The student as it starts, drawn from the run's seed alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return create_model(config.student, num_classes=data.num_classes)
 
 
 def _of_parts(config: RunConfig) -> tuple[str, ...]:
@@ -138,7 +154,24 @@ def _built(
     Each draws from a generator of its own, so that what else is on moves nothing.
     """
     terms = {}
-    for name in sorted(kinds):
-        torch.manual_seed(zlib.crc32(f"{config.seed} {name}".encode()))
-        terms[name] = kinds[name](config.loss[name], task)
+    with torch.random.fork_rng(devices=[]):
+        for name, kind in sorted(kinds.items()):
+            if not only_prepares(kind):
+                torch.manual_seed(zlib.crc32(f"{config.seed} {name}".encode()))
+                terms[name] = kind(config.loss[name], task)
     return terms
+
+
+def _take_over(
+    prepared: Mapping[str, Prepared],
+    student: Network,
+    terms: Mapping[str, Term[Any]],
+    asking: Sequence[str],
+) -> tuple[str, ...]:
+    """Give student and terms what was prepared for them; a notice for each that has nothing."""
+    for name in asking:
+        if name in prepared:
+            student.load_state_dict(prepared[name].student or student.state_dict())
+            if isinstance(term := terms.get(name), PreparedTerm):
+                term.take_over(prepared[name].parts)
+    return tuple(f"{name} is not prepared" for name in asking if name not in prepared)

@@ -23,6 +23,7 @@ from pckd.addresses import refuse_secrets
 from pckd.data import list_data
 from pckd.errors import InputError
 from pckd.method import find_term
+from pckd.method.preparation import only_prepares
 from pckd.method.presets import DEFAULT_METHOD, find_preset
 from pckd.models import canonical_name
 from pckd.settings import Settings, near_misses
@@ -265,7 +266,8 @@ class RunConfig(Settings):
     @model_validator(mode="after")
     def _teacher_where_needed(self) -> "RunConfig":
         if self.needs_teacher and self.teacher is None:
-            taught = self.loss.that_need(lambda needs: needs.teacher)
+            asking = [*self.loss.that_need(lambda needs: needs.teacher), *self.loss.prepared]
+            taught = dict.fromkeys(asking)
             raise ValueError(
                 f"teacher is missing: name one, or set the weight of {', '.join(taught)} to 0"
             )
@@ -273,23 +275,22 @@ class RunConfig(Settings):
 
     @model_validator(mode="after")
     def _weighted_terms_have_samples(self) -> "RunConfig":
-        allowed = [name for name in self.loss if find_term(name).per_sample]
+        faults = {name: _unweighted(name) for name in self.loss}
+        allowed = [name for name, fault in faults.items() if not fault]
         for name in self.preview.applies_to:
             if name in allowed:
                 continue
-            reason = (
-                "is one number for the batch" if name in self.loss else "is not a term of the run"
-            )
+            fault = faults.get(name, "is not a term of the run")
             raise ValueError(
-                f"preview.applies_to: {name} {reason}{near_misses(name, allowed)}; "
+                f"preview.applies_to: {name} {fault}{near_misses(name, allowed)}; "
                 f"allowed: {', '.join(allowed)}"
             )
         return self
 
     @property
     def needs_teacher(self) -> bool:
-        """Whether any term that is on needs a teacher."""
-        return self.loss.needs.teacher
+        """Whether any term that is on needs a teacher, in training or before it."""
+        return self.loss.needs.teacher or bool(self.loss.prepared)
 
     @property
     def teacher_hash(self) -> str | None:
@@ -318,6 +319,14 @@ class RunConfig(Settings):
                 "seed": self.teacher.seed,
             }
         )
+
+
+def _unweighted(term: str) -> str:
+    """Why the samples of a term cannot be weighted, '' where they can."""
+    kind = find_term(term)
+    if only_prepares(kind):
+        return "only prepares the student"
+    return "" if kind.per_sample else "is one number for the batch"
 
 
 def _with_method(values: Any) -> Any:  # noqa: ANN401

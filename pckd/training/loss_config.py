@@ -18,6 +18,7 @@ from pydantic import (
 
 from pckd.errors import InputError
 from pckd.method import Needs, TermConfig, find_term, list_terms
+from pckd.method.preparation import PreparedConfig, only_prepares
 from pckd.settings import Settings
 from pckd.training.changes import refuse_renamed
 
@@ -48,6 +49,11 @@ class Loss(RootModel[dict[str, SerializeAsAny[TermConfig]]]):
     def _some_term(self) -> "Loss":
         if not self.active:
             raise ValueError("every weight is 0: at least one term must be on")
+        if not self.trained:
+            names = " and ".join(self.active)
+            raise ValueError(
+                f"the student is only prepared by {names}: at least one other term must be on"
+            )
         return self
 
     @classmethod
@@ -73,15 +79,33 @@ class Loss(RootModel[dict[str, SerializeAsAny[TermConfig]]]):
         return {name: config for name, config in self.root.items() if config.weight}
 
     @property
+    def trained(self) -> dict[str, TermConfig]:
+        """The terms that are added in training: all that are on but those that only prepare."""
+        return {
+            name: config
+            for name, config in self.active.items()
+            if not only_prepares(find_term(name))
+        }
+
+    @property
+    def prepared(self) -> dict[str, PreparedConfig]:
+        """The terms that are on and have a preparation."""
+        return {
+            name: config
+            for name, config in self.active.items()
+            if isinstance(config, PreparedConfig)
+        }
+
+    @property
     def needs(self) -> Needs:
-        """What a step must bring for all terms that are on."""
-        each = (find_term(name).needs(config) for name, config in self.active.items())
+        """What a training step must bring for all terms that are added."""
+        each = (find_term(name).needs(config) for name, config in self.trained.items())
         return reduce(or_, each, Needs(teacher=False))
 
     def that_need(self, asked: Callable[[Needs], bool]) -> list[str]:
-        """The terms that are on and whose needs are the ones asked for."""
+        """The terms that are added in training and whose needs are the ones asked for."""
         return [
-            name for name, config in self.active.items() if asked(find_term(name).needs(config))
+            name for name, config in self.trained.items() if asked(find_term(name).needs(config))
         ]
 
 

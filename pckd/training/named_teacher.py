@@ -1,7 +1,8 @@
-"""The teacher that a run names by its hash, and whether it suits the run."""
+"""The teacher of a run in the store: trained by recipe, or named by its hash."""
 
 from pckd.errors import InputError
 from pckd.training.config import RunConfig
+from pckd.training.identity import run_identity
 from pckd.training.run_data import check_classes, check_shown, prepare_data
 from pckd.training.teachers import TeacherCard, TeacherStore
 
@@ -31,3 +32,16 @@ def named_teacher(config: RunConfig, store: TeacherStore) -> TeacherCard:
     check_classes(network.class_names, data, name)
     check_shown(network, data, name)
     return card
+
+
+def known_teacher(config: RunConfig, store: TeacherStore) -> TeacherCard | None:
+    """The trained teacher of a run; None if the run needs none, or it has not been trained yet.
+
+    Raises:
+        InputError: The run names a teacher by a hash that is not there or does not suit.
+    """
+    if not config.needs_teacher:
+        return None
+    if config.teacher_hash:
+        return named_teacher(config, store)
+    return store.find(run_identity(config.teacher_run()))

@@ -2,7 +2,7 @@
 
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ from torch import nn
 
 from pckd.data import ImageSplit, TrainingBatch, TrainingPass, count_batches, rotated_copies
 from pckd.method import ObjectiveValue, Side, threshold
+from pckd.method.preparation import Prepared
 from pckd.models import Network
 from pckd.training.building import Moment, Views, build
 from pckd.training.config import RunConfig
@@ -39,6 +40,8 @@ class Run:
         group: The processes that share each batch.
         bank_bytes: Bound on all teacher feature banks of this machine; half of its memory by
             default.
+        prepared: What was prepared for each term that has a preparation; a term that lacks it
+            starts as it is drawn, and a notice says so.
 
     Raises:
         InputError: The workers cannot share the batches evenly.
@@ -52,6 +55,7 @@ class Run:
         device: torch.device,
         group: Group | None = None,
         bank_bytes: int | None = None,
+        prepared: Mapping[str, Prepared] | None = None,
     ) -> None:
         self.config = config
         self.group = group or LocalGroup()
@@ -59,7 +63,7 @@ class Run:
         self.device = device
         self.data = data.to(device)
         optimization = config.optimization
-        built = build(config, data, self.group)
+        built = build(config, data, self.group, prepared)
         self.plain_module = _placed(built.module, device)
         compiled(self.plain_module.student, optimization.compile)
         self.module: nn.Module = self.group.wrap(self.plain_module)

@@ -5,6 +5,7 @@ from typing import Any
 
 from pckd.errors import InputError
 from pckd.method import NetworkShape, Off, Refused, Task, Term, find_term
+from pckd.method.preparation import only_prepares
 from pckd.models import outline, output_shapes
 from pckd.training.config import RunConfig
 from pckd.training.loss_config import Loss
@@ -45,7 +46,7 @@ def fitting_terms(loss: Loss, task: Task) -> tuple[dict[str, type[Term[Any]]], t
                 notices.append(f"{name} is off for this pair: {reason}")
             case None:
                 kinds[name] = kind
-    if not kinds:
+    if all(only_prepares(kind) for kind in kinds.values()):
         raise InputError(f"no term is left: {'; '.join(notices)}")
     return kinds, tuple(notices)
 

@@ -43,10 +43,10 @@ def build_teacher(
         device: Where to compute.
         bank_bytes: Bound on all banks of this machine, None for the default.
     """
-    if network is None:
+    needs = config.loss.needs
+    if network is None or not needs.teacher:
         return Taught(None, ())
     optimization = config.optimization
-    needs = config.loss.needs
     teacher = FrozenTeacher(network, device, optimization.precision, optimization.compile, needs)
     if not config.bank:
         return Taught(teacher, ())

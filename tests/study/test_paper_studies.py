@@ -8,10 +8,9 @@ import pytest
 
 from pckd.analysis import paper_tables
 from pckd.analysis.paper import paper_accuracy
-from pckd.study.plan import cases, fixed_trials
+from pckd.study.plan import cases, fixed_trials, study_runs
 from pckd.study.spec import StudySpec
 from pckd.study.study_file import read_study
-from pckd.study.teachers import study_runs
 
 FOLDER = Path(__file__).parents[2] / "studies"
 TABLES = {

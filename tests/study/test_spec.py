@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from pckd.errors import InputError
+from pckd.study.plan import study_runs
 from pckd.study.spec import StudySpec
 from pckd.study.study_file import read_study
-from pckd.study.teachers import study_runs
 
 STUDIES = sorted((Path(__file__).parents[2] / "studies").glob("*.yaml"))
 

@@ -37,7 +37,8 @@ def run_of(method: str, **changes: Any) -> Run:  # noqa: ANN401
 def test_a_method_trains_with_the_terms_of_its_preset(method: str) -> None:
     run = run_of(method)
     record = run.train_epoch()
-    assert record.weights.keys() == PRESETS[method].terms.keys()
+    assert record.weights.keys() == run.config.loss.trained.keys()
+    assert run.config.loss.active.keys() == PRESETS[method].terms.keys()
     assert all(math.isfinite(loss) for loss in record.losses.values())
 
 
