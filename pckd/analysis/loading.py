@@ -38,6 +38,8 @@ class StudyResults:
     """Of these trials, and of teachers; also `pair` and `position`."""
     pictures: StudyPictures
     """What was kept of some students."""
+    verdicts: pd.DataFrame
+    """Of cases that were compared until it was clear, as in the store."""
     unplanned_rows: int
     """Rows of earlier plans, or of earlier code, left out."""
     planned_trials: int | None
@@ -83,6 +85,9 @@ def load_study(storage: Storage, name: str) -> StudyResults:
     files, _ = store.file_names("plan")
     is_planned, is_exact = bool(files), bool(files) and files != [EARLIER_PLAN]
     kept = _placed(plan if is_planned else _unplanned(rows), rows, spec)
+    verdicts = store.read("verdicts")
+    is_settled = len(verdicts) > 0 and not (verdicts["name"] == "go on").any()
+    needed = plan[plan["trial"].isin(kept["trial"])] if is_settled else plan
     return StudyResults(
         name=name,
         spec=spec,
@@ -90,8 +95,9 @@ def load_study(storage: Storage, name: str) -> StudyResults:
         epochs=_epochs(store.read("epochs"), kept),
         probes=_probes(store.read("probes"), kept),
         pictures=load_pictures(storage, name, spec, kept),
+        verdicts=verdicts,
         unplanned_rows=int((~rows["trial"].isin(kept["trial"])).sum()),
-        planned_trials=_planned_trials(plan, spec) if is_planned else None,
+        planned_trials=_planned_trials(needed, spec) if is_planned else None,
         mixed_codes=0 if is_exact else kept["code_version"].nunique(),
     )
 

@@ -4,6 +4,7 @@ import json
 import textwrap
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.markup import escape
@@ -52,12 +53,17 @@ def print_text(text: str, *, prefix: str = "") -> None:
 
 def print_json(content: object) -> None:
     """Print JSON for other programs."""
-    print(json.dumps(content, indent=2, default=str))
+    print(json.dumps(content, indent=2, default=_plain))
 
 
 def accuracy_text(top1: float, top5: float, num_classes: int) -> str:
     """Accuracies in percent; top-5 is left out where five guesses are always right."""
     return f"top-1 {top1:.2f} %" + (f", top-5 {top5:.2f} %" if num_classes > 5 else "")
+
+
+def _plain(value: object) -> object:
+    """A value that JSON has no form for: arrays as lists, all others as text."""
+    return value.tolist() if isinstance(value, np.ndarray) else str(value)
 
 
 def _console() -> Console:

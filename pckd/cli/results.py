@@ -17,8 +17,11 @@ from pckd.study.results import open_study
 app = typer.Typer(no_args_is_help=True)
 
 Table = Annotated[
-    Literal["trials", "epochs", "probes", "plan"], typer.Argument(help="Which table.")
+    Literal["trials", "epochs", "probes", "plan", "verdicts"], typer.Argument(help="Which table.")
 ]
+
+VERDICT_COLUMNS = ["candidate", "reference", "name", "estimate", "low", "high", "seeds", "reason"]
+"""Of the table `verdicts`: those that fit a terminal."""
 
 
 @app.command()
@@ -28,6 +31,8 @@ def show(
     """Print a table of a study, without the columns of the configuration."""
     frame = _read(study, table, Storage(results))
     columns = [name for name in frame.columns if not name.startswith("config")]
+    if table == "verdicts" and not as_json:
+        columns = VERDICT_COLUMNS
     print_frame(frame[columns].dropna(axis="columns", how="all"), as_json=as_json)
 
 

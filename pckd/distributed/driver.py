@@ -17,6 +17,7 @@ from pckd.errors import RunError
 from pckd.progress import Display, TrialsProgress
 from pckd.storage import Storage
 from pckd.study.checks import check_stages
+from pckd.study.kept_verdicts import keep_verdicts
 from pckd.study.pictures.stage import PictureTask, missing_pictures, picture_tasks
 from pckd.study.plan import Ended, Plan
 from pckd.study.planning import (
@@ -85,7 +86,12 @@ def run_study(
             _train_teachers(teachers, spec.resources, storage, display)
             _prepare(missing_preparations(spec, storage), spec.resources, storage, display)
             measured = measured_resources(spec, display.say)
-            _run_trials(spec, plan, measured, storage, display)
+            try:
+                _run_trials(spec, plan, measured, storage, display)
+            finally:
+                keep_verdicts(plan, storage, display.say)
+        else:
+            keep_verdicts(plan, storage, display.say)
         write_study(spec, plan, storage)
         if spec.pictures is not None:
             tasks = picture_tasks(spec, storage)

@@ -35,10 +35,10 @@ class PlanSearcher(Searcher):
         return {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """The next trial, as the configuration of Tune's trial."""
+        """The next trial, as the configuration of Tune's trial; None if there is none yet."""
         trial = None if self.interruption else self.plan.next_trial()
         if trial is None:
-            return str(Searcher.FINISHED)
+            return None if self.plan.waits and not self.interruption else str(Searcher.FINISHED)
         try:
             self._write_proposals()
             open_row(trial, self.storage)

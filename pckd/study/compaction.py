@@ -20,6 +20,7 @@ def compact(store: ResultsStore) -> dict[str, int]:
     """
     trials = store.read_table("trials")
     running = trials.filter(pc.equal(trials["status"], "running"))["trial"].to_pylist()
+    # Verdicts are few, and replaced whole: they stay as they are.
     keep = {"trials": set(running), "epochs": set(running), "probes": set()}
     return {table: _compact(store, table, keep[table]) for table in keep}
 

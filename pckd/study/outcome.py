@@ -30,6 +30,8 @@ class Outcome:
     """Of all epochs."""
     history: History = ()
     """The accuracy after each epoch, from the first."""
+    test: float | None = None
+    """Top-1 accuracy of the trained student on the test images, in percent."""
 
 
 def read_outcome(trial: Trial, storage: Storage) -> Outcome:
@@ -68,6 +70,7 @@ def outcomes_of(trials: pd.DataFrame, histories: Mapping[str, History]) -> dict[
             "" if pd.isna(row["reason"]) else row["reason"],
             0.0 if pd.isna(row["seconds"]) else row["seconds"],
             histories.get(row["trial"], ()),
+            None if pd.isna(row["test_top1"]) else row["test_top1"],
         )
         for row in trials.to_dict("records")
         if row["status"] != "running"

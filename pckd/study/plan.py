@@ -54,9 +54,14 @@ class Plan(ABC):
         """The number of trials that have ended."""
         return len(self.ended)
 
+    @property
+    def waits(self) -> bool:
+        """Whether more trials may come once some of those that run have ended."""
+        return False
+
     @abstractmethod
     def next_trial(self) -> Trial | None:
-        """The next trial to start; None once all have been handed out."""
+        """The next trial to start; None if there is none, or none yet."""
 
     @abstractmethod
     def tell(self, trial: Trial, outcome: Outcome) -> None:

@@ -10,6 +10,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from pckd.errors import InputError
 from pckd.storage import Storage
+from pckd.study.clear_plan import UntilClearPlan
 from pckd.study.outcome import finished, histories_of, outcomes_of
 from pckd.study.plan import FixedPlan, Plan, fixed_plan
 from pckd.study.plan_table import write_plan
@@ -45,6 +46,8 @@ def make_plan(
     known = finished(outcomes_of(rows, histories), retry_failed=retry_failed)
     if spec.search:
         return SearchPlan(spec, rows, known, histories, journal)
+    if spec.until_clear:
+        return UntilClearPlan(spec, known)
     return FixedPlan(fixed_plan(spec), known)
 
 

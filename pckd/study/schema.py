@@ -128,6 +128,31 @@ PLAN_COLUMNS: list[Column] = [
     ("is_default", pa.bool_(), "of vary_one: every key has the value of the study file's run"),
 ]
 
+VERDICT_COLUMNS: list[Column] = [
+    ("study", TEXT, "name of the study"),
+    ("verdict", TEXT, "identity: hash of what is compared"),
+    ("candidate", TEXT, "name of its case"),
+    ("reference", TEXT, "name of its case"),
+    ("teacher_model", TEXT, "architecture of the candidate's teacher"),
+    ("student_model", TEXT, "architecture of the students"),
+    ("name", TEXT, "better, worse, no difference, not clear, or go on: not settled yet"),
+    ("sentence", TEXT, "the verdict in words"),
+    ("reason", TEXT, "why no more seeds come although nothing is settled"),
+    ("estimate", REAL, "points of test top-1, candidate minus reference, for early stopping"),
+    ("low", REAL, "points, lower end of the repeated confidence interval"),
+    ("high", REAL, "points, upper end"),
+    ("deviation", REAL, "points, standard deviation of the differences"),
+    ("seeds", INTEGER, "differences that were used"),
+    ("first_seed", INTEGER, "their seeds follow each other from here"),
+    ("differences", pa.list_(REAL), "points, in the order of seeds"),
+    ("smallest_difference", REAL, "points that would matter"),
+    ("level", REAL, "probability of a false verdict over the whole study"),
+    ("comparisons", INTEGER, "that share the level equally"),
+    ("at_least", INTEGER, "seeds before the first look"),
+    ("at_most", INTEGER, "seeds at the last look"),
+    ("updated", TIME, "when this row was written"),
+]
+
 
 def _leaves(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, Any, str]]:
     for name, entry in model.model_fields.items():
@@ -173,11 +198,18 @@ SCHEMAS: dict[str, pa.Schema] = {
     "epochs": _schema("epochs", EPOCH_COLUMNS),
     "probes": _schema("probes", PROBE_COLUMNS),
     "plan": _schema("plan", PLAN_COLUMNS),
+    "verdicts": _schema("verdicts", VERDICT_COLUMNS),
 }
 
-KEYS = {"trials": "trial", "epochs": "trial", "probes": "probe", "plan": "trial"}
-"""The column that says to which trial or probe a row belongs; it names the row's file, but for the
-plan's, which `pckd.study.plan_table` writes."""
+KEYS = {
+    "trials": "trial",
+    "epochs": "trial",
+    "probes": "probe",
+    "plan": "trial",
+    "verdicts": "verdict",
+}
+"""The column that says to which trial, probe or verdict a row belongs; it names the row's file, but
+for the plan's, which `pckd.study.plan_table` writes."""
 
 ABOUT = {
     "trials": "One row a trial.",
@@ -186,6 +218,7 @@ ABOUT = {
     "plan": "One row a planned pair, case and seed: join it with the other tables on `trial`. "
     "Several rows may name one trial, such as those of a student that learns without a teacher "
     "and so is the same beside every teacher.",
+    "verdicts": "One row a candidate and reference, of studies that take seeds until it is clear.",
 }
 
 
@@ -194,7 +227,8 @@ def describe() -> str:
     lines = [
         "# Results",
         "",
-        "Every number lands in Parquet, below `ROOT/STUDY/{trials,epochs,probes,plan}/*.parquet`.",
+        "Every number lands in Parquet, below `ROOT/STUDY/TABLE/*.parquet`, where TABLE is one of",
+        f"{', '.join(SCHEMAS)}.",
         "Read them with pandas, polars or DuckDB; this package is not needed. Files carry the",
         f"table's name and the schema's version ({VERSION}) in their metadata. This page is made",
         "from `pckd/study/schema.py` by `python -m pckd.study.schema`.",

@@ -11,6 +11,7 @@ from pckd.settings import Settings, validate
 from pckd.study.pictures.config import PictureStage
 from pckd.study.resources import Resources
 from pckd.study.search_config import SearchConfig
+from pckd.study.until_clear import UntilClear, with_listed_seeds
 from pckd.training.changes import changed_run, full_key, written_out
 from pckd.training.config import ModelName, RunConfig, Scale
 from pckd.transfer.protocols import ProbeStage
@@ -76,6 +77,9 @@ class StudySpec(Settings):
     search: SearchConfig | None = Field(None, description="Optuna proposes")
     pairs: tuple[Pair, ...] = Field((), description="teacher-student pairs, times the plan")
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="seeds, times the plan")
+    until_clear: UntilClear | None = Field(
+        None, description="written as `seeds: {until: clear, ...}`: no more seeds than are needed"
+    )
     resources: Resources = Field(
         default_factory=Resources, description="what one trial takes of the machines"
     )
@@ -94,6 +98,7 @@ class StudySpec(Settings):
         """Trials share what the teacher says; a searcher never sees the test images."""
         if not isinstance(values, dict) or not isinstance(values.get("run"), dict):
             return values
+        values = with_listed_seeds(values)
         defaults = {"bank": True, **({"protocol": "holdout"} if values.get("search") else {})}
         return {**values, "run": {**defaults, **values["run"]}}
 
@@ -125,6 +130,8 @@ class StudySpec(Settings):
             raise ValueError(f"a study has one plan, not {' and '.join(plans)}")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds {list(self.seeds)} repeat themselves")
+        if self.until_clear:
+            self.until_clear.check(self.cases, len(self.pair_changes()))
         if "seed" in self.run:
             raise ValueError("run.seed is not for studies: list seeds under the key seeds")
         if self.search and self.search.parameters.keys() & {"protocol", "seed"}:

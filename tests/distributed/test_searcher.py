@@ -2,8 +2,10 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from ray.tune.search import Searcher
 
 from pckd.distributed.searcher import PlanSearcher
@@ -64,3 +66,12 @@ def test_a_results_root_that_is_lost_meanwhile_ends_the_study(tmp_path: Path) ->
     searcher.on_trial_complete("first", {"epoch": 1, "top1": 50.0})
     assert searcher.interruption is not None
     assert not searcher.running
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_plan_that_has_no_trial_yet_is_asked_again(tmp_path: Path, waits: bool) -> None:
+    plan = SimpleNamespace(next_trial=lambda: None, waits=waits)
+    searcher = PlanSearcher(cast("Plan", plan), Storage(tmp_path))
+    assert (searcher.suggest("first") is None) == waits
+    searcher.interruption = "the disk is full"
+    assert searcher.suggest("second") == Searcher.FINISHED

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.parts import Section
+from pckd.analysis.sections.answer import answer
 from pckd.analysis.sections.centers import centers
 from pckd.analysis.sections.comparison import comparison
 from pckd.analysis.sections.components import components
@@ -18,6 +19,7 @@ from pckd.analysis.sections.transfer import transfer
 from pckd.analysis.sections.weights import weights
 
 SECTIONS: tuple[Callable[[StudyResults], Section | None], ...] = (
+    answer,
     overview,
     comparison,
     components,

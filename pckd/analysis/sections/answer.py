@@ -1,0 +1,69 @@
+"""What was asked, and what the seeds say: the verdicts of a study."""
+
+from collections.abc import Hashable
+from typing import Any
+
+import pandas as pd
+
+from pckd.analysis.figures.differences import Differences, differences_plot
+from pckd.analysis.loading import StudyResults
+from pckd.analysis.parts import Paragraph, Picture, Section, Table
+from pckd.analysis.words import bounds, number, sentence, signed
+
+CAPTION = (
+    "Differences of test top-1 between trials with the same seed and stream of views, candidate "
+    "minus reference, in points. Estimate and interval are those of a design that looks after each "
+    "seed; all comparisons together are false with probability of at most {level:.0%}, as far as "
+    "simulation tells (docs/verdicts.md)."
+)
+
+
+def answer(study: StudyResults) -> Section | None:
+    """The verdicts; None where the study compares nothing until it is clear."""
+    rows = study.verdicts
+    if rows.empty:
+        return None
+    said = [Paragraph(sentence(text)) for text in rows["sentence"]]
+    caption = CAPTION.format(level=rows["level"].max())
+    table = Table("verdicts", caption, rows.drop(columns="differences"), _shown(rows))
+    drawn = [_differences(row) for row in rows.to_dict("records") if len(row["differences"])]
+    if not drawn:
+        return Section("The answer", [*said, table])
+    picture = Picture(
+        "differences",
+        "Each circle is a seed; the diamond with its interval is the estimate over all. The band "
+        "holds differences that are smaller than the one that matters.",
+        differences_plot(drawn, "difference (points)"),
+        rows[["candidate", "reference", "first_seed", "differences"]].explode("differences"),
+    )
+    return Section("The answer", [*said, picture, table])
+
+
+def _shown(rows: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "candidate": rows["candidate"],
+            "reference": rows["reference"],
+            "students": rows["student_model"],
+            "verdict": rows["name"],
+            "points": rows["estimate"].map(signed),
+            "interval": [
+                bounds(low, high) for low, high in zip(rows["low"], rows["high"], strict=True)
+            ],
+            "SD": rows["deviation"].map(number),
+            "seeds": rows["seeds"].map(str),
+            "that matters": rows["smallest_difference"].map(number),
+        }
+    )
+
+
+def _differences(row: dict[Hashable, Any]) -> Differences:
+    return Differences(
+        title=f"{row['candidate']} minus {row['reference']}",
+        first_seed=row["first_seed"],
+        values=row["differences"],
+        estimate=row["estimate"],
+        low=row["low"],
+        high=row["high"],
+        smallest=row["smallest_difference"],
+    )

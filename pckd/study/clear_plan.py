@@ -1,0 +1,73 @@
+"""The plan of a study whose cases take seeds until it is clear."""
+
+from collections.abc import Mapping
+from itertools import zip_longest
+
+from pckd.study.comparisons import Comparison, Standing, comparisons_of
+from pckd.study.outcome import Outcome
+from pckd.study.plan import FixedPlan, fixed_plan
+from pckd.study.spec import StudySpec
+from pckd.study.trial import Trial
+
+
+class UntilClearPlan(FixedPlan):
+    """A plan that looks after each seed, and hands out the next only where it is needed.
+
+    What is settled follows from the outcomes alone, so that a study that was interrupted between
+    two looks goes on as an undisturbed one does.
+
+    Args:
+        spec: A study with `until_clear`.
+        finished: The outcomes of trials that need not run again, by identity.
+    """
+
+    def __init__(self, spec: StudySpec, finished: Mapping[str, Outcome]) -> None:
+        super().__init__(fixed_plan(spec), finished)
+        self.study = spec.study
+        self.outcomes = dict(finished)
+        self.running: set[str] = set()
+        self.comparisons = comparisons_of(spec)
+        self.standings: dict[int, Standing] = {}
+        self._look()
+
+    @property
+    def verdicts(self) -> list[tuple[Comparison, Standing]]:
+        """Each comparison with what is known of it."""
+        return [(each, self.standings[place]) for place, each in enumerate(self.comparisons)]
+
+    @property
+    def waits(self) -> bool:
+        """Whether the trials that run decide if more are needed."""
+        return bool(self.running)
+
+    def next_trial(self) -> Trial | None:
+        """A trial up to the next look of an open comparison, lowest seeds first."""
+        waiting = {trial.identity: trial for trial in self.waiting}
+        wanted = [each.wanted(standing) for each, standing in self.verdicts]
+        for trial in (trial for step in zip_longest(*wanted) for trial in step if trial):
+            if trial.identity in waiting:
+                self.waiting.remove(waiting[trial.identity])
+                self.running.add(trial.identity)
+                return trial
+        return None
+
+    def tell(self, trial: Trial, outcome: Outcome) -> None:
+        """Note how a trial ended, and look again at what it is compared with."""
+        super().tell(trial, outcome)
+        self.running.discard(trial.identity)
+        self.outcomes[trial.identity] = outcome
+        self._look(trial.identity)
+
+    def _look(self, identity: str | None = None) -> None:
+        """Look at the comparisons of a trial, or at all; count what there can be left to do."""
+        for place, comparison in enumerate(self.comparisons):
+            if identity is None or any(each.identity == identity for each in comparison.trials):
+                self.standings[place] = comparison.standing(self.outcomes)
+        known = self.outcomes.keys() | self.running
+        to_come = {
+            trial.identity
+            for comparison, standing in self.verdicts
+            if standing.is_open
+            for trial in comparison.trials
+        }
+        self.total = len({trial.identity for trial in self.trials} & (known | to_come))

@@ -1,0 +1,94 @@
+"""Seeds until it is clear: which cases are compared, and what would matter."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from pckd.errors import InputError
+from pckd.settings import Settings, near_misses, validate
+from pckd.study.repeated_intervals import LEAST_LEVEL
+
+
+def _names(value: Any) -> Any:  # noqa: ANN401
+    """A single name written out as a list."""
+    return (value,) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+
+
+class UntilClear(Settings):
+    """What decides when the cases of a study need no more seeds."""
+
+    against: Names = Field(min_length=1, description="references: names of cases")
+    candidates: Names = Field((), description="names of cases; all others by default")
+    smallest_difference: float = Field(gt=0, description="points of top-1 that would matter")
+    at_least: int = Field(4, ge=2, description="seeds before the first look")
+    at_most: int = Field(20, ge=2, le=1000, description="seeds at the last look")
+    level: float = Field(
+        0.05, gt=0, lt=0.5, description="probability of a false verdict over the whole study"
+    )
+    first: int = Field(0, ge=0, description="the first seed")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "UntilClear":
+        if self.at_most < self.at_least:
+            raise ValueError(f"at_most ({self.at_most}) is below at_least ({self.at_least})")
+        both = set(self.against) & set(self.candidates)
+        if both:
+            raise ValueError(f"{sorted(both)[0]!r} stands both in candidates and in against")
+        return self
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """All seeds that there can be, in the order of looking."""
+        return tuple(range(self.first, self.first + self.at_most))
+
+    def compared(self, cases: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Each candidate with each of its references, by name."""
+        candidates = self.candidates or [name for name in cases if name not in self.against]
+        return [(candidate, reference) for candidate in candidates for reference in self.against]
+
+    def check(self, cases: Mapping[str, Any] | None, pairs: int) -> None:
+        """Refuse names that are no cases, and a level that so many comparisons cannot share.
+
+        Args:
+            cases: Of the study, by name.
+            pairs: The number of its teacher-student pairs, each compared by itself.
+
+        Raises:
+            ValueError: One sentence.
+        """
+        if not cases:
+            raise ValueError("seeds until clear compare cases: the study has none")
+        for name in (*self.against, *self.candidates):
+            if name not in cases:
+                raise ValueError(f"seeds name the case {name!r}{near_misses(name, list(cases))}")
+        comparisons = len(self.compared(cases)) * pairs
+        if not comparisons:
+            raise ValueError("seeds until clear need a case that is no reference")
+        if self.level / comparisons < LEAST_LEVEL:
+            raise ValueError(
+                f"level {self.level} is too small for {comparisons} comparisons: each takes its "
+                f"share, and shares below {LEAST_LEVEL} are not known"
+            )
+
+
+def with_listed_seeds(values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a study file with `seeds: {until: clear, ...}` as a list and `until_clear`.
+
+    Raises:
+        ValueError: The seeds are not valid.
+    """
+    seeds = values.get("seeds")
+    if not isinstance(seeds, Mapping):
+        return values
+    if seeds.get("until") != "clear":
+        raise ValueError("seeds is a list of numbers, or {until: clear, against: ...}")
+    given = {key: value for key, value in seeds.items() if key != "until"}
+    try:
+        clear = validate(UntilClear, given, "seeds")
+    except InputError as error:
+        raise ValueError(str(error)) from None
+    return {**values, "seeds": list(clear.seeds), "until_clear": clear.model_dump()}

@@ -1,0 +1,85 @@
+"""The first section of a report: what the verdicts say."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from pckd.analysis.loading import load_study
+from pckd.analysis.parts import Paragraph, Picture, Table
+from pckd.analysis.sections.answer import answer
+from pckd.storage import Storage
+from tests.analysis.conftest import StudyBuilder
+
+CASES = {"KD": {"method": "kd"}, "CE": {"method": "cross_entropy"}}
+SEEDS = {"until": "clear", "against": "CE", "smallest_difference": 0.5}
+
+
+@pytest.fixture(name="compared")
+def _compared(new_study: Callable[..., StudyBuilder]) -> StudyBuilder:
+    study = new_study(cases=CASES, seeds=SEEDS)
+    for seed in range(4):
+        study.trial("KD", CASES["KD"], seed, 55.0 + seed / 10)
+        study.trial("CE", CASES["CE"], seed, 50.0)
+    return study
+
+
+def _verdict(study: StudyBuilder, name: str) -> None:
+    row = {
+        "study": "demo",
+        "verdict": "0123",
+        "candidate": "KD",
+        "reference": "CE",
+        "student_model": "resnet8",
+        "name": name,
+        "sentence": "KD is better than CE",
+        "estimate": 5.15,
+        "low": 4.0,
+        "high": 6.25,
+        "deviation": 0.13,
+        "seeds": 4,
+        "first_seed": 0,
+        "differences": [5.0, 5.1, 5.2, 5.3],
+        "smallest_difference": 0.5,
+        "level": 0.05,
+        "comparisons": 1,
+        "updated": datetime.now(UTC),
+    }
+    study.store.write("verdicts", "0123", [row])
+
+
+def test_the_verdict_is_said_drawn_and_listed(compared: StudyBuilder, storage: Storage) -> None:
+    _verdict(compared, "better")
+    section = answer(load_study(storage, "demo"))
+    assert section is not None
+    said, picture, table = section.parts
+    assert isinstance(said, Paragraph)
+    assert said.text == "KD is better than CE."
+    assert isinstance(picture, Picture)
+    assert picture.values is not None
+    assert picture.values["differences"].tolist() == [5.0, 5.1, 5.2, 5.3]
+    dots = picture.figure.axes[0].lines[1].get_ydata()
+    assert np.asarray(dots).tolist() == [5.0, 5.1, 5.2, 5.3]
+    assert isinstance(table, Table)
+    shown = table.shown.iloc[0]
+    assert (shown["verdict"], shown["points"], shown["interval"]) == (
+        *("better", "+5.15", "4.00 to 6.25"),
+    )
+
+
+def test_a_settled_study_is_complete_without_its_spare_seeds(
+    compared: StudyBuilder, storage: Storage
+) -> None:
+    assert load_study(storage, "demo").planned_trials == 2 * 20
+    _verdict(compared, "go on")
+    assert load_study(storage, "demo").planned_trials == 2 * 20
+    _verdict(compared, "better")
+    assert load_study(storage, "demo").planned_trials == 2 * 4
+
+
+def test_other_studies_have_no_answer(
+    new_study: Callable[..., StudyBuilder], storage: Storage
+) -> None:
+    new_study(cases=CASES)
+    assert answer(load_study(storage, "demo")) is None
