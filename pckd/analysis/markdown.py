@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from pckd.analysis.summary import Summary
+
 _ESCAPES = str.maketrans({"|": r"\|", "<": "&lt;", ">": "&gt;", "&": "&amp;", "\n": " "})
 
 
@@ -15,3 +17,10 @@ def table_text(frame: pd.DataFrame) -> str:
     rows = [list(map(str, frame.columns)), ["---"] * len(frame.columns)]
     rows += [[escaped(str(cell)) for cell in row] for row in frame.itertuples(index=False)]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def summary_text(summary: Summary) -> str:
+    """A summary as a Markdown table with its caption: best in bold, second in italics."""
+    cells = summary.marked(lambda text: f"**{text}**", lambda text: f"*{text}*")
+    marks = " Best in bold, second in italics." if any(summary.places) else ""
+    return f"{table_text(cells)}\n{escaped(summary.caption + marks)}\n"

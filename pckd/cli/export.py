@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from pckd.cli.options import Force
+from pckd.cli.output import refuse_overwriting
 from pckd.errors import InputError
 from pckd.files.writing import write_atomically
 from pckd.training.network_file import TrainedNetwork
@@ -13,15 +15,14 @@ from pckd.training.network_file import TrainedNetwork
 def export(
     network: Annotated[Path, typer.Argument(help="A network file that pckd wrote.")],
     to: Annotated[Path, typer.Argument(help="A new .onnx file.")],
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    force: Force = False,
 ) -> None:
     """Write a trained network as ONNX, and compare what onnxruntime makes of it."""
     if not network.is_file():
         raise InputError(f"{network}: there is no such file")
     if to.suffix != ".onnx":
         raise InputError(f"{to}: the name must end in .onnx")
-    if to.exists() and not force:
-        raise InputError(f"{to} is there already: --force overwrites it")
+    refuse_overwriting(to, force=force)
     trained = TrainedNetwork.from_bytes(network.read_bytes(), str(network))
     from pckd.training.onnx_file import to_onnx
 

@@ -19,6 +19,7 @@ Address = Annotated[
     typer.Option(help="Ray cluster to use, or auto; by default one starts on this machine."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
 DataName = Annotated[str | None, typer.Option("--data", help="Data set.")]
 DataRoot = Annotated[str | None, typer.Option("--data-root", help="Folder or URI that holds it.")]
 Download = Annotated[

@@ -3,12 +3,15 @@
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from pckd.errors import InputError
 
 WRAPPED = (
     *("about", "allowed", "case", "changes", "command", "message", "notices", "reason"),
@@ -64,6 +67,16 @@ def accuracy_text(top1: float, top5: float, num_classes: int) -> str:
 def _plain(value: object) -> object:
     """A value that JSON has no form for: arrays as lists, all others as text."""
     return value.tolist() if isinstance(value, np.ndarray) else str(value)
+
+
+def refuse_overwriting(path: Path, *, force: bool) -> None:
+    """Refuse a path where something is already, unless that was asked for.
+
+    Raises:
+        InputError: There is something.
+    """
+    if path.exists() and not force:
+        raise InputError(f"{path} is there already: --force overwrites it")
 
 
 def _console() -> Console:

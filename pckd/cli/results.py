@@ -6,9 +6,12 @@ from typing import Annotated, Literal
 import pandas as pd
 import typer
 
-from pckd.cli.options import Json, Results
-from pckd.cli.output import print_frame
+from pckd.analysis.exporting import export as export_study
+from pckd.analysis.exporting import format_of
+from pckd.cli.options import Force, Json, Results
+from pckd.cli.output import print_frame, refuse_overwriting
 from pckd.errors import InputError
+from pckd.files.writing import write_atomically
 from pckd.storage import Storage
 from pckd.study.compaction import compact
 from pckd.study.earlier_plan import ensure_plan
@@ -16,9 +19,8 @@ from pckd.study.results import open_study
 
 app = typer.Typer(no_args_is_help=True)
 
-Table = Annotated[
-    Literal["trials", "epochs", "probes", "plan", "verdicts"], typer.Argument(help="Which table.")
-]
+Name = Literal["trials", "epochs", "probes", "plan", "verdicts"]
+Table = Annotated[Name, typer.Argument(help="Which table.")]
 
 VERDICT_COLUMNS = ["candidate", "reference", "name", "estimate", "low", "high", "seeds", "reason"]
 """Of the table `verdicts`: those that fit a terminal."""
@@ -39,19 +41,36 @@ def show(
 @app.command()
 def export(
     study: str,
-    to: Annotated[Path, typer.Argument(help="A new .csv or .parquet file.")],
-    table: Table = "trials",
+    to: Annotated[
+        Path | None, typer.Argument(help="A new file; by default the text is printed.")
+    ] = None,
+    table: Annotated[
+        Name | None,
+        typer.Option(help="For csv and parquet: which table, trials by default."),
+    ] = None,
+    form: Annotated[
+        Literal["csv", "parquet", "latex", "markdown"] | None,
+        typer.Option(
+            "--format", help="By default as the name ends: .csv, .parquet, .tex (latex), .md."
+        ),
+    ] = None,
+    force: Force = False,
     results: Results = "results",
 ) -> None:
-    """Write a whole table of a study as one CSV or Parquet file."""
-    if to.suffix not in (".csv", ".parquet"):
-        raise InputError(f"{to}: give a name that ends in .csv or .parquet")
-    frame = _read(study, table, Storage(results))
-    if to.suffix == ".csv":
-        frame.to_csv(to, index=False)
-    else:
-        frame.to_parquet(to, index=False)
-    print(f"{len(frame)} rows: {to}")
+    """Write a whole table of a study as CSV or Parquet, or its means for a paper."""
+    if to is None and form in (None, "parquet"):
+        raise InputError("name a file, or give --format csv, latex or markdown to print")
+    chosen = form or format_of(to or Path())
+    if to is not None:
+        refuse_overwriting(to, force=force)
+    storage = Storage(results)
+    ensure_plan(storage, study)
+    content = export_study(storage, study, chosen, table)
+    if to is None:
+        print(content.decode(), end="")
+        return
+    write_atomically(to, lambda file: file.write(content))
+    print(to)
 
 
 @app.command("compact")

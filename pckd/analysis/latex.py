@@ -1,0 +1,71 @@
+"""Tables for LaTeX, with the rules of booktabs."""
+
+import unicodedata
+from dataclasses import replace
+from itertools import pairwise
+
+from pckd.analysis.summary import Summary
+
+_SIGNS = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "\N{MINUS SIGN}": "$-$",
+    "±": r"$\pm$",
+    "\N{MULTIPLICATION SIGN}": r"$\times$",
+    "→": r"$\rightarrow$",
+    "\N{NO-BREAK SPACE}": "~",
+    "\n": " ",
+    "[": "{[}",  # at the start of a row it would be an argument of the row before
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+}
+
+
+def latex_text(text: str) -> str:
+    """Text as LaTeX prints it unchanged: its own signs escaped, small Greek letters as symbols."""
+    return "".join(_SIGNS.get(sign) or _greek(sign) for sign in text)
+
+
+def latex_table(summary: Summary) -> str:
+    r"""A summary as a table to `\input`: best in bold, second underlined, n in the caption."""
+    typeset = replace(summary, cells=summary.cells.map(latex_text))
+    rows = typeset.marked(_bold, _underlined)
+    body = [f"    {' & '.join(row)} \\\\" for row in rows.itertuples(index=False)]
+    for place, (group, following) in enumerate(pairwise(summary.groups)):
+        if group != following:
+            body[place] += "\n    \\midrule"
+    marks = " Best in bold, second underlined." if any(summary.places) else ""
+    return "\n".join(
+        [
+            r"% needs \usepackage{booktabs}",
+            r"\begin{table}",
+            r"  \centering",
+            f"  \\caption{{{latex_text(summary.caption + marks)}}}",
+            f"  \\begin{{tabular}}{{{'l' * len(rows.columns)}}}",
+            r"    \toprule",
+            f"    {' & '.join(map(latex_text, rows.columns))} \\\\",
+            r"    \midrule",
+            *body,
+            r"    \bottomrule",
+            r"  \end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _bold(text: str) -> str:
+    return f"\\textbf{{{text}}}"
+
+
+def _underlined(text: str) -> str:
+    return f"\\underline{{{text}}}"
+
+
+def _greek(sign: str) -> str:
+    r"""`$\lambda$` for a small Greek letter, any other sign as it is."""
+    start, _, name = unicodedata.name(sign, "").rpartition(" ")
+    letter = name.lower().replace("lamda", "lambda")
+    return f"$\\{letter}$" if start == "GREEK SMALL LETTER" else sign

@@ -1,0 +1,61 @@
+"""`pckd results`."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pckd.storage import Storage
+from pckd.study.results import ResultsStore
+
+Command = Callable[..., str]
+
+
+@pytest.fixture
+def _rows(command: Command) -> None:
+    """A study of two trials in ./results."""
+    store = ResultsStore(Storage("results"), "demo")
+    for trial in ("a", "b"):
+        store.write("trials", trial, [{"study": "demo", "trial": trial, "status": "completed"}])
+
+
+@pytest.mark.usefixtures("_rows")
+@pytest.mark.parametrize("name", ["new/trials.csv", "new/trials.parquet"])
+def test_a_table_becomes_a_file_that_is_not_overwritten(command: Command, name: str) -> None:
+    assert command("results", "export", "demo", name) == f"{name}\n"
+    read = pd.read_csv if name.endswith("csv") else pd.read_parquet
+    assert read(name)["trial"].tolist() == ["a", "b"]
+    Path(name).write_text("mine")
+    refusal = command("results", "export", "demo", name, code=2)
+    assert refusal == f"pckd: {name} is there already: --force overwrites it\n"
+    assert Path(name).read_text() == "mine"
+    command("results", "export", "demo", name, "--force")
+    assert len(read(name)) == 2
+
+
+@pytest.mark.usefixtures("_rows")
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("table.doc",), "table.doc: the name must end in one of .csv, .parquet, .tex, .md"),
+        ((), "name a file, or give --format csv, latex or markdown to print"),
+        (("--format", "parquet"), "name a file, or give --format"),
+        (("a.tex", "--table", "epochs"), "latex takes no table"),
+    ],
+)
+def test_what_cannot_be_exported_is_said(
+    command: Command, arguments: tuple[str, ...], sentence: str
+) -> None:
+    assert sentence in command("results", "export", "demo", *arguments, code=2)
+    assert sorted(path.name for path in Path().iterdir()) == ["results"]
+
+
+@pytest.mark.usefixtures("_rows")
+def test_text_is_printed_where_no_file_is_named(command: Command) -> None:
+    lines = command("results", "export", "demo", "--format", "csv").splitlines()
+    assert [line.split(",")[:2] for line in lines] == [
+        ["study", "trial"],
+        ["demo", "a"],
+        ["demo", "b"],
+    ]
