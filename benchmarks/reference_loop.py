@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from benchmarks import reference_losses as losses
 from pckd.models import Network
 from pckd.training.config import RunConfig
+from pckd.training.learning_rate import learning_rate_at
 
 CONTRASTS = {"paper": losses.paper_contrast, "release": losses.release_contrast}
 WEIGHTED = {"kd", "center_contrast"}
@@ -60,7 +61,7 @@ class ReferenceLoop:
             epoch: From 1; it decides the learning rate and the threshold of Eq. 7.
         """
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.optimization.learning_rate_at(epoch)
+            group["lr"] = learning_rate_at(self.config.optimization, epoch)
         totals = []
         for views, labels in batches:
             terms = self.step(views.to(self.device), labels.to(self.device), epoch)

@@ -10,13 +10,13 @@ from pckd.models.names import canonical_name, find_models, list_models, register
 
 if TYPE_CHECKING:
     from pckd.models.checkpoints import class_count, load_checkpoint, load_weights
-    from pckd.models.factory import create_model
+    from pckd.models.factory import create_model, source_file
     from pckd.models.info import ModelInfo, OutputShapes, model_info, outline, output_shapes
     from pckd.models.network import MapList, Network, Outputs, StagedNetwork
 
 _PLACES = {
     "checkpoints": ("class_count", "load_checkpoint", "load_weights"),
-    "factory": ("create_model",),
+    "factory": ("create_model", "source_file"),
     "info": ("ModelInfo", "OutputShapes", "model_info", "outline", "output_shapes"),
     "network": ("MapList", "Network", "Outputs", "StagedNetwork"),
 }
@@ -39,6 +39,7 @@ __all__ = [
     "outline",
     "output_shapes",
     "register_network",
+    "source_file",
 ]
 
 

@@ -1,7 +1,9 @@
 """Networks made from their names; a family's module is imported on first use."""
 
+import inspect
 from importlib import import_module
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pckd.errors import InputError
@@ -31,6 +33,22 @@ def create_model(name: str, *, num_classes: int) -> Network:
         kind = type(network).__name__
         raise InputError(f"model {name!r}: its constructor gives a {kind}, not a pckd Network")
     return network
+
+
+def source_file(name: str) -> Path:
+    """The file that holds a network's code; of a library's network, the file that wraps it.
+
+    Raises:
+        InputError: the name is not known, or a plug-in cannot be imported.
+    """
+    canonical = canonical_name(name)
+    for family, names in FAMILIES.items():
+        if canonical in names:
+            return Path(inspect.getfile(import_module(f"pckd.models.{family}")))
+    if library := library_of(canonical):
+        return Path(inspect.getfile(import_module(library)))
+    constructor = _constructor(canonical)
+    return Path(inspect.getfile(getattr(constructor, "func", constructor)))
 
 
 def _constructor(name: str) -> "Constructor":

@@ -108,5 +108,5 @@ class _Recorded:
 
 
 def _key(config: RunConfig) -> str:
-    text = json.dumps(identity_values(config), sort_keys=True)
+    text = json.dumps(identity_values(config, config.loss.active), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:11]

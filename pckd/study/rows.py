@@ -14,9 +14,9 @@ from pckd.study.placement import Placement
 from pckd.study.plan import Planned
 from pckd.study.results import Row
 from pckd.study.trial import Trial
+from pckd.training.code import core_version
 from pckd.training.config import RunConfig
 from pckd.training.evaluation import Accuracy
-from pckd.training.identity import code_version
 from pckd.training.loss_config import Loss
 from pckd.training.record import EpochRecord
 from pckd.training.run_data import RunData
@@ -49,7 +49,7 @@ def trial_columns(trial: Trial) -> dict[str, Any]:
         "seed": config.seed,
         "epochs_planned": config.optimization.epochs,
         "evaluated_on": evaluated_on(config),
-        "code_version": code_version(),
+        "code_version": core_version(),
         "pckd": pckd.__version__,
         "torch": torch.__version__,
         "python": platform.python_version(),

@@ -23,7 +23,7 @@ Column = tuple[str, pa.DataType, str]
 
 TRIAL_COLUMNS: list[Column] = [
     ("study", TEXT, "name of the study"),
-    ("trial", TEXT, "identity: hash of configuration, seed, data fingerprint and code version"),
+    ("trial", TEXT, "identity: hash of what is computed, with which images, code and seed"),
     ("case", TEXT, "name of the case, or the changed keys and values"),
     ("changes", TEXT, "JSON: the keys of the configuration that the plan sets, with their values"),
     ("seed", INTEGER, "of the student's weights and of the stream of views"),
@@ -56,7 +56,7 @@ TRIAL_COLUMNS: list[Column] = [
     ("host", TEXT, "name of the machine"),
     ("workers", INTEGER, "processes that trained together"),
     ("threads", INTEGER, "CPU threads of each"),
-    ("code_version", TEXT, "hash of the code that decides numbers"),
+    ("code_version", TEXT, "hash of the code that all runs share and that decides numbers"),
     ("pckd", TEXT, "version"),
     ("torch", TEXT, "version"),
     ("python", TEXT, "version"),

@@ -154,17 +154,6 @@ class OptimizationConfig(Settings):
             )
         return self
 
-    def learning_rate_at(self, epoch: int) -> float:
-        """The learning rate of an epoch, counted from 1: drops act from the epoch after a share.
-
-        With w epochs of warm-up the rate of epoch e is multiplied by e / (w + 1) where that is
-        below 1: equal steps from epoch to epoch, the first full rate in epoch w + 1. The text has
-        a warm-up for ImageNet [T], its length and form are lost [I].
-        """
-        drops = sum(epoch > int(share * self.epochs + 0.5) for share in self.decay_at)
-        warmth = min(1.0, epoch / (self.warmup_epochs + 1))
-        return float(self.learning_rate * warmth * self.decay_factor**drops)
-
 
 class PreviewConfig(Settings):
     """How samples are weighted by their difficulty, Eq. 5 to 7; the defaults are the method's."""

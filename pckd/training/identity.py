@@ -1,21 +1,37 @@
-"""What makes two runs the same: configuration with seed, images, and the code that computes."""
+"""The identity of a run: what it computes, on which images, with which code, from which seed.
 
-import ast
+Two configurations that compute the same have one identity, however they are written.
+"""
+
 import hashlib
 import json
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
+from collections.abc import Collection
 from typing import Any
 
-from pckd.training.config import RunConfig
-from pckd.training.run_data import data_fingerprint
+from pydantic import BaseModel
 
-COMPUTING_PACKAGES = ("method", "models", "data", "training")
-"""The packages of pckd that decide numbers."""
+from pckd.data import is_streamed as data_is_streamed
+from pckd.training.code import code_of
+from pckd.training.config import RunConfig, TeacherConfig
+from pckd.training.run_data import prepare_data
+from pckd.training.task import fitting_terms, task_of
 
-PLACE = {"root", "download", "loader_workers"}
+PLACE = frozenset({"root", "download", "loader_workers"})
 """The keys of `DataConfig` that say where images come from, and not what they are."""
+
+HELD_OUT = frozenset({"holdout_fraction", "holdout_seed"})
+"""The keys of `DataConfig` that matter where images are held out."""
+
+THRESHOLDED = frozenset({"preview", "curriculum"})
+"""The strategies that read the threshold of Eq. 7."""
+
+TEACHER_DIGITS = 8
+"""Digits of a teacher's hash that count: those that every way of writing it has."""
+
+ABSENT = "absent"
+"""A field that is added to the settings of runs declares by `json_schema_extra={"absent": VALUE}`
+the value that earlier runs stand for. At that value it does not count, so they keep their
+identities."""
 
 DIGITS = 12
 """Hexadecimal digits of an identity: 48 bits, enough to tell millions of trials apart."""
@@ -25,57 +41,71 @@ def run_identity(config: RunConfig) -> str:
     """The identity of a run: 12 hexadecimal digits.
 
     Raises:
-        InputError: The data set cannot be opened.
+        InputError: The data set cannot be opened, or a term does not suit the networks.
     """
-    fingerprint = data_fingerprint(config.data, config.protocol)
-    content = {"config": identity_values(config), "data": fingerprint, "code": code_version()}
-    return _hash(json.dumps(content, sort_keys=True))
-
-
-def identity_values(config: RunConfig) -> dict[str, Any]:
-    """The settings that count for a run's identity.
-
-    Where the images lie, whether they were downloaded and how many processes decode them does not
-    count; what they are does. Nor does a teacher, with its bank, that the run has no use for.
-    """
-    values = config.model_dump(mode="json", exclude={"data": PLACE})
-    if not config.needs_teacher:
-        del values["teacher"], values["bank"]
-    return values
-
-
-@cache
-def code_version() -> str:
-    """A hash of the code that decides numbers; comments and descriptions do not count."""
-    spec = find_spec("pckd")
-    if spec is None or spec.origin is None:
-        raise RuntimeError("pckd's own sources are not to be found")
-    root = Path(spec.origin).parent
-    files = sorted(
-        path for package in COMPUTING_PACKAGES for path in (root / package).rglob("*.py")
-    )
-    return _hash("".join(f"{path.relative_to(root)}\n{_meaning(path)}\n" for path in files))
-
-
-def _meaning(path: Path) -> str:
-    """A file's code without comments, docstrings, descriptions of fields and layout."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            node.keywords = [word for word in node.keywords if word.arg != "description"]
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [line for line in body if not _is_text(line)] or [ast.Pass()]  # type: ignore[attr-defined]
-    return ast.unparse(ast.fix_missing_locations(tree))
-
-
-def _is_text(line: ast.AST) -> bool:
-    return (
-        isinstance(line, ast.Expr)
-        and isinstance(line.value, ast.Constant)
-        and isinstance(line.value.value, str)
-    )
-
-
-def _hash(text: str) -> str:
+    data = prepare_data(config.data, config.protocol)
+    terms, _ = fitting_terms(config.loss, task_of(config, data))
+    networks = [config.student]
+    if config.teacher is not None and config.needs_teacher:
+        networks.append(config.teacher.model)
+    content = {
+        "run": identity_values(config, terms),
+        "images": [data.fingerprint, *data.mean, *data.std],
+        "code": code_of(terms=terms, networks=networks, prepares=bool(config.loss.prepared)),
+    }
+    text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+
+
+def identity_values(config: RunConfig, terms: Collection[str]) -> dict[str, Any]:
+    """The settings that a run reads.
+
+    Args:
+        config: The run.
+        terms: Names of the terms that are on and suit its networks.
+    """
+    teacher = config.teacher if config.needs_teacher else None
+    is_streamed = config.data.image_size is None and data_is_streamed(config.data.name)
+    is_banked = teacher and not is_streamed and not config.loss.needs.beyond_a_bank
+    unread = PLACE if config.protocol == "holdout" else PLACE | HELD_OUT
+    return {
+        "data": _counted(config.data, unread),
+        "student": config.student,
+        "teacher": None if teacher is None else _teacher_values(teacher),
+        "loss": {name: config.loss[name].model_dump(mode="json") for name in terms},
+        "preview": _preview_values(config, terms),
+        "views": _counted(config.views),
+        "optimization": _counted(config.optimization),
+        "protocol": config.protocol,
+        "scale": config.scale,
+        "seed": config.seed,
+        "bank": bool(config.bank and is_banked),
+    }
+
+
+def _teacher_values(teacher: TeacherConfig) -> dict[str, Any]:
+    if teacher.hash is not None:
+        return {"model": teacher.model, "hash": teacher.hash[:TEACHER_DIGITS]}
+    return _counted(teacher, frozenset({"hash"}))
+
+
+def _preview_values(config: RunConfig, terms: Collection[str]) -> dict[str, Any] | None:
+    """How samples are weighted; None where none is."""
+    preview, weighted = config.preview, sorted({*config.preview.applies_to} & {*terms})
+    if preview.strategy == "none" or not weighted:
+        return None
+    unread = {"applies_to"} if preview.strategy in THRESHOLDED else {"applies_to", "growth_rate"}
+    return {**_counted(preview, frozenset(unread)), "applies_to": weighted}
+
+
+def _counted(settings: BaseModel, unread: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The values of settings, without what is not read and what earlier runs did not have."""
+    values = settings.model_dump(mode="json", exclude=set(unread))
+    for name, field in type(settings).model_fields.items():
+        extra = field.json_schema_extra
+        if isinstance(extra, dict) and ABSENT in extra and values.get(name) == extra[ABSENT]:
+            values.pop(name, None)
+    for name in values:
+        if isinstance(getattr(settings, name), BaseModel):
+            values[name] = _counted(getattr(settings, name))
+    return values

@@ -16,8 +16,8 @@ from safetensors.torch import load, save
 from pckd.errors import InputError, RunError
 from pckd.method.preparation import Prepared
 from pckd.storage import Storage
+from pckd.training.code import code_of
 from pckd.training.config import RunConfig
-from pckd.training.identity import code_version
 from pckd.training.network_file import load_tensors
 from pckd.training.preparing import Preparing, preparation_of, recipe_of
 from pckd.training.run_data import prepare_data
@@ -70,10 +70,12 @@ def preparation_task(config: RunConfig, term: str, teacher: str) -> PreparationT
         "teacher": teacher,
         "images": [data.train_fingerprint, *data.mean, *data.std],
         "views": config.views.model_dump(mode="json"),
-        "code": code_version(),
     }
+    networks = [config.teacher.model] if config.teacher else []
     if kind.student_learns:
         content |= {"student": config.student, "seed": config.seed}
+        networks.append(config.student)
+    content["code"] = code_of(terms=[term], networks=networks, prepares=True)
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return PreparationTask(config, term, digest[:DIGITS])
 

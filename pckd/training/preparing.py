@@ -17,6 +17,7 @@ from pckd.training.building import new_student
 from pckd.training.config import OptimizationConfig, RunConfig
 from pckd.training.encoding import encode
 from pckd.training.frozen_teacher import FrozenTeacher
+from pckd.training.learning_rate import learning_rate_at
 from pckd.training.numerics import mixed_precision
 from pckd.training.record import DivergedError
 from pckd.training.run_data import RunData
@@ -78,7 +79,7 @@ class Preparing:
         """
         epoch = len(self.losses) + 1
         for parameters in self.optimizer.param_groups:
-            parameters["lr"] = self.recipe.learning_rate_at(epoch)
+            parameters["lr"] = learning_rate_at(self.recipe, epoch)
         total = torch.zeros((), device=self.device)
         for batch in self._batches(epoch):
             self.optimizer.zero_grad(set_to_none=True)

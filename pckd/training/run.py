@@ -17,6 +17,7 @@ from pckd.training.building import Moment, Views, build
 from pckd.training.config import RunConfig
 from pckd.training.evaluation import Accuracy, evaluate
 from pckd.training.group import Group, LocalGroup, check_even_batches
+from pckd.training.learning_rate import learning_rate_at
 from pckd.training.network_file import TrainedNetwork
 from pckd.training.numerics import compiled, mixed_precision
 from pckd.training.record import DivergedError, EpochRecord, StepRecorder
@@ -101,7 +102,7 @@ class Run:
         """
         started = time.perf_counter()
         epoch = self.epoch + 1
-        rate = self.config.optimization.learning_rate_at(epoch)
+        rate = learning_rate_at(self.config.optimization, epoch)
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = rate
         easy_threshold = threshold(self.config.preview.growth_rate, epoch)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Literal
 
 import torch
@@ -214,13 +214,3 @@ def _open(config: DataConfig) -> DataSet[ImageSplit]:
     return open_data(
         config.name, config.root, download=config.download, image_size=config.image_size
     )
-
-
-@cache
-def data_fingerprint(config: DataConfig, protocol: Protocol) -> str:
-    """The fingerprint of a run's images.
-
-    Raises:
-        InputError: As `prepare_data`.
-    """
-    return prepare_data(config, protocol).fingerprint

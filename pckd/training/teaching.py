@@ -8,9 +8,9 @@ import torch
 from pckd.models import Network
 from pckd.training.bank import BankedTeacher
 from pckd.training.bank_files import default_bank_bytes, open_bank
+from pckd.training.code import code_of
 from pckd.training.config import RunConfig
 from pckd.training.frozen_teacher import FrozenTeacher, Teacher
-from pckd.training.identity import code_version
 from pckd.training.loss_config import Loss
 from pckd.training.run_data import RunData
 
@@ -79,6 +79,7 @@ def _key(
     config: RunConfig, data: RunData, network: Network, device: torch.device, chunk: int
 ) -> dict[str, object]:
     """All that a teacher's features of a view depend on, down to their last bit."""
+    assert config.teacher is not None
     return {
         "teacher": _weights_hash(network),
         "images": data.train_fingerprint,
@@ -91,7 +92,7 @@ def _key(
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
-        "code": code_version(),
+        "code": code_of(networks=[config.teacher.model]),
     }
 
 

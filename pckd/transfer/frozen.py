@@ -18,9 +18,9 @@ from torch import Tensor
 from pckd.data import ImageData
 from pckd.data.cache_file import entry_path, load_entry, locked, store_entry
 from pckd.errors import InputError
+from pckd.training.code import code_of
 from pckd.training.config import DataConfig
 from pckd.training.evaluation import BATCH
-from pckd.training.identity import code_version
 from pckd.training.network_file import TrainedNetwork
 from pckd.transfer.features import LabelledFeatures, extract_features
 from pckd.transfer.showing import WHOLE, Showing
@@ -122,7 +122,8 @@ class _Look:
     @property
     def entry(self) -> Path:
         """The file of the cache: named by all that the features depend on."""
-        network = (seen_content(self.network), code_version(), self.device.type)
+        code = code_of(networks=[self.network.model])
+        network = (seen_content(self.network), code, self.device.type)
         computed = (SHOWING_VERSION, torch.__version__)
         shown = (self.size, self.showing.crops, self.normalisation)
         return entry_path("features", [network, computed, self.data.fingerprint, shown])

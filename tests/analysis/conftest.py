@@ -65,7 +65,7 @@ class StudyBuilder:
         """A trial with an identity that needs no images: of its settings and its code."""
         changes = written_out(changes)
         config = spec.run_config({**changes, "seed": seed}, "test")
-        text = json.dumps(identity_values(config), sort_keys=True) + code
+        text = json.dumps(identity_values(config, config.loss.active), sort_keys=True) + code
         identity = hashlib.sha256(text.encode()).hexdigest()[:12]
         return Trial(spec.study, case, changes, config, identity)
 

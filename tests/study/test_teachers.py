@@ -26,7 +26,7 @@ from pckd.study.teachers import STUDY, missing_teachers, train_teacher
 from pckd.study.trial import Trial
 from pckd.training.network_file import TrainedNetwork
 from pckd.training.record import EpochRecord
-from pckd.training.run_data import data_fingerprint
+from pckd.training.run_data import prepare_data
 from pckd.training.teachers import FOLDER, TeacherCard, TeacherStore
 
 PLACEMENT = Placement(torch.device("cpu"), 1)
@@ -126,7 +126,7 @@ def test_a_study_takes_the_card_of_its_own_images(
     of_others: dict[str, object] = {"test_top1": 55.0}
     spec = study()
     (trial,) = fixed_trials(spec)
-    fingerprint = data_fingerprint(trial.config.data, trial.config.protocol)
+    fingerprint = prepare_data(trial.config.data, trial.config.protocol).fingerprint
     if known_by == "name":
         of_others |= {"data": "others", "data_fingerprint": "b" * 64}
     else:

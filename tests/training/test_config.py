@@ -16,6 +16,7 @@ from pckd.settings import Settings, read_yaml, validate
 from pckd.study import spec  # noqa: F401 (its settings are looked at, too)
 from pckd.training.changes import changed_run
 from pckd.training.config import OptimizationConfig, RunConfig
+from pckd.training.learning_rate import learning_rate_at
 
 PAPER = {"data": "cifar100", "teacher": "wrn_40_2", "student": "wrn_16_2"}
 
@@ -68,7 +69,7 @@ def test_the_default_is_the_papers(key: str, value: object) -> None:
 
 def test_the_rate_drops_in_the_epochs_after_150_180_and_210() -> None:
     """RepDistiller's rule: a factor of 0.1 for each boundary with `epoch > boundary`, from 1."""
-    rates = [OptimizationConfig().learning_rate_at(epoch) for epoch in range(1, 241)]
+    rates = [learning_rate_at(OptimizationConfig(), epoch) for epoch in range(1, 241)]
     expected = [0.05] * 150 + [0.005] * 30 + [5e-4] * 30 + [5e-5] * 30
     assert rates == pytest.approx(expected, rel=1e-12)
 
@@ -77,7 +78,7 @@ def test_the_rate_drops_in_the_epochs_after_150_180_and_210() -> None:
 def test_the_drops_scale_with_the_length(eighths: int, epoch: int) -> None:
     epoch = min(epoch, 8 * eighths)
     drops = sum(epoch > boundary * eighths for boundary in (5, 6, 7))
-    found = OptimizationConfig(epochs=8 * eighths).learning_rate_at(epoch)
+    found = learning_rate_at(OptimizationConfig(epochs=8 * eighths), epoch)
     assert found == pytest.approx(0.05 * 0.1**drops, rel=1e-12)
 
 
