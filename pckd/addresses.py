@@ -1,4 +1,4 @@
-"""Addresses of folders that lie elsewhere: no secret may stand in them.
+"""Addresses of folders that lie elsewhere: no secret may stand in them, and two slashes must.
 
 What a study file, a command or a variable names is written into tables, logs and reports.
 """
@@ -14,21 +14,34 @@ SECRET_OPTION = re.compile(r"\w+://\S*[?&][^=&\s]*(secret|password|token|key|sig
 """An option of an address whose name says that its value is a secret."""
 
 
-def holds_secret(text: str) -> bool:
-    """Whether an address, wherever it stands in the text, holds a secret."""
-    return bool(PASSWORD.search(text) or SECRET_OPTION.search(text))
+ONE_SLASH = re.compile(r"(s3|gs|gcs|hf|hdfs|viewfs|abfss?|https?|file):(?!//)/?(?P<rest>.*)", re.I)
+"""An address without its second slash, which would be a folder of this machine."""
 
 
-def refuse_secrets(address: str, what: str) -> None:
-    """Refuse an address that holds a secret; the message does not repeat it.
+def check_address(address: str, what: str) -> None:
+    """Refuse an address that is written wrong or must not be shown.
 
     Args:
         address: A folder or URI.
         what: What the address is of, such as results root.
 
     Raises:
-        InputError: It holds a password or a key.
+        InputError: It holds a password or a key, or lacks a slash after its scheme.
     """
+    _refuse_secrets(address, what)
+    wrong = ONE_SLASH.match(address)
+    if wrong:
+        right = f"{wrong[1]}://{'/' * (wrong[1] == 'file')}{wrong['rest']}"
+        raise InputError(f"{what} {address} looks like a URI with a slash too few: write {right}")
+
+
+def holds_secret(text: str) -> bool:
+    """Whether an address, wherever it stands in the text, holds a secret."""
+    return bool(PASSWORD.search(text) or SECRET_OPTION.search(text))
+
+
+def _refuse_secrets(address: str, what: str) -> None:
+    """Refuse an address that holds a secret; the message does not repeat it."""
     if holds_secret(address):
         raise InputError(
             f"the {what} holds a secret, which would be shown in logs and tables: give it by the "

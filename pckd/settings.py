@@ -1,28 +1,57 @@
 """Typed settings: frozen pydantic objects, changes to them by dotted keys, and errors as sentences.
 
-Every settings object of pckd derives from `Settings`: unknown keys and non-finite numbers are
-errors, and nothing changes after validation.
+Every settings object of pckd derives from `Settings`: unknown keys, values of another type than
+the key has and numbers that no table holds are errors, and nothing changes after validation.
 """
 
 import difflib
+import json
 import reprlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar, get_args, get_origin
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from pckd.errors import InputError
+from pckd.yaml_text import parse_yaml
+
+LARGEST = 2**63 - 1
+"""The largest whole number that tables, and the libraries beneath, can hold."""
 
 
 class Settings(BaseModel):
-    """The base of all settings: frozen, no unknown keys, finite numbers only."""
+    """The base of all settings: frozen, no unknown keys, exact types, finite numbers only.
+
+    Text is never read as a number nor a number as a switch: what a file says is what is meant, or
+    it is refused. A list is written for each tuple.
+    """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
+        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, strict=True
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401
+        field = cls.model_fields[info.field_name or ""]
+        return tuple(value) if isinstance(value, list) and _is_tuple(field.annotation) else value
+
+    @model_validator(mode="after")
+    def _fits_tables(self) -> Self:
+        for key, value in self:
+            for number in value if isinstance(value, tuple) else (value,):
+                if isinstance(number, int) and abs(number) > LARGEST:
+                    raise ValueError(f"{key} is {number}: at most {LARGEST}")
+        return self
 
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
@@ -55,18 +84,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
         InputError: There is no such file, it is not YAML, or it holds something else.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
-    except RecursionError:
-        raise InputError(f"{path}: is nested too deeply") from None
-    except (yaml.YAMLError, ValueError) as error:
-        place = getattr(error, "problem_mark", None)
-        line = f" (line {place.line + 1})" if place is not None else ""
-        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise InputError(f"{path}: is not YAML{line}: {reason}") from None
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no mapping of keys to values")
     return content
@@ -111,9 +135,9 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
         if not equals or not key:
             raise InputError(f"--set {assignment}: write KEY=VALUE, for example loss.kd=0.5")
         try:
-            changes[key] = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError):
-            raise InputError(f"--set {assignment}: the value is not YAML") from None
+            changes[key] = parse_yaml(value)
+        except ValueError as error:
+            raise InputError(f"--set {assignment}: the value {error}") from None
     return changes
 
 
@@ -121,19 +145,6 @@ def near_misses(word: str, allowed: list[str]) -> str:
     """'; did you mean a, b?' for the words nearest to a misspelt one, '' if none is near."""
     near = difflib.get_close_matches(word, allowed, n=3, cutoff=0.6)
     return f"; did you mean {', '.join(near)}?" if near else ""
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML whose mappings name each key once: the standard asks for it, the library does not."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """As the library does, after a look at the keys."""
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for place, key in enumerate(keys):
-            if key in keys[:place]:
-                mark = node.value[place][0].start_mark
-                raise yaml.MarkedYAMLError(problem=f"{key} stands twice", problem_mark=mark)
-        return super().construct_mapping(node, deep)
 
 
 def _sentence(kind: type[BaseModel], problem: ErrorDetails) -> str:
@@ -145,12 +156,45 @@ def _sentence(kind: type[BaseModel], problem: ErrorDetails) -> str:
         return f"{key} is not a known key{listed}{near_misses(path[-1], allowed)}"
     if problem["type"] == "missing":
         return f"{key} is missing"
+    given = problem["input"]
+    value = reprlib.repr(list(given) if isinstance(given, tuple) else given)
     if problem["type"] in ("model_type", "dict_type"):
-        return f"{key} is {reprlib.repr(problem['input'])}: it holds keys and values".lstrip()
-    message = problem["msg"].removeprefix("Value error, ")
+        return f"{key} is {value}: it holds keys and values".lstrip()
+    message = problem["msg"].removeprefix("Value error, ").replace("Tuple should", "it should")
     if problem["type"] in ("value_error", "assertion_error"):
         return f"{key}: {message}" if key else message
-    return f"{key} is {reprlib.repr(problem['input'])}: {message[0].lower()}{message[1:]}"
+    expected = _expected(problem["type"], problem["input"])
+    return f"{key} is {value}: {expected or f'{message[0].lower()}{message[1:]}'}"
+
+
+def _expected(type_of_error: str, value: object) -> str:
+    """How to write a value of the type that a key has; '' where no type is wrong."""
+    kind = type_of_error.removesuffix("_type").removesuffix("_parsing")
+    if kind == "string":
+        is_plain = isinstance(value, (bool, int, float))
+        return "it is text" + (f': write it in quotes, "{json.dumps(value)}"' if is_plain else "")
+    if kind == "tuple":
+        items = value if isinstance(value, str) else "0, 1, 2"
+        return f"it is a list: write [{items}]"
+    if kind == "bool":
+        return "it is true or false"
+    if kind in ("int", "float"):
+        example = "10" if kind == "int" else "0.5"
+        number = _number_in(value)
+        plain = number if number is not None and (kind == "float" or number.is_integer()) else None
+        name = "a whole number" if kind == "int" else "a number"
+        return f"it is {name}: write {example if plain is None else f'{plain:g}'}"
+    return ""
+
+
+def _number_in(value: object) -> float | None:
+    """The number that a value spells, as 10 in '010' and 10.0; None where it spells none."""
+    if isinstance(value, bool) or not isinstance(value, (str, float)):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
 
 
 def _known_keys(kind: type[BaseModel], path: list[str]) -> list[str]:
@@ -182,3 +226,7 @@ def _settings_of(annotation: object) -> type[BaseModel] | None:
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate
     return None
+
+
+def _is_tuple(annotation: object) -> bool:
+    return any(get_origin(each) is tuple for each in (annotation, *get_args(annotation)))

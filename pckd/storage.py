@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from pyarrow import fs
 
-from pckd.addresses import refuse_secrets
+from pckd.addresses import check_address
 from pckd.errors import InputError
 from pckd.files import hold_lock, write_atomically
 
@@ -28,13 +28,13 @@ class Storage:
         root: A folder, made when first written to, or a pyarrow filesystem URI.
 
     Raises:
-        InputError: The URI is not one that pyarrow can open, or holds a secret; the bucket is not
-            there or cannot be reached; or the path is a file.
+        InputError: The URI is not one that pyarrow can open, or must not be shown; the bucket is
+            not there or cannot be reached; or the path is a file.
     """
 
     def __init__(self, root: str | Path) -> None:
+        check_address(str(root), "results root")
         self.root = str(root) if "://" in str(root) else str(Path(root).expanduser().absolute())
-        refuse_secrets(self.root, "results root")
         try:
             self.filesystem, self.base = _open(self.root)
         except (OSError, ValueError) as error:

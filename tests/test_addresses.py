@@ -1,4 +1,4 @@
-"""Secrets in addresses are refused everywhere, and never repeated."""
+"""Addresses with a secret or without a slash are refused everywhere; secrets are not repeated."""
 
 from collections.abc import Callable
 
@@ -42,6 +42,23 @@ def test_a_secret_is_refused_and_not_repeated(address: str, opened: str) -> None
     with pytest.raises(InputError, match="holds a secret") as caught:
         OPENED[opened](address)
     assert "HIDDEN" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "right"),
+    [
+        ("s3:/bucket/x", "s3://bucket/x"),
+        ("gs:bucket", "gs://bucket"),
+        ("file:/home/x", "file:///home/x"),
+        ("hf:/datasets/x", "hf://datasets/x"),
+    ],
+)
+@pytest.mark.parametrize("opened", OPENED)
+def test_an_address_with_a_slash_too_few_is_no_folder(
+    address: str, right: str, opened: str
+) -> None:
+    with pytest.raises(InputError, match=rf"a slash too few: write {right}$"):
+        OPENED[opened](address)
 
 
 @pytest.mark.parametrize("address", HARMLESS)

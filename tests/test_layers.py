@@ -14,12 +14,13 @@ import pckd
 ROOT = Path(pckd.__file__).parent
 SOURCES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 
-FOUNDATION = {"addresses", "errors", "files", "machine", "settings", "storage"}
+FOUNDATION = {"addresses", "errors", "files", "machine", "settings", "storage", "yaml_text"}
 COMPUTING = {"method", "models", "data", "training"}
 ARROWS: dict[str, set[str]] = {
     "": set(),
     "errors": set(),
-    "settings": {"errors"},
+    "settings": {"errors", "yaml_text"},
+    "yaml_text": set(),
     "files": set(),
     "machine": set(),
     "addresses": {"errors"},

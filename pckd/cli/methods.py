@@ -4,13 +4,13 @@ import json
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 from pckd.cli.options import Json
 from pckd.cli.output import print_json, print_rows, print_text
 from pckd.method.presets import PRESETS, Preset, find_preset
 from pckd.training.config import OptimizationConfig, PreviewConfig
 from pckd.training.loss_config import Loss
+from pckd.yaml_text import to_yaml
 
 
 def methods(
@@ -25,7 +25,7 @@ def methods(
     elif name:
         print_text(found[name].source, prefix="# ")
         settings = _settings(name, found[name])
-        print(yaml.dump(settings, sort_keys=False, default_flow_style=None), end="")
+        print(to_yaml(settings, flow=True), end="")
     else:
         rows = [
             {"method": key, "terms": _summary(each), "source": each.source}

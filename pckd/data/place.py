@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pckd.addresses import refuse_secrets
+from pckd.addresses import check_address
 from pckd.errors import InputError
 
 
@@ -91,7 +91,7 @@ def open_place(root: Path | str) -> Place:
     """
     from pyarrow.fs import FileSystem, LocalFileSystem
 
-    refuse_secrets(str(root), "data root")
+    check_address(str(root), "data root")
     if "://" not in str(root):
         return Place(LocalFileSystem(), str(Path(root).expanduser().absolute()))
     try:

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-import yaml
-
 from pckd.storage import Storage
 from pckd.study.checks import check_stages
 from pckd.study.estimate import estimate
@@ -15,6 +13,7 @@ from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers
 from pckd.study.trial import make_trial
 from pckd.training.run_data import prepare_data
+from pckd.yaml_text import to_yaml
 
 
 def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterator[str]:
@@ -28,7 +27,7 @@ def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterato
     yield from (f"changed since it last ran: {line}" for line in changes_since(spec, storage))
     config = spec.base_run(f"study {spec.study}")
     yield "the run, resolved:"
-    text = yaml.safe_dump(config.model_dump(mode="json", exclude={"seed"}), sort_keys=False)
+    text = to_yaml(config.model_dump(mode="json", exclude={"seed"}))
     yield from (f"  {line}" for line in text.splitlines())
     yield from prepare_data(config.data, config.protocol).notices
     yield from _trials(spec, plan)

@@ -32,7 +32,7 @@ class Parameter(Settings):
     log: bool = Field(False, description="search on a log scale")
     step: float | None = Field(None, gt=0, description="distance of allowed values")
     choices: tuple[Value, ...] | None = Field(None, min_length=1, description="all values")
-    when: dict[str, Value | tuple[Value, ...]] = Field(
+    when: dict[str, Value | Annotated[tuple[Value, ...], Field(strict=False)]] = Field(
         default_factory=dict,
         description="active only where an earlier choice has this value, or one of these",
     )

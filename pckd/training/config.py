@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from pckd.addresses import refuse_secrets
+from pckd.addresses import check_address
 from pckd.data import list_data
 from pckd.errors import InputError
 from pckd.method import find_term
@@ -87,7 +87,7 @@ class DataConfig(Settings):
     def _from_anywhere(cls, root: str | None) -> str | None:
         """A relative folder becomes an absolute one: workers run in folders of their own."""
         try:
-            refuse_secrets(root or "", "data root")
+            check_address(root or "", "data root")
         except InputError as error:
             raise ValueError(str(error)) from None
         is_relative = root is not None and "://" not in root and not root.startswith("~")

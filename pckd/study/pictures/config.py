@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from pckd.settings import Settings
 
-ClassName = Annotated[str, Field(coerce_numbers_to_str=True)]
+ClassName = Annotated[str, Field(strict=False, coerce_numbers_to_str=True)]
 
 
 class PictureStage(Settings):

@@ -1,0 +1,90 @@
+"""YAML 1.2 as people write it: `no` is text, `1e-3` a number, and each key stands once.
+
+PyYAML reads YAML 1.1, where `no` is false, `1:30` is 90, `010` is 8 and `1e-3` is text. Its parser
+is kept; what plain words mean is told it here, by the core schema of YAML 1.2 (yaml.org/spec/1.2.2,
+10.3). Three rules come on top: a number with a leading zero is text, since readers disagree on it;
+keys are names, so text as written; `<<` merges, as in YAML 1.1, because many files use it.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+TAG = "tag:yaml.org,2002:"
+
+PLAIN = {
+    "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    "int": (r"[-+]?(?:0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
+    "float": (
+        r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        list("-+.0123456789"),
+    ),
+    "merge": (r"<<", ["<"]),
+}
+"""Plain words that are no text: the pattern of each kind, and the characters it begins with."""
+
+
+def parse_yaml(text: str) -> Any:  # noqa: ANN401
+    """The value that a YAML text holds.
+
+    Raises:
+        ValueError: It is not YAML, names a key twice, or nests too deeply; the message says where.
+    """
+    try:
+        return yaml.load(text, _Reader)
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+    except (yaml.YAMLError, ValueError) as error:
+        place = getattr(error, "problem_mark", None)
+        line = f" (line {place.line + 1})" if place is not None else ""
+        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ValueError(f"is not YAML{line}: {reason}") from None
+
+
+def to_yaml(values: Mapping[str, Any], *, flow: bool = False) -> str:
+    """A mapping as YAML text, in the order of its keys; `parse_yaml` reads it back.
+
+    Args:
+        values: Of plain values.
+        flow: Whether the innermost mappings and lists stand on one line.
+    """
+    style = None if flow else False
+    text: str = yaml.dump(values, Dumper=_Writer, sort_keys=False, default_flow_style=style)
+    return text
+
+
+class _Reader(yaml.SafeLoader):
+    yaml_implicit_resolvers = {}  # noqa: RUF012, of the library
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401
+        """As the library does, after a look at the keys, before merging adds to them."""
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a key is a name", problem_mark=key.start_mark)
+            if key.value in seen:
+                problem = f"{key.value} stands twice"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            seen.add(key.value)
+            if key.tag != f"{TAG}merge":
+                key.tag = f"{TAG}str"
+        return node
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """A whole number: decimal, 0o17 or 0xff."""
+        return int(self.construct_scalar(node), 0)
+
+
+class _Writer(yaml.SafeDumper):
+    """PyYAML's writer, which quotes text that a reader of either version takes for a number."""
+
+
+for _kind, (_pattern, _starts) in PLAIN.items():
+    _Reader.add_implicit_resolver(f"{TAG}{_kind}", re.compile(f"(?:{_pattern})$"), _starts)
+    _Writer.add_implicit_resolver(f"{TAG}{_kind}", re.compile(f"(?:{_pattern})$"), _starts)
+_Reader.add_constructor(f"{TAG}int", _Reader.construct_yaml_int)
