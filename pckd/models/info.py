@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from pckd.models.factory import create_model
@@ -102,6 +102,7 @@ def output_shapes(network: Network, image_size: tuple[int, int]) -> OutputShapes
     """
     copy = deepcopy(network).to("meta").eval()
     copy.shows_before_relu = True
+    _remove_normalisations(copy)
     outputs = copy(torch.empty(1, 3, *image_size, device="meta"))
     return OutputShapes(
         width=outputs.features.shape[1],
@@ -109,6 +110,17 @@ def output_shapes(network: Network, image_size: tuple[int, int]) -> OutputShapes
         maps=_shapes(outputs.stages),
         maps_before_relu=_shapes(outputs.before_relu),
     )
+
+
+def _remove_normalisations(network: nn.Module) -> None:
+    """Take out every BatchNorm: it changes no shape, and is slow on the meta device.
+
+    There it first imports PyTorch's compiler, which takes seconds.
+    """
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.modules.batchnorm._BatchNorm):
+                module.add_module(name, nn.Identity())
 
 
 def _shapes(maps: tuple[Tensor, ...]) -> tuple[MapShape, ...]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import or_
 from typing import Any
 
@@ -38,12 +38,10 @@ class Loss(RootModel[dict[str, SerializeAsAny[TermConfig]]]):
         """Validate each term's settings by the term's own class."""
         if not isinstance(values, Mapping):
             return handler(values)
-        kinds = {str(name): _settings_class(str(name)) for name in values}
-        fields: dict[str, Any] = {name: (kind, ...) for name, kind in kinds.items()}
-        together = create_model("Terms", __base__=Settings, **fields)
         given = {str(name): _written_out(value) for name, value in values.items()}
-        validated = together.model_validate(given)
-        return handler({name: getattr(validated, name) for name in kinds})
+        kinds = tuple((name, _settings_class(name)) for name in given)
+        validated = _all_settings(kinds).model_validate(given)
+        return handler({name: getattr(validated, name) for name in given})
 
     @model_validator(mode="after")
     def _some_term(self) -> "Loss":
@@ -107,6 +105,13 @@ class Loss(RootModel[dict[str, SerializeAsAny[TermConfig]]]):
         return [
             name for name, config in self.trained.items() if asked(find_term(name).needs(config))
         ]
+
+
+@lru_cache(maxsize=128)
+def _all_settings(kinds: tuple[tuple[str, type[TermConfig]], ...]) -> type[Settings]:
+    """A class with a field for each term; making one takes longer than using it."""
+    fields: dict[str, Any] = {name: (kind, ...) for name, kind in kinds}
+    return create_model("Terms", __base__=Settings, **fields)
 
 
 def _settings_class(name: str) -> type[TermConfig]:
