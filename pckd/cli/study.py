@@ -11,6 +11,7 @@ from pckd.progress import Display
 from pckd.settings import parse_assignments
 from pckd.storage import Storage
 from pckd.study.alone import repeat_trial
+from pckd.study.confirm import confirm_name
 from pckd.study.dry_run import dry_run
 from pckd.study.finding import (
     OWN,
@@ -20,8 +21,9 @@ from pckd.study.finding import (
     find_study_file,
 )
 from pckd.study.outcome import DONE
+from pckd.study.plan import Ended
 from pckd.study.results import ResultsStore, open_study
-from pckd.study.study_file import read_study
+from pckd.study.study_file import kept_study, read_study
 from pckd.training.config import Scale
 
 app = typer.Typer(no_args_is_help=True)
@@ -61,11 +63,24 @@ def run(
     ended = run_study(
         spec, storage, Display(), address=address, retry_failed=retry_failed, fresh=fresh
     )
-    failed = [(trial, outcome) for trial, outcome in ended if outcome.status == "failed"]
-    print(f"{spec.study}: {len(ended) - len(failed)} trials done, results in {storage.root}")
-    if failed:
-        trial, outcome = failed[0]
-        raise RunError(f"{len(failed)} trials failed; {trial}: {outcome.reason}")
+    _summarise(spec.study, ended, storage)
+
+
+@app.command()
+def confirm(
+    study: str,
+    assignments: Assignments = None,
+    results: Results = "results",
+    address: Address = None,
+    retry_failed: Annotated[bool, typer.Option(help="Run failed trials again.")] = False,
+) -> None:
+    """Compare the best of a study that has ended with references, on fresh seeds."""
+    storage = Storage(results)
+    spec = kept_study(storage, study, parse_assignments(assignments or []))
+    from pckd.distributed.driver import confirm_ended
+
+    ended = confirm_ended(spec, storage, Display(), address=address, retry_failed=retry_failed)
+    _summarise(confirm_name(study), ended, storage)
 
 
 @app.command()
@@ -131,6 +146,19 @@ def copy(
 ) -> None:
     """Copy an installed study file into ./studies, to edit it."""
     print(copy_study(name))
+
+
+def _summarise(study: str, ended: list[Ended], storage: Storage) -> None:
+    """Say how many trials are done.
+
+    Raises:
+        RunError: Some failed.
+    """
+    failed = [(trial, outcome) for trial, outcome in ended if outcome.status == "failed"]
+    print(f"{study}: {len(ended) - len(failed)} trials done, results in {storage.root}")
+    if failed:
+        trial, outcome = failed[0]
+        raise RunError(f"{len(failed)} trials failed; {trial}: {outcome.reason}")
 
 
 def _rows_of_available() -> list[dict[str, object]]:

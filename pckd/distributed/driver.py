@@ -13,10 +13,11 @@ from pckd.distributed.session import check_resources, check_shared, ray_session
 from pckd.distributed.stopping import stopping
 from pckd.distributed.tasks import prepare_all, run_tasks, train_teachers
 from pckd.distributed.trials import run_plan
-from pckd.errors import RunError
+from pckd.errors import InputError, RunError
 from pckd.progress import Display, TrialsProgress
 from pckd.storage import Storage
 from pckd.study.checks import check_stages
+from pckd.study.confirm import check_confirm, confirm_study
 from pckd.study.kept_verdicts import keep_verdicts
 from pckd.study.pictures.stage import PictureTask, missing_pictures, picture_tasks
 from pckd.study.plan import Ended, Plan
@@ -36,7 +37,7 @@ from pckd.study.results import ResultsStore
 from pckd.study.search import SearchPlan
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers
-from pckd.study.trial import Trial
+from pckd.study.trial import Trial, describe_point
 from pckd.training.preparations import PreparationStore, PreparationTask
 
 
@@ -66,6 +67,60 @@ def run_study(
         InputError: The study cannot run as it is written, or not on this cluster.
         RunError: A teacher or a preparation failed, or the study was interrupted.
     """
+    ended = _run_plan(spec, storage, display, address, retry_failed, fresh)
+    if spec.confirm is None:
+        return ended
+    return ended + _confirm(spec, ended, storage, display, address, retry_failed, fresh)
+
+
+def confirm_ended(
+    spec: StudySpec,
+    storage: Storage,
+    display: Display,
+    *,
+    address: str | None = None,
+    retry_failed: bool = False,
+) -> list[Ended]:
+    """Confirm a study whose plan has ended; arguments, result and errors as of `run_study`.
+
+    Raises:
+        InputError: Some trials of its plan have not ended.
+    """
+    plan = make_plan(spec, storage, retry_failed=False)
+    if plan.done < plan.total:
+        raise InputError(
+            f"{plan.done} of {plan.total} trials of study {spec.study} are done: run it to its end "
+            "before it is confirmed"
+        )
+    check_confirm(spec)
+    return _confirm(spec, plan.ended, storage, display, address, retry_failed, fresh=False)
+
+
+def _confirm(
+    spec: StudySpec,
+    ended: Sequence[Ended],
+    storage: Storage,
+    display: Display,
+    address: str | None,
+    retry_failed: bool,
+    fresh: bool,
+) -> list[Ended]:
+    """Run what is missing of the study that confirms another."""
+    confirming = confirm_study(spec, ended)
+    for name, changes in (confirming.cases or {}).items():
+        display.say(f"{confirming.study}: {name}: {describe_point(changes) or 'the run as it is'}")
+    return _run_plan(confirming, storage, display, address, retry_failed, fresh)
+
+
+def _run_plan(
+    spec: StudySpec,
+    storage: Storage,
+    display: Display,
+    address: str | None,
+    retry_failed: bool,
+    fresh: bool,
+) -> list[Ended]:
+    """Run what is missing of the plan and of the stages after it."""
     teachers = missing_teachers(spec, storage)
     check_stages(spec)
     check_plan(spec)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from pckd.storage import Storage
 from pckd.study.checks import check_stages
+from pckd.study.confirm import check_confirm, confirm_name
 from pckd.study.estimate import estimate
 from pckd.study.placement import Placement, this_device
 from pckd.study.plan import FixedPlan, Plan
@@ -23,6 +24,7 @@ def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterato
         InputError: The study cannot run as it is written.
     """
     check_stages(spec)
+    check_confirm(spec)
     plan = make_plan(spec, storage, retry_failed=retry_failed)
     yield from (f"changed since it last ran: {line}" for line in changes_since(spec, storage))
     config = spec.base_run(f"study {spec.study}")
@@ -54,6 +56,12 @@ def _trials(spec: StudySpec, plan: Plan) -> Iterator[str]:
 
 
 def _stages(spec: StudySpec) -> Iterator[str]:
+    if spec.confirm is not None:
+        taken = spec.confirm.seeds
+        yield (
+            f"then confirm against {', '.join(spec.confirm.against)}: {taken.at_least} to "
+            f"{taken.at_most} fresh seeds each, as study {confirm_name(spec.study)}"
+        )
     if spec.pictures is not None:
         yield "then pictures of the students that the study file names"
     stage = spec.probe_stage()

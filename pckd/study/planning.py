@@ -11,6 +11,7 @@ from optuna.storages.journal import JournalFileBackend
 from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.study.clear_plan import UntilClearPlan
+from pckd.study.confirm import check_confirm
 from pckd.study.outcome import finished, histories_of, outcomes_of
 from pckd.study.plan import FixedPlan, Plan, fixed_plan
 from pckd.study.plan_table import write_plan
@@ -61,6 +62,7 @@ def check_plan(spec: StudySpec) -> None:
         SearchPlan(spec, SCHEMAS["trials"].empty_table().to_pandas(), {}, {})
     else:
         fixed_plan(spec)
+    check_confirm(spec)
 
 
 def optuna_journal(spec: StudySpec, storage: Storage) -> optuna.storages.BaseStorage | None:

@@ -114,7 +114,10 @@ class SearchConfig(Settings):
         default_factory=SamplerConfig, description="who proposes"
     )
     seed: int = Field(0, ge=0, description="of the sampler")
-    first: tuple[Point, ...] = Field((), description="configurations to try first")
+    first: tuple[Point, ...] = Field(
+        (), description="configurations to try first; a mapping gives them names"
+    )
+    first_names: tuple[str, ...] = Field((), description="their names, if `first` is a mapping")
     objectives: tuple[Literal["accuracy", "seconds", "flops"], ...] = Field(
         ("accuracy",), min_length=1, description="accuracy is maximised, a cost minimised"
     )
@@ -124,7 +127,12 @@ class SearchConfig(Settings):
     @classmethod
     def _full_keys(cls, values: Any) -> Any:  # noqa: ANN401
         """Write `loss.TERM` out as `loss.TERM.weight`, so that a parameter has one name."""
-        if not isinstance(values, Mapping) or not isinstance(values.get("parameters"), Mapping):
+        if not isinstance(values, Mapping):
+            return values
+        if isinstance(values.get("first"), Mapping):
+            names = {"first_names": tuple(map(str, values["first"]))}
+            values = {**values, **names, "first": list(values["first"].values())}
+        if not isinstance(values.get("parameters"), Mapping):
             return values
         try:
             return _with_full_keys(values)
@@ -156,11 +164,17 @@ class SearchConfig(Settings):
                     )
                 if not self.parameters[key].allows(value):
                     raise ValueError(f"first sets {key} to {value!r}, outside of its range")
+        if self.first_names and len(self.first_names) != len(self.first):
+            raise ValueError("first_names is not for study files: write first as a mapping")
         if self.stop and len(self.objectives) > 1:
             raise ValueError("early stopping needs one objective, accuracy")
         if self.objectives[0] != "accuracy":
             raise ValueError("the first objective must be accuracy")
         return self
+
+    def named_first(self) -> dict[str, Point]:
+        """The first configurations by name; none where they have no names."""
+        return dict(zip(self.first_names, self.first, strict=False))
 
     def create_sampler(self, known: int) -> optuna.samplers.BaseSampler:
         """Optuna's sampler of this search, which goes on after `known` configurations."""

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from pckd.errors import InputError
 from pckd.settings import Settings, validate
+from pckd.study.confirm_config import ConfirmConfig
 from pckd.study.pictures.config import PictureStage
 from pckd.study.resources import Resources
 from pckd.study.search_config import SearchConfig
@@ -21,6 +22,9 @@ NAME = r"^[a-z0-9][a-z0-9_-]*$"
 
 RESERVED = ("teachers", "preparations", "runs", "repeats", "networks")
 """Names below a results root that no study may take: those of pckd itself."""
+
+CONFIRM = "-confirm"
+"""What the name of a study that confirms another ends with."""
 
 SMOKE = "-smoke"
 """What the name of a study ends with at smoke scale, and at no other."""
@@ -86,6 +90,9 @@ class StudySpec(Settings):
     keep: Literal["last", "best", "none"] = Field(
         "last", description="the student that is kept: of the last or the best epoch, or none"
     )
+    confirm: ConfirmConfig | None = Field(
+        None, description="compares the best with references on fresh seeds, once the plan ended"
+    )
     probe: ProbeStage | None = Field(None, description="starts when training is done")
     pictures: PictureStage | None = Field(None, description="likewise: Figures 1, 7 and 8")
     smoke: dict[str, Any] = Field(
@@ -132,6 +139,10 @@ class StudySpec(Settings):
             raise ValueError(f"seeds {list(self.seeds)} repeat themselves")
         if self.until_clear:
             self.until_clear.check(self.cases, len(self.pair_changes()))
+        if self.confirm:
+            if self.until_clear or not (self.search or self.cases):
+                raise ValueError("confirm is for a search, or for cases with listed seeds")
+            self.confirm.check(self.named_points(), is_search=self.search is not None)
         if "seed" in self.run:
             raise ValueError("run.seed is not for studies: list seeds under the key seeds")
         if self.search and self.search.parameters.keys() & {"protocol", "seed"}:
@@ -174,6 +185,11 @@ class StudySpec(Settings):
         of_cases = {key for changes in (self.cases or {}).values() for key in changes}
         searched = self.search.parameters if self.search else {}
         return of_cases.union(self.grid or {}, self.vary_one or {}, searched)
+
+    def named_points(self) -> dict[str, dict[str, Any]]:
+        """Cases, and the first points of a search, by name: what each changes in the run."""
+        first = self.search.named_first() if self.search else {}
+        return {**first, **(self.cases or {})}
 
     def pair_changes(self) -> list[dict[str, Any]]:
         """The changes that each teacher-student pair makes; no change where none are listed."""

@@ -6,6 +6,8 @@ from typing import Any
 
 from pckd.errors import InputError
 from pckd.settings import read_yaml, validate, with_changes
+from pckd.storage import Storage
+from pckd.study.results import DOCUMENT, open_study
 from pckd.study.spec import SMOKE, StudySpec
 from pckd.training.changes import changed_run
 from pckd.training.config import RunConfig, Scale
@@ -33,6 +35,23 @@ def read_study(path: Path, changes: Mapping[str, Any], scale: Scale = "full") ->
     spec = validate(StudySpec, _changed_study(values, changes), source)
     spec.base_run(f"{source}, run")
     return spec
+
+
+def kept_study(storage: Storage, study: str, changes: Mapping[str, Any]) -> StudySpec:
+    """The study file that was kept beside the results of a study, with changes applied to it.
+
+    Args:
+        storage: The results root.
+        study: Its name.
+        changes: Of `--set`, by dotted key.
+
+    Raises:
+        InputError: There is no such study, or a change does not fit it.
+    """
+    document = open_study(storage, study).read_document(DOCUMENT)
+    if not isinstance(document, Mapping) or not isinstance(document.get("spec"), Mapping):
+        raise InputError(f"study {study} has no study file beside its results")
+    return validate(StudySpec, _changed_study(document["spec"], changes), f"study {study}")
 
 
 def _at_smoke_scale(values: Mapping[str, Any], path: Path) -> dict[str, Any]:

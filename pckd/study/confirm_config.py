@@ -1,0 +1,68 @@
+"""The block `confirm` of a study file: what is confirmed on fresh seeds, against what."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from pckd.settings import Settings, near_misses
+from pckd.study.until_clear import Names
+
+WINNER = "winner"
+"""Name of the best configuration of a search; numbered if there are several."""
+
+
+def _named(value: Any) -> Any:  # noqa: ANN401
+    """One name or several as the keys of a mapping to nothing."""
+    names = [value] if isinstance(value, str) else value
+    return dict.fromkeys(names) if isinstance(names, (list, tuple)) else names
+
+
+class SeedRange(Settings):
+    """How many seeds a comparison takes."""
+
+    at_least: int = Field(4, ge=2, description="seeds before the first look")
+    at_most: int = Field(20, ge=2, description="seeds at the last look")
+
+
+class ConfirmConfig(Settings):
+    """What is confirmed once the plan of a study has ended, on seeds that it never saw."""
+
+    candidates: int | Names = Field(
+        1, description="of a search how many of the best; else names of cases"
+    )
+    against: Annotated[dict[str, dict[str, Any] | None], BeforeValidator(_named)] = Field(
+        min_length=1,
+        description="names of cases or of `search.first`; or names with what each changes in the "
+        "run",
+    )
+    smallest_difference: float = Field(gt=0, description="points of top-1 that would matter")
+    seeds: SeedRange = Field(default_factory=SeedRange, description="of each comparison")
+    level: float = Field(0.05, gt=0, lt=0.5, description="of a false verdict, over all comparisons")
+
+    def check(self, known: Mapping[str, Any], *, is_search: bool) -> None:
+        """Refuse candidates and references that the study does not have.
+
+        Args:
+            known: What the study has by name.
+            is_search: Whether Optuna proposes its configurations.
+
+        Raises:
+            ValueError: One sentence.
+        """
+        if is_search != isinstance(self.candidates, int):
+            wanted = "a number, of the best" if is_search else "names of cases"
+            raise ValueError(f"confirm.candidates is {self.candidates!r}; it must be {wanted}")
+        if isinstance(self.candidates, int) and self.candidates < 1:
+            raise ValueError(f"confirm.candidates is {self.candidates}; it must be 1 or more")
+        named = [name for name, changes in self.against.items() if changes is None]
+        own = () if isinstance(self.candidates, int) else self.candidates
+        for name in (*named, *own):
+            if name not in known:
+                raise ValueError(
+                    f"confirm names {name!r}, which the study does not have"
+                    f"{near_misses(name, list(known))}; it has: {', '.join(known) or 'no names'}"
+                )
+        for name in self.against:
+            if name in own or (is_search and name.startswith(WINNER)):
+                raise ValueError(f"confirm.against: {name!r} is the name of a candidate")

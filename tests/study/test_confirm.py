@@ -1,0 +1,142 @@
+"""Confirming a study: what is compared, on which seeds, and what is refused."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pckd.errors import InputError
+from pckd.settings import validate
+from pckd.storage import Storage
+from pckd.study.confirm import check_confirm, confirm_study
+from pckd.study.outcome import Outcome
+from pckd.study.plan import Ended
+from pckd.study.planning import write_spec
+from pckd.study.spec import StudySpec
+from pckd.study.study_file import kept_study
+from pckd.study.trial import make_trial
+
+RUN = {"data": "digits", "student": "resnet8", "teacher": "resnet20"}
+SEARCH = {
+    "trials": 3,
+    "parameters": {"loss.kd": {"low": 0.1, "high": 10.0}},
+    "first": {"released weights": {"loss.kd": 1.0}},
+}
+CONFIRM = {
+    "against": {"released weights": None, "CE": {"method": "cross_entropy"}},
+    "smallest_difference": 0.5,
+    "seeds": {"at_most": 9},
+}
+CASES = {"A": {"loss.kd": 2.0}, "B": {"loss.kd": 3.0}}
+
+
+def _spec(**changes: Any) -> StudySpec:  # noqa: ANN401
+    values = {
+        "study": "example",
+        "run": RUN,
+        "search": SEARCH,
+        "seeds": [0, 4],
+        "confirm": CONFIRM,
+        **changes,
+    }
+    return validate(StudySpec, values, "example")
+
+
+def _ended(spec: StudySpec, accuracies: Sequence[tuple[float, float, float]]) -> list[Ended]:
+    """Trials of weights of KD: each with its accuracy under seed 0 and seed 4; NaN failed."""
+    found: list[Ended] = []
+    for weight, *both in accuracies:
+        for seed, top1 in zip(spec.seeds, both, strict=True):
+            trial = make_trial(spec, f"kd={weight}", {"loss.kd.weight": weight}, seed)
+            status = "completed" if top1 == top1 else "failed"
+            found.append((trial, Outcome(status, top1, test=top1 - 1)))
+    return found
+
+
+def test_the_best_by_the_held_out_mean_meets_its_references_on_fresh_seeds() -> None:
+    spec = _spec()
+    lost = float("nan")
+    ended = _ended(spec, [(2.0, 50, 60), (3.0, 70, 41), (4.0, 56, 57), (5.0, 99, lost)])
+    confirming = confirm_study(spec, ended)
+    assert confirming.study == "example-confirm"
+    assert confirming.cases == {
+        "winner": {"loss.kd.weight": 4.0},
+        "released weights": {"loss.kd.weight": 1.0},
+        "CE": {"method": "cross_entropy"},
+    }
+    assert confirming.seeds == tuple(range(5, 14))
+    assert confirming.run["protocol"] == "holdout"
+    design = confirming.until_clear
+    assert design is not None
+    assert (design.candidates, design.against) == (("winner",), ("released weights", "CE"))
+    assert (design.smallest_difference, design.level, design.at_least) == (0.5, 0.05, 4)
+    assert confirming.search is None
+
+
+def test_several_of_the_best_are_numbered() -> None:
+    spec = _spec(confirm={**CONFIRM, "candidates": 2})
+    ended = _ended(spec, [(2.0, 50, 60), (3.0, 70, 41), (4.0, 56, 57)])
+    cases = confirm_study(spec, ended).cases or {}
+    assert list(cases)[:2] == ["winner", "winner 2"]
+    assert cases["winner 2"] == {"loss.kd.weight": 3.0}
+
+
+def test_named_cases_are_confirmed_as_they_are() -> None:
+    confirm = {**CONFIRM, "candidates": "A", "against": "B"}
+    spec = _spec(search=None, cases=CASES, confirm=confirm)
+    assert confirm_study(spec, []).cases == spec.cases
+
+
+def test_smoke_stays_at_the_end_of_the_name() -> None:
+    spec = _spec(study="example-smoke", run={**RUN, "scale": "smoke"})
+    confirming = confirm_study(spec, _ended(spec, [(2.0, 50, 60)]))
+    assert confirming.study == "example-confirm-smoke"
+
+
+def test_a_search_without_a_completed_configuration_has_no_best() -> None:
+    spec = _spec()
+    with pytest.raises(InputError, match="none is best"):
+        confirm_study(spec, _ended(spec, [(2.0, 50, float("nan"))]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"against": "released weigths"}, "did you mean released weights"),
+        ({"against": {"winner": {"method": "kd"}}}, "the name of a candidate"),
+        ({"candidates": "A"}, "a number, of the best"),
+        ({"candidates": 0}, "1 or more"),
+        ({"smallest_difference": -1}, "smallest_difference"),
+        ({"seeds": {"at_least": 1}}, "at_least"),
+    ],
+)
+def test_what_cannot_be_confirmed_is_refused(changes: dict[str, Any], named: str) -> None:
+    with pytest.raises(InputError, match=named):
+        _spec(confirm={**CONFIRM, **changes})
+
+
+def test_confirm_needs_something_to_confirm() -> None:
+    with pytest.raises(InputError, match="confirm is for a search"):
+        _spec(search=None)
+    with pytest.raises(InputError, match="names of cases"):
+        _spec(search=None, cases=CASES)
+
+
+def test_a_reference_whose_run_is_not_valid_is_found_before_any_work() -> None:
+    spec = _spec(confirm={**CONFIRM, "against": {"X": {"loss.kdd": 1.0}}})
+    with pytest.raises(InputError, match="kdd"):
+        check_confirm(spec)
+
+
+def test_the_kept_study_file_takes_a_block_confirm_afterwards(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    spec = _spec(confirm=None)
+    write_spec(spec, storage)
+    assert kept_study(storage, "example", {}).base_run("kept") == spec.base_run("given")
+    with pytest.raises(InputError, match="no block confirm"):
+        confirm_study(kept_study(storage, "example", {}), [])
+    changes = {"confirm.against": "released weights", "confirm.smallest_difference": 0.2}
+    kept = kept_study(storage, "example", changes)
+    assert kept.confirm is not None
+    assert kept.confirm.smallest_difference == 0.2
