@@ -8,10 +8,10 @@ from abc import ABC
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from pckd.method.term import Needs, Task, Term, TermConfig
+from pckd.method.term import Needs, Step, Task, Term, TermConfig
 from pckd.settings import Settings
 
 
@@ -82,11 +82,9 @@ class PreparedTerm(Term[AnyPrepared]):
 
     Attributes:
         Preparation: The class of its preparation.
-        only_prepares: Whether the term is no part of the training that follows.
     """
 
     Preparation: ClassVar[type[Preparation]]
-    only_prepares: ClassVar[bool] = False
 
     def take_over(self, parts: Mapping[str, Tensor]) -> None:
         """Take over what was prepared: all parts that the term has by the same name."""
@@ -94,6 +92,43 @@ class PreparedTerm(Term[AnyPrepared]):
         self.load_state_dict(own | {name: parts[name] for name in own if name in parts})
 
 
+class PreparingConfig(PreparedConfig):
+    """Settings of a term that only prepares the student."""
+
+    weight: float = Field(1.0, ge=0, le=1, description="1: the student is prepared; 0: it is not")
+
+    @field_validator("weight")
+    @classmethod
+    def _on_or_off(cls, weight: float) -> float:
+        if weight not in (0, 1):
+            raise ValueError(
+                f"{weight} is not allowed: 1 prepares the student, 0 does not, and training itself "
+                "has no such term"
+            )
+        return weight
+
+
+AnyPreparing = TypeVar("AnyPreparing", bound=PreparingConfig)
+
+
+class PreparingTerm(PreparedTerm[AnyPreparing]):
+    """A term that prepares the student and is no part of training; its value is the preparation."""
+
+    def __init__(self, config: AnyPreparing, task: Task) -> None:
+        super().__init__(config, task)
+        self.stage = self.Preparation(config, task)
+
+    @classmethod
+    def needs(cls, config: AnyPreparing) -> Needs:
+        """Return what the preparation needs."""
+        return cls.Preparation.needs(config)
+
+    def forward(self, step: Step) -> Tensor:
+        """Return the loss of the preparation."""
+        loss: Tensor = self.stage(step.student, step.taught())
+        return loss
+
+
 def only_prepares(term: type[Term[Any]]) -> bool:
     """Whether a term is no part of training itself."""
-    return issubclass(term, PreparedTerm) and term.only_prepares
+    return issubclass(term, PreparingTerm)

@@ -84,6 +84,15 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "rkd": _one_term("rkd", f"Park et al., CVPR 2019, arXiv 1904.05068; {CRD_TABLE}"),
     "pkt": _one_term("pkt", f"Passalis and Tefas, ECCV 2018; {CRD_TABLE}"),
+    "ab": Preset(
+        terms={"cross_entropy": {}, "ab": {}},
+        source=f"Heo et al., AAAI 2019, arXiv 1811.03233; {CRD_TABLE}: the student is prepared, "
+        "then trained plainly",
+    ),
+    "fsp": Preset(
+        terms={"cross_entropy": {}, "fsp": {}},
+        source=f"Yim et al., CVPR 2017; {CRD_TABLE}: the student is prepared, then trained plainly",
+    ),
     "ft": _one_term("ft", f"Kim et al., NeurIPS 2018, arXiv 1802.04977; {CRD_TABLE}"),
     "crd": _one_term("crd", f"Tian et al., ICLR 2020, arXiv 1910.10699; {CRD_TABLE}"),
     "ickd": _one_term(

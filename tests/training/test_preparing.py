@@ -1,5 +1,6 @@
 """What learns in a preparation, what stays, and what the run takes over."""
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -84,3 +85,50 @@ def test_a_run_without_its_preparation_says_so() -> None:
 def test_a_preparation_needs_a_teacher() -> None:
     with pytest.raises(InputError, match="teacher is missing: name one, or set the weight of ft "):
         config_of("ft", teacher=None)
+
+
+@pytest.mark.parametrize("method", ["ab", "fsp"])
+def test_the_body_of_the_student_learns_and_nothing_else_moves(method: str) -> None:
+    """A wide ResNet's last BatchNorm keeps weights and statistics, and so does the classifier."""
+    config = config_of(method, seed=5)
+    preparing = preparing_of(config, method)
+    fresh = run_of(config).student.state_dict()
+    preparing.train_epoch()
+    prepared = preparing.result()
+    moved = {
+        name for name, value in prepared.student.items() if not torch.equal(value, fresh[name])
+    }
+    still = fresh.keys() - moved
+    assert still == {name for name in fresh if name.split(".")[0] in BEHIND["wrn_16_1"]}
+    run = run_of(config, prepared={method: prepared})
+    state = run.student.state_dict()
+    assert all(torch.equal(state[name], value) for name, value in prepared.student.items())
+    assert (run.teacher, run.notices) == (None, ())
+    assert run.train_epoch().losses.keys() == {"total", "cross_entropy"}
+    assert all(each.requires_grad for each in run.student.parameters())
+
+
+@pytest.mark.parametrize("method", ["ab", "fsp"])
+def test_an_interrupted_preparation_of_a_student_goes_on_bit_for_bit(method: str) -> None:
+    config = config_of(method)
+    whole, resumed = preparing_of(config, method), preparing_of(config, method)
+    whole.train_epoch()
+    resumed.load_state(deepcopy(whole.state()))
+    assert resumed.train_epoch() == whole.train_epoch()
+    assert whole.losses[1] < whole.losses[0]
+
+
+def test_what_no_training_has_is_refused() -> None:
+    with pytest.raises(InputError, match=r"loss\.ab\.weight: 0\.5 is not allowed: 1 prepares"):
+        config_of("ab", loss={"ab": 0.5})
+    with pytest.raises(InputError, match="the student is only prepared by ab: at least one other"):
+        config_of("ab", loss={"cross_entropy": 0})
+    with pytest.raises(InputError, match=r"preview\.applies_to: ab only prepares the student; "):
+        config_of("ab", preview={"applies_to": ["ab"]})
+
+
+def test_networks_of_other_widths_have_no_flow() -> None:
+    with pytest.raises(
+        InputError, match="fsp cannot be computed for this pair: the student's maps"
+    ):
+        run_of(config_of("fsp", student="resnet8x4"))

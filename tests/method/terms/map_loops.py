@@ -93,3 +93,39 @@ def factor_transfer(student: Map, teacher: Map) -> float:
     size = min(len(student[0]), len(teacher[0]))
     ours, theirs = activity(pooled(student, size)), activity(pooled(teacher, size))
     return sum(abs(a - b) for a, b in zip(ours, theirs, strict=True)) / size**2
+
+
+def activation_boundaries(student: list[Map], teacher: list[Map], margin: float) -> float:
+    """Of one image, from its maps before ReLU without the stem's."""
+    total = 0.0
+    for stage, (own, other) in enumerate(zip(student, teacher, strict=True)):
+        size = 0.0
+        for c, y, x in product(range(len(own)), range(len(own[0])), range(len(own[0][0]))):
+            value = own[c][y][x]
+            if other[c][y][x] <= 0 and value > -margin:
+                size += (value + margin) ** 2
+            if other[c][y][x] > 0 and value <= margin:
+                size += (value - margin) ** 2
+        total += 2 ** (stage - len(student) + 1) * 3 / 1000 * size
+    return total
+
+
+def flow_of_solution(student: list[Map], teacher: list[Map]) -> float:
+    """Of one image, from its maps, the stem's first."""
+    total = 0.0
+    for place in range(len(student) - 1):
+        own, other = (flow(maps[place], maps[place + 1]) for maps in (student, teacher))
+        gaps = [
+            (a - b) ** 2
+            for ours, theirs in zip(own, other, strict=True)
+            for a, b in zip(ours, theirs, strict=True)
+        ]
+        total += sum(gaps) / len(gaps)
+    return total
+
+
+def flow(first: Map, second: Map) -> list[list[float]]:
+    size = min(len(first[0]), len(second[0]))
+    a, b = pooled(first, size), pooled(second, size)
+    places = list(product(range(size), repeat=2))
+    return [[sum(out[y][x] * own[y][x] for y, x in places) / len(places) for own in a] for out in b]

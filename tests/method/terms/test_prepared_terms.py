@@ -13,6 +13,8 @@ from tests.method.terms import map_loops
 from tests.method.terms.formulas import cosines, gradient_size, parts, sines
 
 LABELS = torch.arange(4) % 5
+STEM = torch.zeros(4, 1, 1, 1, dtype=torch.float64)
+WIDTHS = (3, 4, 2)
 
 
 def encoder(phase: int = 0, *, channels: int = 4, factors: int = 2) -> dict[str, Tensor]:
@@ -129,4 +131,108 @@ def test_the_paraphrase_is_its_loop() -> None:
         far = torch.tensor(current, dtype=torch.float64) - torch.tensor(each, dtype=torch.float64)
         expected.append(far.square().mean().item())
     values = stage(given_side({"maps": [maps]}, 2))
+    assert values.tolist() == pytest.approx(expected, rel=1e-9)
+
+
+def test_worked_values_of_activation_boundaries() -> None:
+    shapes = [(4, 2, 4, 4), (4, 3, 2, 2), (4, 5, 1, 1)]
+    student = [(2 * sines(k, *shape)).requires_grad_() for k, shape in enumerate(shapes)]
+    loss = evaluate_term(
+        "ab",
+        student={"maps_before_relu": [STEM, *student]},
+        teacher={"maps_before_relu": [STEM, *(cosines(k, *s) for k, s in enumerate(shapes))]},
+        labels=LABELS,
+    )
+    assert loss.item() == pytest.approx(0.147431282692, rel=1e-9)
+    assert gradient_size(loss, *student) == pytest.approx(0.128862, rel=1e-5)
+
+
+CONNECTOR = {
+    "stage.connectors.1.0.weight": parts(0, 5, 3, 1, 1),
+    "stage.connectors.1.0.bias": parts(1, 5),
+    "stage.connectors.1.1.weight": 1 + parts(2, 5),
+    "stage.connectors.1.1.bias": parts(3, 5),
+}
+
+
+def test_worked_value_of_activation_boundaries_with_a_connector() -> None:
+    student = [sines(0, 4, 3, 4, 4).requires_grad_(), sines(1, 4, 3, 2, 2).requires_grad_()]
+    loss = evaluate_term(
+        "ab",
+        student={"maps_before_relu": [STEM, *student]},
+        teacher={"maps_before_relu": [STEM, cosines(0, 4, 3, 4, 4), cosines(1, 4, 5, 2, 2)]},
+        labels=LABELS,
+        parts=CONNECTOR,
+    )
+    assert loss.item() == pytest.approx(0.205822333227, rel=1e-9)
+    assert gradient_size(loss, *student) == pytest.approx(0.233031, rel=1e-5)
+
+
+@pytest.mark.parametrize("margin", [1.0, 0.25])
+def test_activation_boundaries_are_their_loop(margin: float) -> None:
+    random = torch.Generator().manual_seed(1)
+    shapes = [(3, 2, 3, 3), (3, 2, 2, 2), (3, 4, 1, 1)]
+    student, teacher = (
+        [torch.randn(*shape, generator=random, dtype=torch.float64) for shape in shapes]
+        for _ in range(2)
+    )
+    values = term_values(
+        "ab",
+        student={"maps_before_relu": [STEM[:3], *student]},
+        teacher={"maps_before_relu": [STEM[:3], *teacher]},
+        labels=torch.arange(3),
+        parameters={"margin": margin},
+    )
+    expected = [
+        map_loops.activation_boundaries(
+            [maps[image].tolist() for maps in student],
+            [maps[image].tolist() for maps in teacher],
+            margin,
+        )
+        for image in range(3)
+    ]
+    assert values.tolist() == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("heights", "other_heights", "value", "gradient"),
+    [
+        ((2, 2, 2), (2, 2, 2), 0.390392258694, 1.47639),
+        ((4, 4, 2), (4, 2, 1), 0.385111674844, 1.29729),
+    ],
+)
+def test_worked_values_of_the_flow(
+    heights: tuple[int, ...], other_heights: tuple[int, ...], value: float, gradient: float
+) -> None:
+    student = [
+        sines(k, 4, width, height, height).requires_grad_()
+        for k, (width, height) in enumerate(zip(WIDTHS, heights, strict=True))
+    ]
+    teacher = [
+        cosines(k, 4, width, height, height)
+        for k, (width, height) in enumerate(zip(WIDTHS, other_heights, strict=True))
+    ]
+    loss = evaluate_term("fsp", student={"maps": student}, teacher={"maps": teacher}, labels=LABELS)
+    assert loss.item() == pytest.approx(value, rel=1e-9)
+    assert gradient_size(loss, *student) == pytest.approx(gradient, rel=1e-5)
+
+
+def test_the_flow_is_its_loop() -> None:
+    random = torch.Generator().manual_seed(2)
+    student, teacher = (
+        [
+            torch.randn(2, width, height, height, generator=random, dtype=torch.float64)
+            for width, height in zip(WIDTHS, heights, strict=True)
+        ]
+        for heights in ((4, 2, 3), (6, 4, 2))
+    )
+    values = term_values(
+        "fsp", student={"maps": student}, teacher={"maps": teacher}, labels=torch.arange(2)
+    )
+    expected = [
+        map_loops.flow_of_solution(
+            [maps[image].tolist() for maps in student], [maps[image].tolist() for maps in teacher]
+        )
+        for image in range(2)
+    ]
     assert values.tolist() == pytest.approx(expected, rel=1e-9)
