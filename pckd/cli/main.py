@@ -20,6 +20,7 @@ from pckd.cli import (
     study,
     teacher,
     terms,
+    verify,
 )
 from pckd.errors import InputError, RunError
 
@@ -70,6 +71,7 @@ app.command()(run.evaluate)
 app.command()(export.export)
 app.command()(probe.probe)
 app.command()(report.report)
+app.command()(verify.verify)
 app.command()(models.models)
 app.command()(terms.terms)
 app.command()(methods.methods)

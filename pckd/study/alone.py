@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
+from pydantic import ValidationError
 
 from pckd.errors import InputError
 from pckd.storage import Storage
@@ -11,7 +12,7 @@ from pckd.study.checkpoint import Checkpoint
 from pckd.study.execution import run_trial
 from pckd.study.outcome import Outcome, read_outcome
 from pckd.study.placement import Placement
-from pckd.study.results import open_study
+from pckd.study.results import open_study, read_spec
 from pckd.study.trial import Trial
 from pckd.study.trial_row import restart_row
 from pckd.training.config import RunConfig
@@ -43,8 +44,8 @@ def repeat_trial(
         How the trial ended in the study, and alone.
 
     Raises:
-        InputError: There is no such trial, it has not ended, its teacher is gone, or the code or
-            the images have changed since.
+        InputError: There is no such trial, it has not ended, its teacher is gone, the code or
+            the images have changed since, or its row is damaged.
     """
     rows = open_study(storage, study).read("trials")
     found = rows[rows["trial"].str.startswith(identity)].to_dict("records")
@@ -52,7 +53,12 @@ def repeat_trial(
         listed = ", ".join(rows["trial"]) or "none"
         raise InputError(f"study {study} has {len(found)} trials {identity}...; it has: {listed}")
     row = open_study(storage, study).find("trials", found[0]["trial"]) or {}
-    config = RunConfig.model_validate_json(row["config"])
+    try:
+        config = RunConfig.model_validate_json(row["config"])
+    except ValidationError:
+        raise InputError(
+            f"trial {row['trial']} cannot be repeated: its stored configuration is damaged"
+        ) from None
     alone = Trial(REPEATS, row["case"], {}, config, run_identity(config))
     if alone.identity != row["trial"]:
         raise InputError(
@@ -65,5 +71,6 @@ def repeat_trial(
     device = torch.device("cpu" if row["device"] == "cpu" else "cuda")
     Checkpoint(alone, storage).delete()
     restart_row(alone, storage)
-    run_trial(alone, storage, Placement(device, int(row["threads"])), on_epoch)
+    keep = read_spec(open_study(storage, study)).get("keep", "last")
+    run_trial(alone, storage, Placement(device, int(row["threads"])), on_epoch, keep)
     return read_outcome(replace(alone, study=study), storage), read_outcome(alone, storage)

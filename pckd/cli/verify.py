@@ -1,0 +1,26 @@
+"""`pckd verify`: stored trials, trained again."""
+
+from typing import Annotated
+
+import typer
+
+from pckd.cli.options import Results
+from pckd.errors import RunError
+from pckd.storage import Storage
+
+
+def verify(
+    study: str,
+    trials: Annotated[int, typer.Option(min=1, help="Trials to draw.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 0,
+    results: Results = "results",
+) -> None:
+    """Train some stored trials again and compare every number."""
+    from pckd.study.verifying import verify_study
+
+    checks = verify_study(study, Storage(results), trials, seed, print)
+    wrong = [check for check in checks if check.is_unexplained]
+    if wrong:
+        raise RunError(f"{len(wrong)} of {len(checks)} trials are not what is stored")
+    equal = sum(not check.differences for check in checks)  # the others are explained
+    print(f"{study}: {equal} of {len(checks)} trials are bit-equal")
