@@ -8,8 +8,9 @@ from typing import Any, Literal
 import pandas as pd
 
 from pckd.analysis.pictures import StudyPictures, load_pictures
+from pckd.analysis.terms import Labels, labels_of
 from pckd.storage import Storage
-from pckd.study.results import EARLIER_PLAN, open_study, read_spec
+from pckd.study.results import EARLIER_PLAN, open_study, read_groups, read_spec
 
 Kind = Literal["cases", "grid", "vary_one", "search", "single"]
 DEFAULT_CASE = "default"
@@ -26,6 +27,8 @@ class StudyResults:
     name: str
     spec: Mapping[str, Any]
     """The study file; empty where none was kept."""
+    groups: Mapping[str, frozenset[str]]
+    """Names that methods give to several terms together."""
     trials: pd.DataFrame
     """One row a planned pair, case and seed that has started: a student that learns without a
     teacher stands beside each teacher of the pairs. Case, pair, position, teacher_model and
@@ -33,7 +36,8 @@ class StudyResults:
     what the case changes; of vary_one only what differs from the default). In the order of the
     plan."""
     epochs: pd.DataFrame
-    """Of these trials; also `case`, `pair`, `position`, `seed` and `status`."""
+    """Of these trials; also `case`, `pair`, `position`, `seed` and `status`, and for `terms` the
+    columns `loss_TERM` and `weight_TERM`."""
     probes: pd.DataFrame
     """Of these trials, and of teachers; also `pair` and `position`."""
     pictures: StudyPictures
@@ -46,6 +50,11 @@ class StudyResults:
     """Trials of the whole plan (of a search, at most); None where the plan is not known."""
     mixed_codes: int
     """Code versions of trials that no plan holds to one; 0 where the plan does."""
+
+    @property
+    def labels(self) -> Labels:
+        """The short name of each term, for tables and figures."""
+        return labels_of(self.trials["terms"])
 
     @property
     def kind(self) -> Kind:
@@ -91,6 +100,7 @@ def load_study(storage: Storage, name: str) -> StudyResults:
     return StudyResults(
         name=name,
         spec=spec,
+        groups={group: frozenset(terms) for group, terms in read_groups(store).items()},
         trials=kept,
         epochs=_epochs(store.read("epochs"), kept),
         probes=_probes(store.read("probes"), kept),
@@ -169,15 +179,13 @@ def _epochs(rows: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def _wide(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with a column `loss_TERM` for each term that some row has."""
-    losses = [
-        {f"loss_{entry['term']}": entry["loss"] for entry in entries} for entries in _lists(rows)
+    """The rows with columns `loss_TERM` and `weight_TERM` for each term that some row has."""
+    lists = [[] if entries is None else list(entries) for entries in rows["terms"]]
+    wide = [
+        {f"{what}_{entry['term']}": entry[what] for entry in entries for what in ("loss", "weight")}
+        for entries in lists
     ]
-    return rows.drop(columns="terms").join(pd.DataFrame(losses, index=rows.index, dtype=float))
-
-
-def _lists(rows: pd.DataFrame) -> list[list[dict[str, Any]]]:
-    return [[] if entries is None else list(entries) for entries in rows["terms"]]
+    return rows.drop(columns="terms").join(pd.DataFrame(wide, index=rows.index, dtype=float))
 
 
 def _joined(

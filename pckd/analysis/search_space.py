@@ -9,6 +9,7 @@ import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
 from pckd.analysis.settings import short_key
+from pckd.analysis.terms import Labels, key_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class Parameter:
     high: float = 1.0
     is_log: bool = False
     choices: tuple[Any, ...] = ()
+    name: str = ""
+    """In words."""
 
     def place(self, value: Any) -> float:  # noqa: ANN401
         """Where a value stands on an axis: choices are counted from 0; NaN where it is inactive."""
@@ -49,14 +52,21 @@ class Parameter:
         return log10(value) if self.is_log else value
 
 
-def parameters(search: Mapping[str, Any]) -> list[Parameter]:
-    """The parameters of the `search` entry of a study file that can vary, in its order."""
-    found = [_parameter(key, entry) for key, entry in search["parameters"].items()]
+def parameters(search: Mapping[str, Any], labels: Labels) -> list[Parameter]:
+    """The parameters of the `search` entry of a study file that can vary, in its order.
+
+    Args:
+        search: The entry.
+        labels: Of the study's terms.
+    """
+    found = [
+        _parameter(short_key(key), key_words(short_key(key), labels), entry)
+        for key, entry in search["parameters"].items()
+    ]
     return [parameter for parameter in found if len(parameter.choices) != 1]
 
 
-def _parameter(key: str, entry: Mapping[str, Any]) -> Parameter:
-    key = short_key(key)
+def _parameter(key: str, name: str, entry: Mapping[str, Any]) -> Parameter:
     if entry.get("choices"):
-        return Parameter(key, choices=tuple(entry["choices"]))
-    return Parameter(key, entry["low"], entry["high"], bool(entry.get("log")))
+        return Parameter(key, choices=tuple(entry["choices"]), name=name)
+    return Parameter(key, entry["low"], entry["high"], bool(entry.get("log")), name=name)

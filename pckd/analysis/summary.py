@@ -87,7 +87,7 @@ def _of_search(study: StudyResults) -> Summary:
     done = completed(configurations(study))
     if done.empty:
         raise InputError(f"study {study.name}: no configuration is done, so there is no table yet")
-    keys = [parameter.key for parameter in parameters(study.spec["search"])]
+    keys = [parameter.key for parameter in parameters(study.spec["search"], study.labels)]
     cells = pd.DataFrame(
         {
             "rank": done["rank"].map(str),

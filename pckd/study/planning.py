@@ -9,6 +9,7 @@ import optuna
 from optuna.storages.journal import JournalFileBackend
 
 from pckd.errors import InputError
+from pckd.method.presets import PRESETS
 from pckd.storage import Storage
 from pckd.study.clear_plan import UntilClearPlan
 from pckd.study.confirm import check_confirm
@@ -87,7 +88,10 @@ def write_study(spec: StudySpec, plan: Plan, storage: Storage) -> None:
 
 def write_spec(spec: StudySpec, storage: Storage) -> None:
     """Keep the study file, as it was validated, beside the results."""
-    content = {"version": 1, "spec": spec.model_dump(mode="json")}
+    groups = {
+        name: sorted(terms) for preset in PRESETS.values() for name, terms in preset.groups.items()
+    }
+    content = {"version": 1, "spec": spec.model_dump(mode="json"), "groups": groups}
     ResultsStore(storage, spec.study).write_document(DOCUMENT, content)
 
 

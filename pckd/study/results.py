@@ -20,7 +20,7 @@ from pckd.errors import InputError
 from pckd.files.parquet import DamagedParquetError, damage_named, open_parquet
 from pckd.storage import Storage
 from pckd.study.schema import KEYS, SCHEMAS, VERSION
-from pckd.study.upgrades import upgraded, upgraded_spec
+from pckd.study.upgrades import EARLIER_GROUPS, upgraded, upgraded_spec
 
 log = logging.getLogger(__name__)
 
@@ -221,9 +221,23 @@ def read_spec(store: ResultsStore) -> dict[str, Any]:
     Raises:
         InputError: It is damaged.
     """
-    document = store.read_document(DOCUMENT)
-    spec = document.get("spec") if isinstance(document, Mapping) else None
+    spec = _kept(store, "spec")
     return upgraded_spec(spec) if isinstance(spec, Mapping) else {}
+
+
+def read_groups(store: ResultsStore) -> Mapping[str, Sequence[str]]:
+    """The names that methods give to several terms together, as they were kept with the study.
+
+    Raises:
+        InputError: As `read_spec`.
+    """
+    groups = _kept(store, "groups")
+    return groups if isinstance(groups, Mapping) else EARLIER_GROUPS
+
+
+def _kept(store: ResultsStore, key: str) -> Any:  # noqa: ANN401
+    document = store.read_document(DOCUMENT)
+    return document.get(key) if isinstance(document, Mapping) else None
 
 
 def _fitted(content: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -13,6 +13,7 @@ import pckd
 from pckd.study.placement import Placement
 from pckd.study.plan import Planned
 from pckd.study.results import Row
+from pckd.study.term_rows import term_rows
 from pckd.study.trial import Trial
 from pckd.training.code import core_version
 from pckd.training.config import RunConfig
@@ -46,6 +47,8 @@ def trial_columns(trial: Trial) -> dict[str, Any]:
         "trial": trial.identity,
         "case": trial.case,
         "changes": json.dumps(trial.changes),
+        "method": config.method,
+        "terms": term_rows(config.loss.model_dump(mode="json")),
         "seed": config.seed,
         "epochs_planned": config.optimization.epochs,
         "evaluated_on": evaluated_on(config),

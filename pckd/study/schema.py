@@ -21,11 +21,24 @@ TEXT, INTEGER, REAL = pa.string(), pa.int64(), pa.float64()
 
 Column = tuple[str, pa.DataType, str]
 
+PARAMETERS = pa.list_(
+    pa.struct(
+        [("term", TEXT), ("label", TEXT), ("parameter", TEXT), ("value", REAL), ("text", TEXT)]
+    )
+)
+
 TRIAL_COLUMNS: list[Column] = [
     ("study", TEXT, "name of the study"),
     ("trial", TEXT, "identity: hash of what is computed, with which images, code and seed"),
     ("case", TEXT, "name of the case, or the changed keys and values"),
     ("changes", TEXT, "JSON: the keys of the configuration that the plan sets, with their values"),
+    ("method", TEXT, "name of the preset that the loss starts from"),
+    (
+        "terms",
+        PARAMETERS,
+        "each term that is on, with its name in figures: its parameters, the weight among them; "
+        "value is null where a parameter is no number",
+    ),
     ("seed", INTEGER, "of the student's weights and of the stream of views"),
     ("status", TEXT, "running (also when interrupted), completed, stopped or failed"),
     ("reason", TEXT, "why the trial was stopped or failed"),
@@ -240,7 +253,48 @@ def describe() -> str:
             f"| `{entry.name}` | {entry.type} | {entry.metadata[b'about'].decode()} |"
             for entry in schema
         ]
-    return "\n".join([*lines, "", *_describe_pictures()]) + "\n"
+    return "\n".join([*lines, "", *_describe_lines(), "", *_describe_pictures()]) + "\n"
+
+
+IN_ONE_LINE = {
+    "Mean accuracy of each method": (
+        'trials.groupby("method")["test_top1"].agg(["mean", "std", "count"])',
+        "SELECT method, avg(test_top1), stddev(test_top1), count(*) "
+        "FROM 'results/demo/trials/*.parquet' GROUP BY method",
+    ),
+    "Weights and parameters, a row a trial, term and parameter": (
+        'pd.json_normalize(trials[["trial", "terms"]].explode("terms").to_dict("records"))',
+        "SELECT trial, unnest(terms, recursive := true) FROM 'results/demo/trials/*.parquet'",
+    ),
+    "Losses, a row a trial, epoch and term": (
+        'pd.json_normalize(epochs[["trial", "epoch", "terms"]]'
+        '.explode("terms").to_dict("records"))',
+        "SELECT trial, epoch, unnest(terms, recursive := true) "
+        "FROM 'results/demo/epochs/*.parquet'",
+    ),
+}
+"""Ways to read terms: by pandas from `trials` and `epochs`, by DuckDB from their files."""
+
+
+def _describe_lines() -> list[str]:
+    lines = [
+        "## In one line",
+        "",
+        "With pandas, after",
+        "",
+        "```python",
+        "import pandas as pd",
+        "",
+        'trials = pd.read_parquet("results/demo/trials")',
+        'epochs = pd.read_parquet("results/demo/epochs")',
+        "```",
+        "",
+        "or with DuckDB, in its shell or as `duckdb.sql(...)`. Terms have no columns of their own:",
+        "a trial has a list of its terms' parameters, an epoch one of its terms' losses.",
+    ]
+    for what, (pandas, duckdb) in IN_ONE_LINE.items():
+        lines += ["", f"{what}:", "", "```python", pandas, "```", "", "```sql", duckdb, "```"]
+    return lines
 
 
 def _describe_pictures() -> list[str]:

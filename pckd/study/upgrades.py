@@ -11,8 +11,15 @@ from typing import Any
 import pyarrow as pa
 
 from pckd.settings import with_changes
-from pckd.study.schema import TERMS
+from pckd.study.schema import PARAMETERS, TERMS
+from pckd.study.term_rows import term_rows
 from pckd.training.changes import RENAMED
+
+EARLIER_GROUPS = {"CKD": ("center_contrast", "feature_alignment", "center_alignment")}
+"""Of studies that did not keep their groups."""
+
+EARLIER_METHOD = "pckd"
+"""The method of runs that were written before there were others."""
 
 
 def upgraded(table: str, content: pa.Table, version: int) -> pa.Table:
@@ -23,13 +30,11 @@ def upgraded(table: str, content: pa.Table, version: int) -> pa.Table:
         content: Its rows, as they were read.
         version: Of the schema that they were written with.
     """
-    if version > 1:
-        return content
-    if table == "epochs":
-        return _with_terms(content)
-    if table == "trials":
-        return _with_full_keys(content)
-    return content
+    if version == 1 and table == "epochs":
+        return _with_losses(content)
+    if version == 1 and table == "trials":
+        content = _with_full_keys(content)
+    return _with_parameters(content) if table == "trials" else content
 
 
 def upgraded_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,6 +55,25 @@ def _with_full_keys(trials: pa.Table) -> pa.Table:
             place = trials.column_names.index(name)
             trials = trials.set_column(place, name, pa.array(texts, pa.string()))
     return trials
+
+
+def _with_parameters(trials: pa.Table) -> pa.Table:
+    """Trials with method and terms, which the first files of version 2 lack as well."""
+    if "terms" in trials.column_names or "config" not in trials.column_names:
+        return trials
+    configs = [_parsed(text) for text in trials["config"].to_pylist()]
+    methods = [config.get("method", EARLIER_METHOD) if config else None for config in configs]
+    terms = [term_rows(config["loss"]) if "loss" in config else None for config in configs]
+    trials = trials.append_column("method", pa.array(methods, pa.string()))
+    return trials.append_column("terms", pa.array(terms, PARAMETERS))
+
+
+def _parsed(text: str | None) -> dict[str, Any]:
+    try:
+        found = json.loads(text or "")
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _rewritten(text: str | None, upgrade: Any) -> str | None:  # noqa: ANN401
@@ -85,7 +109,7 @@ def _nested(run: Mapping[str, Any]) -> dict[str, Any]:
     return with_changes({**run, "loss": kept}, changes)
 
 
-def _with_terms(epochs: pa.Table) -> pa.Table:
+def _with_losses(epochs: pa.Table) -> pa.Table:
     names = [name for name in epochs.column_names if name.startswith("loss_")]
     if "terms" in epochs.column_names or not names:
         return epochs

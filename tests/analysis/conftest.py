@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from pckd.study.planning import write_spec
 from pckd.study.results import ResultsStore
 from pckd.study.rows import config_columns, evaluated_on
 from pckd.study.spec import StudySpec
+from pckd.study.term_rows import term_rows
 from pckd.study.trial import Trial
 from pckd.training.changes import written_out
 from pckd.training.identity import identity_values
@@ -107,6 +108,8 @@ class StudyBuilder:
             "trial": identity,
             "case": case,
             "changes": json.dumps(trial.changes),
+            "method": config.method,
+            "terms": term_rows(config.loss.model_dump(mode="json")),
             "seed": seed,
             "status": status,
             "reason": "the loss term kd became nan" if status == "failed" else None,
@@ -137,7 +140,7 @@ class StudyBuilder:
             **columns,
         }
         self.store.write("trials", identity, [row])
-        terms = list(config.loss.active)
+        terms = {name: settings.weight for name, settings in config.loss.active.items()}
         epochs = [
             self._epoch(identity, epoch, top1 - 1 - 5 * (planned - epoch), terms)
             for epoch in range(1, row["epochs_done"] + 1)
@@ -145,7 +148,9 @@ class StudyBuilder:
         self.store.write("epochs", identity, epochs)
         return identity
 
-    def _epoch(self, trial: str, epoch: int, top1: float, terms: Sequence[str]) -> dict[str, Any]:
+    def _epoch(
+        self, trial: str, epoch: int, top1: float, terms: Mapping[str, float]
+    ) -> dict[str, Any]:
         return {
             "study": self.spec.study,
             "trial": trial,
@@ -153,7 +158,10 @@ class StudyBuilder:
             "evaluated_on": "test",
             "top1": top1,
             "loss_total": 3.0 / epoch,
-            "terms": [{"term": term, "weight": 1.0, "loss": 1.0 / epoch} for term in terms],
+            "terms": [
+                {"term": term, "weight": weight, "loss": 1.0 / epoch}
+                for term, weight in terms.items()
+            ],
             "threshold": 1.005**epoch,
             "easy_share": 50.0 + epoch,
             "easy_weight": 1.0,

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from pckd.analysis.loading import load_study
-from pckd.analysis.numbers.components import Effect, component_effects, component_name, effect_rows
+from pckd.analysis.numbers.components import Effect, component_effects, effect_rows
 from pckd.analysis.parts import Paragraph
 from pckd.analysis.sections.components import components
 from pckd.study.plan import cases
@@ -134,6 +134,30 @@ def test_a_study_without_results_has_no_such_section(new_study: NewStudy) -> Non
     assert components(load_study(builder.storage, "demo")) is None
 
 
-def test_components_have_the_paper_s_names() -> None:
-    assert component_name(frozenset({"preview", "CC", "FA", "CA"})) == "CKD + preview"
-    assert component_name(frozenset({"CC", "FA"})) == "FA + CC"
+METHODS: dict[str, dict[str, Any]] = {
+    "Student": {"method": "cross_entropy"},
+    "DKD": {"method": "dkd"},
+    "DKD + preview": {"method": "dkd", "preview.strategy": "preview"},
+    "CRD": {"method": "crd"},
+    "CRD + KD": {"method": "crd", "loss.kd": 1.0},
+    "CRD + KD, hot": {"method": "crd", "loss.kd": 1.0, "loss.crd.temperature": 0.1},
+}
+
+
+def test_terms_of_any_method_are_components_by_their_labels(new_study: NewStudy) -> None:
+    builder = new_study(run=CIFAR, cases=METHODS)
+    effects = filled(builder, METHODS, {case: [70.0] for case in METHODS})
+    steps = {e.component: [(s.without, s.having) for s in e.steps] for e in effects}
+    assert steps == {
+        "DKD": [("Student", "DKD")],
+        "preview": [("DKD", "DKD + preview")],
+        "CRD": [("Student", "CRD")],
+        "KD": [("CRD", "CRD + KD")],
+    }
+
+
+def test_terms_that_are_switched_together_count_as_one(new_study: NewStudy) -> None:
+    pair = {"KD": {**OFF, **NO_PREVIEW}, "two": {"loss.center_contrast": 0.0, **NO_PREVIEW}}
+    builder = new_study(run=CIFAR, cases=pair)
+    (effect,) = filled(builder, pair, {"KD": [60.0], "two": [70.0]})
+    assert effect.component == "FA + CA"

@@ -56,6 +56,15 @@ def test_a_search_has_its_configurations(store: Storage) -> None:
     assert ranked["loss.kd"].tolist()[:2] == [3.0, 2.5]
 
 
+def test_rows_have_their_method_and_their_terms(store: Storage) -> None:
+    trials = ResultsStore(store, "cases").read("trials").set_index("case")
+    assert trials["method"].unique().tolist() == ["pckd"]
+    assert [entry["label"] for entry in trials["terms"]["Student"].iloc[0]] == ["CE"]
+    entries = trials["terms"]["KD"].iloc[0]
+    values = {(entry["term"], entry["parameter"]): entry["value"] for entry in entries}
+    assert (values["kd", "weight"], values["kd", "temperature"]) == (1.0, 4.0)
+
+
 def test_every_term_has_its_losses(store: Storage) -> None:
     epochs = loaded(store, "vary").epochs
     last = epochs[epochs["epoch"] == 3]

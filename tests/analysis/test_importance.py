@@ -99,7 +99,7 @@ def test_the_study_file_s_parameters() -> None:
             "constant": {"choices": ["only"]},
         }
     }
-    logarithmic, choice = parameters(search)
+    logarithmic, choice = parameters(search, {})
     assert [logarithmic.coordinate(value) for value in (0.1, 1.0, 10.0)] == [0.0, 0.5, 1.0]
     assert [choice.coordinate(value) for value in "xyz"] == [0.0, 0.5, 1.0]
     assert np.isnan(choice.place(None)) and logarithmic.place(2) == 2.0

@@ -7,8 +7,8 @@ from pckd.analysis.loading import load_study
 from pckd.analysis.numbers.progress import (
     example,
     learning_curves,
-    loss_columns,
     over_seeds,
+    term_curves,
     weighted_examples,
 )
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.analysis.conftest import StudyBuilder
 
 NewStudy = Callable[..., "StudyBuilder"]
+ALIGNED = ("center_contrast", "feature_alignment", "center_alignment")
 OFF = {"loss.center_contrast": 0.0, "loss.feature_alignment": 0.0, "loss.center_alignment": 0.0}
 CASES: dict[str, dict[str, Any]] = {
     "CE": {**OFF, "loss.kd": 0.0},
@@ -58,10 +59,35 @@ def test_the_example_is_the_case_with_the_most_terms(builder: "StudyBuilder") ->
     study = load_study(builder.storage, "demo")
     found = example(study)
     assert found is not None and found.label == "focal" and len(found.trials) == 2
-    epochs = study.epochs[study.epochs["trial"].isin(found.trials)]
-    assert len(loss_columns(epochs)) == 6
-    plain = study.epochs[study.epochs["case"] == "CE"]
-    assert loss_columns(plain) == ["loss_total", "loss_cross_entropy"]
+    curves = term_curves(study)
+    assert [curve.term for curve in curves] == ["total", "cross_entropy", "kd", *ALIGNED]
+    assert [curve.weights for curve in curves[2:4]] == [(1.0, 1.0), (0.05, 0.05)]
+    assert {curve.example.label for curve in curves} == {"focal"}
+
+
+def test_every_term_of_a_study_is_shown_in_a_case_that_has_it(new_study: NewStudy) -> None:
+    methods: dict[str, dict[str, Any]] = {
+        "KD": {"method": "kd"},
+        "CRD": {"method": "crd", "loss.kd": 0.5},
+        "AT": {"method": "at"},
+    }
+    builder = new_study(cases=methods)
+    for case, changes in methods.items():
+        builder.trial(case, changes, 0)
+    study = load_study(builder.storage, "demo")
+    shown = {curve.term: curve.example.label for curve in term_curves(study)}
+    assert shown == {**dict.fromkeys(["total", "cross_entropy", "crd", "kd"], "CRD"), "at": "AT"}
+
+
+def test_a_weight_that_rises_is_shown_by_its_range(new_study: NewStudy) -> None:
+    builder = new_study(cases={"KD": {"method": "kd"}})
+    trial = builder.trial("KD", {"method": "kd"}, 0)
+    rows = builder.store.read_table("epochs").drop_columns("terms").to_pylist()
+    terms = [[{"term": "kd", "weight": weight, "loss": 1.0}] for weight in (0.0, 4.0, 8.0)]
+    written = [{**row, "terms": term} for row, term in zip(rows, terms, strict=True)]
+    builder.store.write("epochs", trial, written)
+    (kd,) = (c for c in term_curves(load_study(builder.storage, "demo")) if c.term == "kd")
+    assert kd.weights == (0.0, 8.0)
 
 
 def test_figure_6_has_one_case_for_each_strategy_that_weights(builder: "StudyBuilder") -> None:

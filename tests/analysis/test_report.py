@@ -194,7 +194,10 @@ def test_sensitivity_is_answered_in_a_sentence(new_study: NewStudy, tmp_path: Pa
         builder.trial("kd=2", {"loss.kd": 2.0}, seed, 80.1 + seed)
         builder.trial("rate=1", {"preview.growth_rate": 1.0}, seed, 81.0 - seed)
     page = report(builder, tmp_path)
-    assert "loss.kd: sensitive; over 0.5, 1, 2 the best (2) and the worst (0.5)" in page.text
+    assert (
+        "loss.kd (KD weight): sensitive; over 0.5, 1, 2 the best (2) and the worst (0.5)"
+        in page.text
+    )
     assert "preview.growth_rate: no effect beyond noise" in page.text
     assert "not complete: 8 completed and 2 not started" in page.text
     values = [row["value"] for row in page.table("value") if row.get("value")]

@@ -14,7 +14,7 @@ def importance_plot(found: pd.DataFrame) -> Figure:
         found: Of `importances`.
     """
     methods = found["method"].unique().tolist()
-    parameters = found["parameter"].unique().tolist()
+    parameters = found["name"].unique().tolist()
     places = range(len(parameters))
     figure, panels = grid_of(PAGE, 0.24 * len(parameters) + 0.75, 1, len(methods), sharey=True)
     for axes, method in zip(panels, methods, strict=True):

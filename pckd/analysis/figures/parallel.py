@@ -45,7 +45,7 @@ def parallel_plot(ranked: pd.DataFrame, parameters: Sequence[Parameter], label: 
     for place, parameter in enumerate(parameters):
         _draw_axis(axes, place, _ticks(parameter))
     _draw_axis(axes, len(parameters), [((m - low) / (high - low), plain(m)) for m in marks])
-    names = [parameter.key.replace(".", ".\n", 1) for parameter in parameters]
+    names = [_two_lines(parameter.name) for parameter in parameters]
     _set_frame(axes, [*names, label])
     handles = [
         Line2D([], [], label="best 20%", **TOP),
@@ -101,3 +101,8 @@ def _set_frame(axes: Axes, names: Sequence[str]) -> None:
     axes.tick_params(axis="x", length=0, pad=4)
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def _two_lines(name: str) -> str:
+    """A name broken at its first space, or after its first dot."""
+    return name.replace(" ", "\n", 1) if " " in name else name.replace(".", ".\n", 1)

@@ -69,7 +69,7 @@ def _draw_panel(axes: Axes, item: Sensitivity) -> None:
     axes.plot(np.array(places)[chosen], table["mean"][chosen], lw=0, ms=5.5, color=EMPHASIS, **MEAN)
     seeds = [by_value[plain(value)] for value in item.points["value"]]
     axes.plot(seeds, item.points["top1"], transform=shifted(axes, right=5), **SEED)
-    axes.set_xlabel(item.key)
+    axes.set_xlabel(item.name)
     axes.grid(axis="y")
 
 

@@ -63,7 +63,7 @@ def _draw_slice(axes: Axes, ranked: pd.DataFrame, parameter: Parameter) -> None:
     for rows, style in ((stopped, STOPPED), (done.iloc[top:], OTHER), (done.iloc[:top], TOP)):
         places = [parameter.place(value) for value in rows[parameter.key]]
         axes.plot(places, rows["heldout_mean"], **style)
-    axes.set_xlabel(parameter.key)
+    axes.set_xlabel(parameter.name)
     axes.grid(axis="y")
     if parameter.choices:
         axes.set_xticks(range(len(parameter.choices)), [plain(item) for item in parameter.choices])

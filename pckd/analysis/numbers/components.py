@@ -1,7 +1,7 @@
 """What each component of the method adds: cases that differ in it alone, paired by seed."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -10,22 +10,13 @@ import pandas as pd
 
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.numbers.comparison import case_paper, completed_by_seed
-from pckd.analysis.numbers.progress import STRATEGIES, strategy_of
-from pckd.analysis.settings import Settings, weight_of
+from pckd.analysis.numbers.progress import strategy_of
+from pckd.analysis.settings import Settings
 from pckd.analysis.statistics import Interval, mean_interval, paired_difference
 from pckd.analysis.words import verdict
 
-NAMES = {
-    "kd": "KD",
-    "feature_alignment": "FA",
-    "center_alignment": "CA",
-    "center_contrast": "CC",
-}
-"""The paper's short names of its terms."""
-ORDER = [*NAMES.values(), *STRATEGIES]
-"""In which components are named."""
-CKD = frozenset({"FA", "CA", "CC"})
-"""What the paper calls category contrastive distillation."""
+IN_PARTS = ("loss", "preview")
+"""The keys of a run that its components are made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +50,7 @@ class Effect:
 def component_effects(study: StudyResults) -> list[Effect]:
     """The effects that a study of cases can tell, by pair, in the order of the study file.
 
-    A component is a term of Eq. 8 or a strategy of weighting samples; those that the study only
+    A component is a loss term or a strategy of weighting samples; those that the study only
     switches together, such as the three terms of category contrast in Table V, count as one.
     """
     return [
@@ -99,6 +90,20 @@ def effect_rows(effect: Effect) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def component_name(parts: Collection[str], study: StudyResults) -> str:
+    """`FA`, `preview`, `CKD + preview`: labels of terms, and the names of whole groups of them.
+
+    Args:
+        parts: Names of terms and strategies, in the order in which they are named.
+        study: That knows their labels and groups.
+    """
+    whole = {
+        term: name for name, terms in study.groups.items() if terms <= set(parts) for term in terms
+    }
+    names = [whole.get(part, study.labels.get(part, part)) for part in parts]
+    return " + ".join(dict.fromkeys(names))
+
+
 def _effects(study: StudyResults, pair: str, trials: pd.DataFrame) -> list[Effect]:
     cases = {str(case): mine for case, mine in trials.groupby("case", sort=False)}
     added = {
@@ -108,16 +113,21 @@ def _effects(study: StudyResults, pair: str, trials: pd.DataFrame) -> list[Effec
     }
     found = set(added.values())
     smallest = [parts for parts in found if not any(other < parts for other in found)]
+    order = _order(trials)
     return [
-        _effect(pair, parts, [_step(study, cases, *ends) for ends in added if added[ends] == parts])
-        for parts in sorted(smallest, key=_place)
+        _effect(
+            pair,
+            component_name(sorted(parts, key=order.index), study),
+            [_step(study, cases, *ends) for ends in added if added[ends] == parts],
+        )
+        for parts in sorted(smallest, key=lambda parts: sorted(map(order.index, parts)))
     ]
 
 
-def _effect(pair: str, parts: frozenset[str], steps: list[Step]) -> Effect:
+def _effect(pair: str, name: str, steps: list[Step]) -> Effect:
     by_seed = pd.concat([step.by_seed for step in steps], axis=1).dropna().mean(axis=1)
     paper = sum(step.paper for step in steps) / len(steps)
-    return Effect(pair, component_name(parts), steps, by_seed, mean_interval(by_seed), paper)
+    return Effect(pair, name, steps, by_seed, mean_interval(by_seed), paper)
 
 
 def _step(study: StudyResults, cases: dict[str, pd.DataFrame], without: str, having: str) -> Step:
@@ -131,15 +141,11 @@ def _step(study: StudyResults, cases: dict[str, pd.DataFrame], without: str, hav
     )
 
 
-def component_name(parts: frozenset[str]) -> str:
-    """`FA`, `preview`, `CKD + preview`."""
-    together = ["CKD"] if parts >= CKD else []
-    rest = parts - CKD if together else parts
-    return " + ".join([*together, *sorted(rest, key=ORDER.index)])
-
-
-def _place(parts: frozenset[str]) -> list[int]:
-    return sorted(map(ORDER.index, parts))
+def _order(trials: pd.DataFrame) -> list[str]:
+    """Terms as their runs list them, then the strategies that weight samples."""
+    runs = list(trials["settings"])
+    terms = [term for settings in runs for term in settings["loss"]]
+    return list(dict.fromkeys([*terms, *filter(None, map(strategy_of, runs))]))
 
 
 def _added(one: "pd.Series[Any]", other: "pd.Series[Any]") -> frozenset[str]:
@@ -149,25 +155,19 @@ def _added(one: "pd.Series[Any]", other: "pd.Series[Any]") -> frozenset[str]:
     if not kept or len(before) == len(after):
         return frozenset()
     both_taught = pd.notna(one["teacher"]) and pd.notna(other["teacher"])
-    if _rest(one["settings"], both_taught) != _rest(other["settings"], both_taught):
+    ignored = {*IN_PARTS, "method", "seed", *(() if both_taught else ("teacher", "bank"))}
+    rests = [
+        {key: value for key, value in row["settings"].items() if key not in ignored}
+        for row in (one, other)
+    ]
+    if rests[0] != rests[1]:
         return frozenset()
     return frozenset(after.keys() - before.keys())
 
 
-def _parts(settings: Settings) -> dict[str, float]:
-    """The components that are on, with their weights."""
-    weights = {name: weight_of(settings, term) for term, name in NAMES.items()}
+def _parts(settings: Settings) -> dict[str, str]:
+    """The components that are on, each with its settings as text."""
+    on = {term: values for term, values in settings["loss"].items() if values["weight"]}
     strategy = strategy_of(settings)
-    return {name: weight for name, weight in weights.items() if weight} | (
-        {strategy: 1.0} if strategy else {}
-    )
-
-
-def _rest(settings: Settings, with_teacher: bool) -> str:
-    """Everything that is no component, as text; the teacher only where both runs had one."""
-    loss = {key: value for key, value in settings["loss"].items() if key not in NAMES}
-    preview: dict[str, Any] = {**settings["preview"], "strategy": None}
-    rest = {**settings, "loss": loss, "preview": preview, "seed": None}
-    if not with_teacher:
-        rest["teacher"] = None
-    return json.dumps(rest, sort_keys=True)
+    parts = {**on, **({strategy: settings["preview"]} if strategy else {})}
+    return {name: json.dumps(values, sort_keys=True) for name, values in parts.items()}

@@ -75,7 +75,7 @@ def importances(
         resamples: Bootstrap samples.
 
     Returns:
-        Columns method, parameter, importance, low, high; in the order of the study file.
+        Columns method, parameter, name, importance, low, high; in the order of the study file.
     """
     done = completed(ranked)
     frames = [_of_method(done, parameters, name, resamples) for name in METHODS]
@@ -94,6 +94,7 @@ def _of_method(
         {
             "method": method,
             "parameter": [parameter.key for parameter in parameters],
+            "name": [parameter.name or parameter.key for parameter in parameters],
             "importance": _evaluate(done, parameters, METHODS[method](False)),
             "low": low,
             "high": high,

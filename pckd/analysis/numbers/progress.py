@@ -8,8 +8,18 @@ from pckd.analysis.loading import StudyResults
 from pckd.analysis.numbers.ranking import completed, configurations
 from pckd.analysis.settings import Settings, setting, weight_of
 
-STRATEGIES = ("preview", "curriculum", "focal")
-"""Those that give samples different weights."""
+
+@dataclass(frozen=True, slots=True)
+class TermCurve:
+    """One loss term over the epochs of the case that stands for it."""
+
+    term: str
+    """Its name in study files; `total` is the weighted sum."""
+    example: "Example"
+    line: pd.DataFrame
+    """Of `over_seeds`: before its weight."""
+    weights: tuple[float, float] | None
+    """The smallest and the largest of all epochs; None for the total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +74,39 @@ def weighted_examples(study: StudyResults) -> list[Example]:
         found = example(study)
         return [found] if found is not None and _is_weighted(study, found) else []
     strategies = study.trials["settings"].map(strategy_of)
-    examples = [_fullest(study, study.trials[strategies == name]) for name in STRATEGIES]
+    names = strategies.dropna().unique()
+    examples = [_fullest(study, study.trials[strategies == name]) for name in names]
     return [item for item in examples if item is not None]
 
 
-def loss_columns(epochs: pd.DataFrame) -> list[str]:
-    """The loss columns that have values: the total, then the terms that were on."""
-    terms = [name for name in map(str, epochs) if name.startswith("loss_")]
-    names = ["loss_total", *(name for name in terms if name != "loss_total")]
-    return [name for name in names if epochs[name].notna().any()]
+def term_curves(study: StudyResults) -> list[TermCurve]:
+    """Every term of the study: those of `example` with its total, then those of other cases.
+
+    A term that the example does not have is shown in the case with the most terms that has it.
+    """
+    curves: list[TermCurve] = []
+    shown: set[str] = set()
+    found = example(study)
+    while found is not None:
+        is_of = study.trials["trial"].isin(found.trials)
+        settings = study.trials.loc[is_of, "settings"].iloc[0]
+        epochs = study.epochs[study.epochs["trial"].isin(found.trials)]
+        if not curves:
+            curves.append(TermCurve("total", found, over_seeds(epochs, "loss_total"), None))
+        for term in settings["loss"]:
+            if term in active_terms(settings) - shown and f"loss_{term}" in epochs:
+                line, weights = over_seeds(epochs, f"loss_{term}"), _weights(epochs, settings, term)
+                curves.append(TermCurve(term, found, line, weights))
+        shown |= active_terms(settings)
+        left = [bool(active_terms(item) - shown) for item in study.trials["settings"]]
+        found = _fullest(study, study.trials[left])
+    return [curve for curve in curves if not curve.line.empty]
+
+
+def _weights(epochs: pd.DataFrame, settings: Settings, term: str) -> tuple[float, float]:
+    """The smallest and largest weight of a term; of old rows, which have none, the run's."""
+    known = epochs[f"weight_{term}"].fillna(weight_of(settings, term))
+    return float(known.min()), float(known.max())
 
 
 def _fullest(study: StudyResults, trials: pd.DataFrame) -> Example | None:
@@ -81,15 +115,16 @@ def _fullest(study: StudyResults, trials: pd.DataFrame) -> Example | None:
     usable = trials if done.empty else done
     if usable.empty:
         return None
-    terms = usable["settings"].map(_active_terms)
+    terms = usable["settings"].map(lambda settings: len(active_terms(settings)))
     first = usable[terms == terms.max()].iloc[0]
     mine = usable[(usable["pair"] == first["pair"]) & (usable["case"] == first["case"])]
     label = f"{first['case']}, {first['pair']}" if first["pair"] else str(first["case"])
     return Example(label, mine["trial"].tolist())
 
 
-def _active_terms(settings: Settings) -> int:
-    return sum(bool(weight_of(settings, term)) for term in settings["loss"])
+def active_terms(settings: Settings) -> set[str]:
+    """The terms that are on."""
+    return {term for term in settings["loss"] if weight_of(settings, term)}
 
 
 def _is_weighted(study: StudyResults, found: Example) -> bool:
@@ -102,4 +137,4 @@ def strategy_of(settings: Settings) -> str | None:
     name = setting(settings, "preview.strategy")
     terms = setting(settings, "preview.applies_to") or ()
     is_used = any(weight_of(settings, term) for term in terms)
-    return str(name) if name in STRATEGIES and is_used else None
+    return str(name) if name != "none" and is_used else None

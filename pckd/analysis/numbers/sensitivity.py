@@ -12,6 +12,7 @@ import pandas as pd
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.settings import setting, short_key
 from pckd.analysis.statistics import Spread, mean_interval, paired_difference, spread
+from pckd.analysis.terms import key_words
 
 Scale = Literal["linear", "log", "symlog", "category"]
 
@@ -22,6 +23,8 @@ class Sensitivity:
 
     key: str
     """As people write it."""
+    name: str
+    """In words."""
     pair: str
     points: pd.DataFrame
     """One row a completed trial: value, seed, top1 (percent)."""
@@ -43,7 +46,11 @@ def sensitivities(study: StudyResults) -> list[Sensitivity]:
         for pair, trials in tested.groupby("pair", sort=False)
         for key in study.spec["vary_one"]
     ]
-    return [_sensitivity(key, pair, points) for key, pair, points in found if not points.empty]
+    return [
+        _sensitivity(key, key_words(short_key(key), study.labels), pair, points)
+        for key, pair, points in found
+        if not points.empty
+    ]
 
 
 def _points(trials: pd.DataFrame, key: str) -> pd.DataFrame:
@@ -59,7 +66,7 @@ def _points(trials: pd.DataFrame, key: str) -> pd.DataFrame:
     )
 
 
-def _sensitivity(key: str, pair: str, points: pd.DataFrame) -> Sensitivity:
+def _sensitivity(key: str, name: str, pair: str, points: pd.DataFrame) -> Sensitivity:
     values = _ordered(points["value"].tolist())
     by_seed = [_by_seed(points, value) for value in values]
     default = _default(points)
@@ -70,6 +77,7 @@ def _sensitivity(key: str, pair: str, points: pd.DataFrame) -> Sensitivity:
     ]
     return Sensitivity(
         key=short_key(key),
+        name=name,
         pair=pair,
         points=points[["value", "seed", "top1"]],
         summary=pd.DataFrame(rows),

@@ -7,7 +7,6 @@ import pandas as pd
 from pckd.analysis.figures.examples import ExampleRow, examples_plot
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.numbers.pictures import shown_students, wanted_students
-from pckd.analysis.numbers.progress import STRATEGIES
 from pckd.analysis.parts import Paragraph, Picture, Section
 from pckd.analysis.pictures import StudentPictures
 from pckd.analysis.sections.centers import setting_words
@@ -21,7 +20,7 @@ def examples(study: StudyResults) -> Section | None:
     students = shown_students(study) if wanted_students(study) else []
     if not students:
         return None
-    weighted = [item for item in students if str(item.arrays["strategy"]) in STRATEGIES]
+    weighted = [item for item in students if str(item.arrays["strategy"]) != "none"]
     if not weighted:
         text = "No student that was looked at weights its samples: every weight is 1."
         return Section(TITLE, [Paragraph(text)])

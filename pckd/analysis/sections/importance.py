@@ -18,7 +18,7 @@ def importance(study: StudyResults) -> Section | None:
     if study.kind != "search" or study.trials.empty:
         return None
     ranked = configurations(study)
-    searched = parameters(study.spec["search"])
+    searched = parameters(study.spec["search"], study.labels)
     reason = reason_against(ranked, searched)
     if reason:
         return Section("Importance", [Paragraph(f"Importances are left out: {reason}.")])

@@ -21,7 +21,7 @@ def search(study: StudyResults) -> Section | None:
     if study.kind != "search" or study.trials.empty:
         return None
     ranked = configurations(study)
-    searched = parameters(study.spec["search"])
+    searched = parameters(study.spec["search"], study.labels)
     done = completed(ranked)
     parts: list[Part] = [Paragraph(_counts(ranked))]
     if not done.empty:

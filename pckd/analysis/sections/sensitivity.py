@@ -26,7 +26,9 @@ def sensitivity(study: StudyResults) -> Section | None:
 
 def _answer(item: Sensitivity) -> str:
     """Whether the key matters, as far as the seeds can tell."""
-    start = f"{item.key}{f' ({item.pair})' if item.pair else ''}"
+    known = [item.pair, *([item.name] if item.name != item.key else [])]
+    beside = ", ".join(filter(None, known))
+    start = f"{item.key}{f' ({beside})' if beside else ''}"
     if item.spread is None:
         return f"{start}: not answered; no seed has completed two values or more."
     gap = item.spread.difference

@@ -1,5 +1,7 @@
 """Learning curves and loss terms."""
 
+from textwrap import shorten
+
 import pandas as pd
 
 from pckd.analysis.describing import basis, scale_words, selecting_images
@@ -7,16 +9,10 @@ from pckd.analysis.figures.epochs import terms_plot
 from pckd.analysis.figures.learning import learning_plot
 from pckd.analysis.figures.style import COLOURS
 from pckd.analysis.loading import StudyResults
-from pckd.analysis.numbers.progress import (
-    Example,
-    example,
-    learning_curves,
-    loss_columns,
-    over_seeds,
-)
+from pckd.analysis.numbers.progress import TermCurve, learning_curves, term_curves
 from pckd.analysis.numbers.ranking import completed, configurations
 from pckd.analysis.parts import Part, Picture, Section
-from pckd.analysis.settings import weight_of
+from pckd.analysis.terms import term_words
 from pckd.analysis.words import listing, plain, plural, sentence
 
 
@@ -24,10 +20,10 @@ def training(study: StudyResults) -> Section | None:
     """What happened from epoch to epoch."""
     if study.epochs.empty:
         return None
-    found = example(study)
+    curves = term_curves(study)
     parts: list[Part] = [_learning(study)]
-    if found is not None:
-        parts.append(_terms(study, found))
+    if curves:
+        parts.append(_losses(study, curves))
     return Section("Training", parts)
 
 
@@ -59,23 +55,29 @@ def _emphasised(study: StudyResults) -> dict[str, str]:
     return {str(case): str(case) for case in study.completed["case"].head(1)}
 
 
-def _terms(study: StudyResults, found: Example) -> Picture:
-    epochs = study.epochs[study.epochs["trial"].isin(found.trials)]
-    columns = loss_columns(epochs)
-    terms = {column: over_seeds(epochs, column) for column in columns}
-    titles = {_title(study, found, column): terms[column] for column in columns}
+def _losses(study: StudyResults, curves: list[TermCurve]) -> Picture:
+    examples = list(dict.fromkeys(curve.example.label for curve in curves))
+    several = len(examples) > 1
+    seeds = max(len(curve.example.trials) for curve in curves)
+    whose = f"Loss terms of {examples[0]}"
+    others = ", and of others where it lacks them, as named above the panels" if several else ""
     caption = (
-        f"Loss terms of {found.label}, each before its weight, mean over the steps of an epoch. "
-        f"Line: mean over {plural(len(found.trials), 'seed')}; band: from the lowest to the "
-        f"highest. {sentence(scale_words(study))}"
+        f"{whose}{others}, each before its weight, mean over the steps of an epoch. "
+        f"Line: mean over {plural(seeds, 'seed')}; band: from the lowest to the highest. "
+        f"{sentence(scale_words(study))}"
     )
-    values = pd.concat([line.assign(term=column) for column, line in terms.items()])
-    return Picture("losses", caption, terms_plot(titles), values)
+    titles = {
+        _title(study, curve)
+        + (f"\n{shorten(curve.example.label, 40)}" if several else ""): curve.line
+        for curve in curves
+    }
+    values = [curve.line.assign(term=curve.term, case=curve.example.label) for curve in curves]
+    return Picture("losses", caption, terms_plot(titles), pd.concat(values))
 
 
-def _title(study: StudyResults, found: Example, column: str) -> str:
-    term = column.removeprefix("loss_")
-    if term == "total":
+def _title(study: StudyResults, curve: TermCurve) -> str:
+    if curve.weights is None:
         return "total"
-    settings = study.trials.loc[study.trials["trial"].isin(found.trials), "settings"].iloc[0]
-    return f"{term.replace('_', ' ')} (weight {plain(weight_of(settings, term))})"
+    name = term_words(curve.term, study.labels)
+    low, high = map(plain, curve.weights)
+    return f"{name} (weight {low if low == high else f'{low} to {high}'})"
