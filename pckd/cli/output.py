@@ -19,6 +19,12 @@ WRAPPED = (
 )
 """Columns of long text, which may take several lines on a terminal."""
 
+NARROW = 30
+"""Characters that a column of long text takes at least."""
+
+GAP = 2
+"""Characters between columns."""
+
 UNLIMITED = 100_000
 """Characters of a line where no terminal limits it, so that a pipe gets each row in one."""
 
@@ -52,6 +58,19 @@ def print_text(text: str, *, prefix: str = "") -> None:
     """Print a paragraph, broken where the terminal ends; each of its lines begins alike."""
     for line in textwrap.wrap(text, _console().width - len(prefix), break_on_hyphens=False):
         print(f"{prefix}{line}")
+
+
+def fitting(frame: pd.DataFrame, width: int) -> pd.DataFrame:
+    """The first columns of a frame, as many as fit a line of some characters.
+
+    Columns of long text count as NARROW characters: on a terminal they take several lines.
+    """
+    widths = []
+    for name, values in frame.astype(object).where(frame.notna(), None).items():
+        longest = max([len(str(name)), *(len(_text(value)) for value in values)])
+        widths.append(min(longest, NARROW) if name in WRAPPED else longest)
+    fits = pd.Series(widths).add(GAP).cumsum() - GAP <= width
+    return frame.loc[:, fits.to_numpy()]
 
 
 def print_json(content: object) -> None:
@@ -89,4 +108,6 @@ def _console() -> Console:
 def _text(value: object) -> str:
     if value is None:
         return "-"
+    if isinstance(value, np.ndarray):
+        return json.dumps(value, default=_plain)
     return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -9,7 +9,7 @@ import typer
 from pckd.analysis.exporting import export as export_study
 from pckd.analysis.exporting import format_of
 from pckd.cli.options import Force, Json, Results
-from pckd.cli.output import print_frame, refuse_overwriting
+from pckd.cli.output import fitting, print_frame, refuse_overwriting
 from pckd.errors import InputError
 from pckd.files.writing import write_atomically
 from pckd.storage import Storage
@@ -22,20 +22,40 @@ app = typer.Typer(no_args_is_help=True)
 Name = Literal["trials", "epochs", "probes", "plan", "verdicts"]
 Table = Annotated[Name, typer.Argument(help="Which table.")]
 
-VERDICT_COLUMNS = ["candidate", "reference", "name", "estimate", "low", "high", "seeds", "reason"]
-"""Of the table `verdicts`: those that fit a terminal."""
+TELLING = {
+    "trials": "case seed status test_top1 last_top1 best_top1 epochs_done trial seconds method "
+    "reason notices",
+    "epochs": "trial epoch top1 top5 loss_total learning_rate seconds threshold easy_share",
+    "probes": "case role model data top1 mean_average_precision student_seed seed protocol trial",
+    "plan": "pair case seed trial position is_default",
+    "verdicts": "candidate reference name estimate low high seeds reason",
+}
+"""Columns of each table, the most telling first."""
+
+WIDTH = 100
+"""Characters of a line that a table takes, unless all of it is asked for."""
 
 
 @app.command()
 def show(
-    study: str, table: Table = "trials", results: Results = "results", as_json: Json = False
+    study: str,
+    table: Table = "trials",
+    results: Results = "results",
+    wide: Annotated[bool, typer.Option("--wide", help="Show all columns.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Print a table of a study, without the columns of the configuration."""
+    """Print the most telling columns of a table of a study; none of the configuration."""
     frame = _read(study, table, Storage(results))
-    columns = [name for name in frame.columns if not name.startswith("config")]
-    if table == "verdicts" and not as_json:
-        columns = VERDICT_COLUMNS
-    print_frame(frame[columns].dropna(axis="columns", how="all"), as_json=as_json)
+    frame = frame[[name for name in frame.columns if not name.startswith("config")]]
+    frame = frame.dropna(axis="columns", how="all")
+    if wide or as_json:
+        print_frame(frame, as_json=as_json)
+        return
+    telling = [name for name in TELLING[table].split() if name in frame.columns]
+    shown = fitting(frame[telling], WIDTH)
+    print_frame(shown, as_json=False)
+    if len(shown.columns) < len(frame.columns):
+        print(f"{len(frame.columns) - len(shown.columns)} more columns: --wide, or --json")
 
 
 @app.command()

@@ -66,11 +66,12 @@ def test_the_bootstrap_is_seeded_and_brackets_a_clear_effect() -> None:
     weight = one[one["parameter"] == "weight"]
     assert (weight["low"] <= weight["high"]).all()
     assert (weight["low"] > 0.5).all()
+    assert (one["low"] <= one["importance"]).all() and (one["importance"] <= one["high"]).all()
 
 
 def test_choices_and_conditional_parameters() -> None:
     draws = np.random.default_rng(0)
-    kind = draws.choice(["a", "b"], 40)
+    kind = np.array(["a"] * 25 + ["b"] * 15)
     depth = np.where(kind == "a", draws.uniform(0, 1, 40), np.nan)
     top1 = np.where(kind == "a", 80.0, 60.0) + draws.normal(size=40) * 0.1
     rows = pd.DataFrame({"status": "completed", "heldout_mean": top1, "kind": kind, "depth": depth})
@@ -80,13 +81,18 @@ def test_choices_and_conditional_parameters() -> None:
     assert found["fANOVA"]["kind"] > 0.9 and found["fANOVA"]["noise"] < 0.1
     assert np.isnan(found["fANOVA"]["depth"])
     assert not np.isnan(found["PED-ANOVA"]["depth"])
+    fewer = importances(rows.iloc[1:], space, resamples=2)
+    too_few = fewer[fewer["parameter"] == "depth"]
+    assert too_few["count"].tolist() == [24, 24]
+    assert too_few[["importance", "low", "high"]].isna().to_numpy().all()
+    assert fewer.loc[fewer["parameter"] == "kind", "importance"].notna().all()
 
 
 def test_reasons_against() -> None:
     rows = toy().query("status == 'completed'")
     assert reason_against(rows, SPACE) is None
     assert "only one parameter" in (reason_against(rows, [WEIGHT]) or "")
-    assert "there are 3" in (reason_against(rows.head(FEWEST - 1), SPACE) or "")
+    assert "too few: 24 config" in (reason_against(rows.head(FEWEST - 1), SPACE) or "")
     assert reason_against(rows.head(FEWEST), SPACE) is None
     assert "same accuracy" in (reason_against(rows.assign(heldout_mean=50.0), SPACE) or "")
 

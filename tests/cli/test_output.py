@@ -1,8 +1,17 @@
 """Tables for a person at a terminal, and for whatever reads a pipe."""
 
+import json
+import re
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from pckd.cli.main import app
 from pckd.cli.output import print_rows
+from pckd.storage import Storage
+from pckd.study.results import ResultsStore
+from pckd.study.term_rows import term_rows
 
 ROW = {"trial": "8ae9e07ecb39", "seed": 0, "case": "a case " * 12, "reason": "it is so " * 9}
 
@@ -25,3 +34,55 @@ def test_a_terminal_is_not_exceeded(
     _, *lines = capsys.readouterr().out.splitlines()
     assert len(lines) > 2
     assert all(len(line) <= 60 for line in lines)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A store with two trials, of which much is known."""
+    for seed in (0, 1):
+        row: dict[str, Any] = {
+            "study": "demo",
+            "trial": f"8ae9e07ecb3{seed}",
+            "seed": seed,
+            "method": "kd",
+            "case": "kd=0.5, center_contrast=0.05, growth_rate=1.005, crd.temperature=0.07",
+            "status": "completed",
+            "epochs_planned": 20,
+            "epochs_done": 20,
+            "seconds": 66.5,
+            "test_top1": 57.9,
+            "last_top1": 57.9,
+            "best_top1": 58.2,
+            "test_top5": 90.5,
+            "host": "a-long-name-of-a-machine.example.org",
+            "device": "cpu",
+            "torch": "2.15",
+            "terms": term_rows({"kd": {"weight": 0.5, "temperature": 4.0}}),
+        }
+        ResultsStore(Storage(tmp_path), "demo").write("trials", row["trial"], [row])
+    return tmp_path
+
+
+def shown(root: Path, capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    app(["results", "show", "demo", "--results", str(root), *options], standalone_mode=False)
+    return capsys.readouterr().out
+
+
+def test_a_table_shows_what_tells_most_in_100_columns(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    *lines, more = re.sub(r"\x1b\[[0-9;]*m", "", shown(root, capsys)).splitlines()
+    heading = lines[0].split()
+    assert heading[:5] == ["case", "seed", "status", "test_top1", "last_top1"]
+    assert max(map(len, lines)) <= 100
+    assert more.endswith("more columns: --wide, or --json")
+
+
+def test_all_of_a_table_is_shown_if_asked_for(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "a-long-name-of-a-machine" in shown(root, capsys, "--wide")
+    first = json.loads(shown(root, capsys, "--json"))[0]
+    assert first["terms"][0]["parameter"] == "weight"

@@ -22,10 +22,8 @@ from optuna.importance import (
 from pckd.analysis.numbers.ranking import TOP_SHARE, completed
 from pckd.analysis.search_space import Parameter
 
-FEWEST = 4
-"""Completed configurations below which no importance is computed."""
-FEW = 10
-"""Completed configurations below which importances say little."""
+FEWEST = 25
+"""Completed configurations below which no importance is given: it would be noise."""
 RESAMPLES = 50
 
 Evaluator = Callable[[bool], BaseImportanceEvaluator]
@@ -54,7 +52,7 @@ def reason_against(ranked: pd.DataFrame, parameters: Sequence[Parameter]) -> str
     if len(parameters) < 2:
         return "only one parameter was searched, so that there is nothing to compare it with"
     if len(done) < FEWEST:
-        return f"of the {FEWEST} completed configurations that it takes, there are {len(done)}"
+        return f"too few: {len(done)} configurations completed, and it takes {FEWEST}"
     if done["heldout_mean"].nunique() < 2:
         return "all completed configurations reached the same accuracy"
     return None
@@ -65,9 +63,11 @@ def importances(
 ) -> pd.DataFrame:
     """Importances with bootstrap intervals (configurations resampled, percentiles 2.5 and 97.5).
 
+    An interval is widened to its own importance where that lies outside, as it can near 0 and 1.
     Parameters on a log scale enter as logarithms, so that each decade counts alike. The importances
-    of one method add up to 1; fANOVA knows none for parameters that are active only in some
-    configurations, which have NaN then. Seeded: the same rows give the same numbers.
+    of one method add up to 1. One is NaN where the parameter is active in fewer than 25
+    configurations, or in some only, for which fANOVA knows none. Seeded: the same rows give the
+    same numbers.
 
     Args:
         ranked: Of `configurations`; only completed ones enter.
@@ -75,7 +75,8 @@ def importances(
         resamples: Bootstrap samples.
 
     Returns:
-        Columns method, parameter, name, importance, low, high; in the order of the study file.
+        Columns method, parameter, name, count (configurations in which it is active), importance,
+        low, high; in the order of the study file.
     """
     done = completed(ranked)
     frames = [_of_method(done, parameters, name, resamples) for name in METHODS]
@@ -90,14 +91,18 @@ def _of_method(
     varied = [sample for sample in samples if sample["heldout_mean"].nunique() > 1]
     again = [_evaluate(sample, parameters, METHODS[method](True)) for sample in varied]
     low, high = np.quantile(np.array(again), [0.025, 0.975], axis=0)
+    importance = np.array(_evaluate(done, parameters, METHODS[method](False)))
+    counts = np.array([done[parameter.key].notna().sum() for parameter in parameters])
+    unknown = np.where(counts < FEWEST, nan, 0.0)
     return pd.DataFrame(
         {
             "method": method,
             "parameter": [parameter.key for parameter in parameters],
             "name": [parameter.name or parameter.key for parameter in parameters],
-            "importance": _evaluate(done, parameters, METHODS[method](False)),
-            "low": low,
-            "high": high,
+            "count": counts,
+            "importance": importance + unknown,
+            "low": np.minimum(low, importance) + unknown,
+            "high": np.maximum(high, importance) + unknown,
         }
     )
 

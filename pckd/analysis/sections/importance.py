@@ -5,9 +5,9 @@ import pandas as pd
 from pckd.analysis.describing import basis
 from pckd.analysis.figures.importance import importance_plot
 from pckd.analysis.loading import StudyResults
-from pckd.analysis.numbers.importance import FEW, RESAMPLES, importances, reason_against
+from pckd.analysis.numbers.importance import FEWEST, RESAMPLES, importances, reason_against
 from pckd.analysis.numbers.ranking import completed, configurations
-from pckd.analysis.parts import Paragraph, Part, Picture, Section, Table
+from pckd.analysis.parts import Paragraph, Picture, Section, Table
 from pckd.analysis.search_space import parameters
 from pckd.analysis.sections.search import HELDOUT_ACCURACY
 from pckd.analysis.words import bounds, number
@@ -24,18 +24,8 @@ def importance(study: StudyResults) -> Section | None:
         return Section("Importance", [Paragraph(f"Importances are left out: {reason}.")])
     count = len(completed(ranked))
     found = importances(ranked, searched)
-    parts: list[Part] = [_caution(count)] if count < FEW else []
     picture = Picture("importance", _caption(study, count), importance_plot(found))
-    return Section("Importance", [*parts, picture, _table(found)])
-
-
-def _caution(count: int) -> Paragraph:
-    return Paragraph(
-        f"Only {count} configurations completed: read these importances as noise unless an "
-        f"interval stays clear of the others. {FEW} are the least to look at, 30 or more to rely "
-        "on.",
-        is_warning=True,
-    )
+    return Section("Importance", [picture, _table(found)])
 
 
 def _caption(study: StudyResults, count: int) -> str:
@@ -51,7 +41,12 @@ def _caption(study: StudyResults, count: int) -> str:
 def _table(found: pd.DataFrame) -> Table:
     columns = {}
     for method, rows in found.groupby("method", sort=False):
-        columns[f"{method}"] = rows["importance"].map(number).tolist()
+        shown = rows["importance"].map(number)
+        columns[f"{method}"] = shown.where(rows["count"] >= FEWEST, "too few").tolist()
         columns[f"{method}, 95% interval"] = list(map(bounds, rows["low"], rows["high"]))
-    shown = pd.DataFrame({"parameter": found["parameter"].unique(), **columns})
-    return Table("importance", "The numbers of the figure above.", found, shown)
+    table = pd.DataFrame({"parameter": found["parameter"].unique(), **columns})
+    caption = (
+        "The numbers of the figure above. Too few: the parameter is active in fewer than "
+        f"{FEWEST} completed configurations."
+    )
+    return Table("importance", caption, found, table)
