@@ -18,6 +18,7 @@ from pckd.progress import Display, TrialsProgress
 from pckd.storage import Storage
 from pckd.study.checks import check_stages
 from pckd.study.confirm import check_confirm, confirm_study
+from pckd.study.holding import only_driver
 from pckd.study.kept_verdicts import keep_verdicts
 from pckd.study.pictures.stage import PictureTask, missing_pictures, picture_tasks
 from pckd.study.plan import Ended, Plan
@@ -64,7 +65,7 @@ def run_study(
         All trials of the study that have ended, in this run or before.
 
     Raises:
-        InputError: The study cannot run as it is written, or not on this cluster.
+        InputError: The study cannot run as it is written, not on this cluster, or runs already.
         RunError: A teacher or a preparation failed, or the study was interrupted.
     """
     ended = _run_plan(spec, storage, display, address, retry_failed, fresh)
@@ -120,7 +121,19 @@ def _run_plan(
     retry_failed: bool,
     fresh: bool,
 ) -> list[Ended]:
-    """Run what is missing of the plan and of the stages after it."""
+    """Run what is missing of the plan and of the stages after it, as the study's only driver."""
+    with only_driver(spec.study, storage):
+        return _run_held(spec, storage, display, address, retry_failed, fresh)
+
+
+def _run_held(
+    spec: StudySpec,
+    storage: Storage,
+    display: Display,
+    address: str | None,
+    retry_failed: bool,
+    fresh: bool,
+) -> list[Ended]:
     teachers = missing_teachers(spec, storage)
     check_stages(spec)
     check_plan(spec)

@@ -1,40 +1,54 @@
 """Merging the small files of what has ended, so that large studies are read at once."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pckd.study.outcome import DONE
 from pckd.study.results import MERGED, ResultsStore
 from pckd.study.schema import KEYS
 
 
 def compact(store: ResultsStore) -> dict[str, int]:
-    """Merge the files of ended trials and of probes, table by table.
+    """Merge the files of trials that are done, and of probes, table by table.
 
     The merged file is complete before the small ones go, and while both are there each row is
-    read once: a crash in between loses and doubles nothing. Trials that run keep their files.
+    read once: a crash in between loses and doubles nothing. A trial that runs, or failed and may
+    run again, keeps its files, since it may write them at any moment.
 
     Returns:
         The number of files merged, by table.
     """
+    names = {table: _names(store, table) for table in ("trials", "epochs", "probes")}
     trials = store.read_table("trials")
-    running = trials.filter(pc.equal(trials["status"], "running"))["trial"].to_pylist()
+    # The very rows that are merged say what is done: a trial may end meanwhile.
+    done = set(trials.filter(pc.is_in(trials["status"], pa.array(DONE)))["trial"].to_pylist())
     # Verdicts are few, and replaced whole: they stay as they are.
-    keep = {"trials": set(running), "epochs": set(running), "probes": set()}
-    return {table: _compact(store, table, keep[table]) for table in keep}
+    return {
+        "trials": _merge(store, "trials", names["trials"], trials, done),
+        "epochs": _merge(store, "epochs", names["epochs"], store.read_table("epochs"), done),
+        "probes": _merge(store, "probes", names["probes"], store.read_table("probes"), None),
+    }
 
 
-def _compact(store: ResultsStore, table: str, keep: set[str]) -> int:
+def _names(store: ResultsStore, table: str) -> list[str]:
     own, merged = store.file_names(table)
-    going = [name for name in own if name not in keep] + merged
+    return [*own, *merged]
+
+
+def _merge(
+    store: ResultsStore, table: str, names: list[str], rows: pa.Table, done: Collection[str] | None
+) -> int:
+    """Merge the files of what is done, all of them for None, and those that were merged before."""
+    going = [name for name in names if done is None or name in done or name.startswith(MERGED)]
     if len(going) < 2:
         return 0
-    rows = store.read_table(table)
-    kept = pc.is_in(rows[KEYS[table]], pa.array(keep, pa.string()))
-    ended = rows.filter(pc.invert(kept))
-    there = set(pc.unique(ended[KEYS[table]]).to_pylist())
-    store.write_table(table, f"{MERGED}{datetime.now(UTC):%Y%m%d%H%M%S%f}", ended)
+    staying = pa.array(sorted(set(names) - set(going)), pa.string())
+    rows = rows.filter(pc.invert(pc.is_in(rows[KEYS[table]], staying)))
+    there = set(pc.unique(rows[KEYS[table]]).to_pylist())
+    store.write_table(table, f"{MERGED}{datetime.now(UTC):%Y%m%d%H%M%S%f}", rows)
     # A damaged file, whose rows were not read, stays where it is.
     gone = [name for name in going if name in there or store.is_readable(table, name)]
     for name in gone:

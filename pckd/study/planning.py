@@ -77,6 +77,8 @@ def optuna_journal(spec: StudySpec, storage: Storage) -> optuna.storages.BaseSto
     path = Path(storage.full_path(f"{spec.study}/{JOURNAL}"))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
+    # What a killed driver left; only the driver of the study comes here, see `only_driver`.
+    path.with_name(f"{JOURNAL}.lock").unlink(missing_ok=True)
     return optuna.storages.JournalStorage(JournalFileBackend(str(path)))
 
 
@@ -125,7 +127,7 @@ def set_aside(study: str, storage: Storage, say: Callable[[str], None]) -> None:
         say: Is told the new name.
     """
     if storage.exists(study):
-        aside = f"{study}-before-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        aside = f"{study}-before-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
         storage.move(study, aside)
         say(f"{study}: earlier results are kept as {aside}")
 

@@ -1,6 +1,10 @@
 """Merging small files: nothing lost, nothing doubled, running trials left alone."""
 
+from collections.abc import Callable
+from functools import partial
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -86,3 +90,47 @@ def test_a_damaged_file_is_left_where_it_is(store: ResultsStore) -> None:
     assert store.storage.read(path) == b"damaged"
     assert len(store.read("trials")) == 5
     assert all(name.startswith(MERGED) for name in store.file_names("trials")[1])
+
+
+def _end(store: ResultsStore, trial: str, status: str, epochs: int) -> None:
+    rows = [{"trial": trial, "epoch": epoch} for epoch in range(1, epochs + 1)]
+    store.write("epochs", trial, rows)
+    store.write("trials", trial, [{"trial": trial, "status": status}])
+
+
+def _meanwhile(store: ResultsStore, moment: int, patch: pytest.MonkeyPatch) -> list[str]:
+    """Let trials end and start before the file operation of that number; all are noted."""
+    reached: list[str] = []
+
+    def watch(name: str, do: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
+        reached.append(name)
+        if len(reached) == moment + 1:
+            patch.undo()
+            _end(store, f"{2:012d}", "completed", 3)
+            _end(store, f"{3:012d}", "running", 1)  # under --retry-failed
+            _end(store, "new", "completed", 3)
+        return do(*arguments)
+
+    for name in ("names", "read", "write", "delete"):
+        patch.setattr(store.storage, name, partial(watch, name, getattr(store.storage, name)))
+    return reached
+
+
+def test_a_trial_that_ends_or_starts_at_any_moment_of_it_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statuses = dict.fromkeys([f"{number:012d}" for number in range(3)], "completed")
+    for moment in count():
+        store = ResultsStore(Storage(tmp_path / str(moment)), "s")
+        _fill(store, range(2))
+        _fill(store, range(2, 3), "running")
+        _fill(store, range(3, 4), "failed")
+        reached = _meanwhile(store, moment, monkeypatch)
+        compact(store)
+        if len(reached) <= moment:
+            break
+        trials = store.read("trials").set_index("trial")["status"].to_dict()
+        assert trials == {**statuses, f"{3:012d}": "running", "new": "completed"}
+        epochs = store.read("epochs").groupby("trial").size().tolist()
+        assert epochs == [2, 2, 3, 1, 3]
+    assert moment > 20

@@ -10,7 +10,14 @@ from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.dry_run import dry_run
-from pckd.study.planning import changes_since, check_plan, optuna_journal, set_aside, write_spec
+from pckd.study.planning import (
+    changes_since,
+    check_plan,
+    make_plan,
+    optuna_journal,
+    set_aside,
+    write_spec,
+)
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 
@@ -121,3 +128,14 @@ def test_the_journal_of_a_search_is_made_anew(storage: Storage) -> None:
     path.write_text("old")
     optuna_journal(search, storage)
     assert not path.exists() or path.read_text() != "old"
+
+
+def test_a_journal_s_lock_that_a_killed_search_left_is_cleared_away(storage: Storage) -> None:
+    parameters = {"loss.kd": {"low": 0.1, "high": 1.0}}
+    spec = _spec(cases=None, search={"trials": 2, "parameters": parameters})
+    left = Path(storage.full_path("tiny/optuna.journal.lock"))
+    left.parent.mkdir(parents=True)
+    left.symlink_to("/where/it/was/optuna.journal")
+    journal = optuna_journal(spec, storage)
+    assert make_plan(spec, storage, retry_failed=False, journal=journal).next_trial()
+    assert not left.is_symlink()
