@@ -94,6 +94,11 @@ PRESETS: Mapping[str, Preset] = {
         source=f"Yim et al., CVPR 2017; {CRD_TABLE}: the student is prepared, then trained plainly",
     ),
     "ft": _one_term("ft", f"Kim et al., NeurIPS 2018, arXiv 1802.04977; {CRD_TABLE}"),
+    "sskd": Preset(
+        terms={"cross_entropy": {"weight": 0.1}, "kd": {"weight": 0.9}, "sskd": {}},
+        source="Xu et al., ECCV 2020, arXiv 2006.07114; weights of the authors' code, with CRD's "
+        "recipe as theirs; the four copies of an image share its crop here",
+    ),
     "crd": _one_term("crd", f"Tian et al., ICLR 2020, arXiv 1910.10699; {CRD_TABLE}"),
     "ickd": _one_term(
         "ickd",

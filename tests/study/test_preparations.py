@@ -76,6 +76,24 @@ def test_parts_on_the_teacher_are_shared_by_seeds_students_and_weights(storage: 
     assert missing_preparations(spec, storage) == []
 
 
+def test_weights_of_the_distillation_do_not_part_the_preparations_of_a_teacher_s_head(
+    storage: Storage,
+) -> None:
+    spec = study(
+        plain={"method": "sskd"},
+        other={"method": "sskd", "loss.sskd.transfer": 1, "loss.sskd.temperature": 2, "loss.kd": 0},
+    )
+    assert [str(task) for task in missing_preparations(spec, storage)] == ["sskd, resnet8"]
+
+
+def test_each_student_and_seed_that_learns_has_a_preparation_of_its_own(storage: Storage) -> None:
+    spec = study(plain={"method": "ab"}, again={"method": "ab", "loss.kd": 1})
+    assert [str(task) for task in missing_preparations(spec, storage)] == [
+        "ab, resnet8 -> resnet8, seed 0",
+        "ab, resnet8 -> resnet8, seed 1",
+    ]
+
+
 @pytest.mark.parametrize(
     "changes",
     [

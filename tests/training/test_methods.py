@@ -42,7 +42,7 @@ def test_a_method_trains_with_the_terms_of_its_preset(method: str) -> None:
     assert all(math.isfinite(loss) for loss in record.losses.values())
 
 
-@pytest.mark.parametrize("method", ["crd", "vid", "cc", "reviewkd", "mld"])
+@pytest.mark.parametrize("method", ["crd", "vid", "cc", "reviewkd", "mld", "ft", "sskd"])
 def test_a_resumed_run_goes_on_bit_for_bit(method: str) -> None:
     """Terms keep their state and learned parts, and draw by the step alone."""
     whole, resumed = run_of(method), run_of(method)
