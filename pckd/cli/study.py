@@ -12,6 +12,7 @@ from pckd.settings import parse_assignments
 from pckd.storage import Storage
 from pckd.study.alone import repeat_trial
 from pckd.study.confirm import confirm_name
+from pckd.study.cost import check_budget
 from pckd.study.dry_run import dry_run
 from pckd.study.finding import (
     OWN,
@@ -43,6 +44,10 @@ def run(
         ),
     ] = None,
     only_show: Annotated[bool, typer.Option("--dry-run", help="Say what would run.")] = False,
+    budget: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="HOURS", help="Refuse a study that takes longer."),
+    ] = None,
     fresh: Annotated[bool, typer.Option(help="Set earlier results aside and start over.")] = False,
     scale: Annotated[
         Scale, typer.Option(help="smoke: minutes on 2 cores, as study NAME-smoke.")
@@ -57,6 +62,8 @@ def run(
         for line in dry_run(spec, Storage(results), retry_failed=retry_failed):
             print(line)
         return
+    if budget is not None:
+        check_budget(spec, Storage(results), budget)
     from pckd.distributed.driver import run_study
 
     storage = Storage(results)

@@ -40,6 +40,12 @@ class ConfirmConfig(Settings):
     seeds: SeedRange = Field(default_factory=SeedRange, description="of each comparison")
     level: float = Field(0.05, gt=0, lt=0.5, description="of a false verdict, over all comparisons")
 
+    @property
+    def cases(self) -> int:
+        """The number of cases that are compared."""
+        own = self.candidates if isinstance(self.candidates, int) else len(self.candidates)
+        return own + len(self.against)
+
     def check(self, known: Mapping[str, Any], *, is_search: bool) -> None:
         """Refuse candidates and references that the study does not have.
 

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pckd.storage import Storage
 from pckd.study.checks import check_stages
 from pckd.study.confirm import check_confirm, confirm_name
-from pckd.study.estimate import estimate
-from pckd.study.placement import Placement, this_device
+from pckd.study.cost import cost_of
+from pckd.study.placement import this_device
 from pckd.study.plan import FixedPlan, Plan
 from pckd.study.planning import changes_since, make_plan
+from pckd.study.power_words import power_lines
 from pckd.study.preparations import missing_preparations
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers
-from pckd.study.trial import make_trial
 from pckd.training.run_data import prepare_data
 from pckd.yaml_text import to_yaml
 
@@ -39,6 +39,7 @@ def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterato
     for task in missing_preparations(spec, storage):
         yield f"preparation to do first: {task}, epochs: {task.epochs}"
     yield from _stages(spec)
+    yield from power_lines(spec, storage)
     yield from _cost(spec, plan)
 
 
@@ -75,20 +76,21 @@ def _stages(spec: StudySpec) -> Iterator[str]:
 
 
 def _cost(spec: StudySpec, plan: Plan) -> Iterator[str]:
-    waiting = plan.total - plan.done
-    if not waiting:
+    if plan.done == plan.total:
         return
-    resources = spec.resources
-    device = this_device()
-    trial = make_trial(spec, "dry run", spec.pair_changes()[0], spec.seeds[0])
-    one = estimate(trial, Placement(device, resources.cpus_per_worker))
-    epochs = waiting * trial.config.optimization.epochs
+    cost = cost_of(spec, plan)
+    waiting, one = cost.trials, cost.one
+    epochs = waiting * spec.base_run(f"study {spec.study}").optimization.epochs
     students = waiting * one.student_bytes * (spec.keep != "none")
     yield f"epochs in all: {epochs}"
+    if cost.confirming:
+        yield f"trials to confirm: {cost.confirming} at most"
     yield (
-        f"about {_duration(one.seconds)} a trial on one worker of this machine ({device.type}), "
-        f"{_duration(waiting * one.seconds)} for all of them, one after the other"
+        f"about {_duration(one.seconds)} a trial on one worker of this machine "
+        f"({this_device().type}), {_duration(3600 * cost.hours)} for all of them, one after the "
+        "other"
     )
+    yield cost.bill
     yield f"students kept ({spec.keep}): about {students / 2**20:.1f} MiB"
     yield f"tables: about {waiting * one.table_bytes / 2**20:.1f} MiB, less after results compact"
 

@@ -22,6 +22,10 @@ class Resources(Settings):
         description="GiB of each machine for what teachers say of views; half of it by default",
     )
 
+    price: float | None = Field(
+        None, ge=0, description="of a GPU-hour, or of a core-hour without GPUs, in any currency"
+    )
+
     @field_validator("gpus_per_worker", mode="before")
     @classmethod
     def _share_or_auto(cls, value: object) -> object:

@@ -1,0 +1,75 @@
+"""What a study would cost: trials, hours, GPU-hours and money, and whether a budget holds them."""
+
+from dataclasses import dataclass
+
+from pckd.errors import InputError
+from pckd.storage import Storage
+from pckd.study.estimate import Estimate, estimate
+from pckd.study.placement import Placement, this_device
+from pckd.study.plan import Plan
+from pckd.study.planning import make_plan
+from pckd.study.resources import Resources
+from pckd.study.spec import StudySpec
+from pckd.study.trial import make_trial
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of what is left of a study."""
+
+    trials: int
+    """Of its plan, at most."""
+    confirming: int
+    """Of the study that confirms it, at most."""
+    one: Estimate
+    """One trial, on one worker of this machine."""
+    resources: Resources
+
+    @property
+    def hours(self) -> float:
+        """Of all trials, one after the other."""
+        return (self.trials + self.confirming) * self.one.seconds / 3600
+
+    @property
+    def bill(self) -> str:
+        """GPU-hours, or core-hours without GPUs, and their price where it is known."""
+        each = self.resources.gpus or self.resources.cpus_per_worker
+        used = self.hours * each * self.resources.workers
+        unit = "GPU-hours" if self.resources.gpus else "core-hours"
+        if self.resources.price is None:
+            return f"{used:.2f} {unit} at most"
+        return f"{used:.2f} {unit} at most, for {used * self.resources.price:.2f}"
+
+
+def cost_of(spec: StudySpec, plan: Plan) -> Cost:
+    """The cost of what is left, from a few timed steps of one trial.
+
+    Raises:
+        InputError: The data set cannot be opened.
+    """
+    resources = spec.resources
+    trial = make_trial(spec, "dry run", spec.pair_changes()[0], spec.seeds[0])
+    one = estimate(trial, Placement(this_device(), resources.cpus_per_worker))
+    confirm = spec.confirm
+    compared = 0 if confirm is None else confirm.cases * confirm.seeds.at_most
+    confirming = compared * len(spec.pair_changes())
+    return Cost(plan.total - plan.done, confirming, one, resources)
+
+
+def check_budget(spec: StudySpec, storage: Storage, hours: float) -> None:
+    """Refuse a study that takes longer than a budget, one trial after the other.
+
+    Raises:
+        InputError: It does; how many of its trials would fit is said.
+    """
+    plan = make_plan(spec, storage, retry_failed=False)
+    if plan.done == plan.total:
+        return
+    cost = cost_of(spec, plan)
+    if cost.hours > hours:
+        fitting = int(hours * 3600 / cost.one.seconds)
+        raise InputError(
+            f"study {spec.study} takes about {cost.hours:.2f} hours, and --budget is {hours:g}: "
+            f"{fitting} of its {cost.trials + cost.confirming} trials fit; plan fewer, or fewer "
+            "seeds or epochs"
+        )

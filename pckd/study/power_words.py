@@ -1,0 +1,80 @@
+"""What the planned seeds of a study can show, and what they cost, in words."""
+
+from collections.abc import Iterator
+
+from pckd.storage import Storage
+from pckd.study.confirm_config import ConfirmConfig
+from pckd.study.plan import cases
+from pckd.study.power import (
+    Deviation,
+    difference_shown,
+    difference_shown_until_clear,
+    seeds_for,
+    stored_deviation,
+)
+from pckd.study.spec import StudySpec
+from pckd.study.until_clear import UntilClear
+from pckd.training.run_data import prepare_data
+
+LEVEL = 0.05
+
+
+def power_lines(spec: StudySpec, storage: Storage) -> Iterator[str]:
+    """What the seeds of a study can show with a power of 80 %; nothing where nothing is compared.
+
+    Raises:
+        InputError: The data set cannot be opened.
+    """
+    compared = spec.until_clear is not None or spec.confirm is not None
+    if not compared and (spec.search or len(list(cases(spec))) < 2):
+        return
+    config = spec.base_run(f"study {spec.study}")
+    images = len(prepare_data(config.data, config.protocol).test)
+    deviation = stored_deviation(config, storage, images)
+    yield f"SD of paired differences: {deviation.points:.2f} points ({deviation.origin})"
+    if spec.until_clear is not None:
+        number = len(spec.until_clear.compared(spec.cases or {})) * len(spec.pair_changes())
+        yield from _until_clear(spec.until_clear, number, deviation)
+    elif not spec.search:
+        yield _listed(spec, deviation)
+    if spec.confirm is not None:
+        design, number = _design(spec.confirm)
+        yield from (f"confirm: {line}" for line in _until_clear(design, number, deviation))
+
+
+def _listed(spec: StudySpec, deviation: Deviation) -> str:
+    seeds = len(spec.seeds)
+    if seeds < 2:
+        return "one seed shows no difference between cases: noise stays unknown"
+    shown = difference_shown(deviation.points, seeds, LEVEL)
+    return f"{seeds} seeds show a difference of {shown:.2f} points between cases with 80 % power"
+
+
+def _design(confirm: ConfirmConfig) -> tuple[UntilClear, int]:
+    seeds = confirm.seeds
+    design = UntilClear(
+        against=tuple(confirm.against),
+        smallest_difference=confirm.smallest_difference,
+        at_least=seeds.at_least,
+        at_most=seeds.at_most,
+        level=confirm.level,
+    )
+    return design, (confirm.cases - len(confirm.against)) * len(confirm.against)
+
+
+def _until_clear(design: UntilClear, comparisons: int, deviation: Deviation) -> Iterator[str]:
+    level = design.level / comparisons
+    shown, mean = difference_shown_until_clear(
+        deviation.points, design.smallest_difference, level, design.at_least, design.at_most
+    )
+    yield (
+        f"{design.at_least} to {design.at_most} seeds show a difference of {shown:.2f} points with "
+        f"80 % power, after {mean:.1f} on average ({comparisons} comparisons share level "
+        f"{design.level:g})"
+    )
+    needed = seeds_for(deviation.points, design.smallest_difference, level)
+    number = "more than 1000" if needed is None else str(needed)
+    yield (
+        f"smallest_difference {design.smallest_difference:g} takes {number} seeds of each case in "
+        "a single look with 80 % power"
+    )
