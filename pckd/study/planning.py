@@ -11,6 +11,7 @@ from optuna.storages.journal import JournalFileBackend
 from pckd.errors import InputError
 from pckd.method.presets import PRESETS
 from pckd.storage import Storage
+from pckd.study.carried import carried_points
 from pckd.study.clear_plan import UntilClearPlan
 from pckd.study.confirm import check_confirm
 from pckd.study.outcome import finished, histories_of, outcomes_of
@@ -47,7 +48,8 @@ def make_plan(
     histories = histories_of(store.read("epochs"))
     known = finished(outcomes_of(rows, histories), retry_failed=retry_failed)
     if spec.search:
-        return SearchPlan(spec, rows, known, histories, journal)
+        carried = carried_points(spec.search, storage)
+        return SearchPlan(spec, rows, known, histories, journal, carried)
     if spec.until_clear:
         return UntilClearPlan(spec, known)
     return FixedPlan(fixed_plan(spec), known)

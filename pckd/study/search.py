@@ -5,7 +5,7 @@ one that was stopped early is PRUNED with its intermediate values, one that fail
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import optuna
@@ -38,6 +38,7 @@ class SearchPlan(Plan):
         outcomes: Of the trials that need not run again.
         histories: Of these and of the interrupted ones.
         storage: Where Optuna keeps its study; in memory by default.
+        carried: Points of another study, to try first.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class SearchPlan(Plan):
         outcomes: Mapping[str, Outcome],
         histories: Mapping[str, History],
         storage: optuna.storages.BaseStorage | None = None,
+        carried: Sequence[Point] = (),
     ) -> None:
         if spec.search is None:
             raise ValueError(f"study {spec.study} has no search")
@@ -71,7 +73,7 @@ class SearchPlan(Plan):
             directions=[_direction(name) for name in self.search.objectives],
             sampler=self.search.create_sampler(len(earlier)),
         )
-        first = [point for point in self.search.first if not _is_part(point, earlier)]
+        first = [point for point in (*self.search.first, *carried) if not _is_part(point, earlier)]
         unfinished = [point for point in earlier if not self._remembers(point)]
         for point in (*unfinished, *first):
             self.study.enqueue_trial(point, skip_if_exists=True)

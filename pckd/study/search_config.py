@@ -105,6 +105,17 @@ class StopConfig(Settings):
     reduction_factor: float = Field(3.0, gt=1, description="of ASHA: one in so many goes on")
 
 
+class StartFrom(Settings):
+    """Where a search starts: `from: STUDY` is short for `from: {study: STUDY}`."""
+
+    study: str = Field(description="a study below the same results root")
+    points: int = Field(3, ge=1, description="so many of its best configurations are tried first")
+
+
+def _named_study(value: Any) -> Any:  # noqa: ANN401
+    return {"study": value} if isinstance(value, str) else value
+
+
 class SearchConfig(Settings):
     """A search; `parameters` are dotted keys of the run."""
 
@@ -118,6 +129,9 @@ class SearchConfig(Settings):
         (), description="configurations to try first; a mapping gives them names"
     )
     first_names: tuple[str, ...] = Field((), description="their names, if `first` is a mapping")
+    start_from: Annotated[StartFrom | None, BeforeValidator(_named_study)] = Field(
+        None, description="written as `from`: the best of another pair's or data set's study"
+    )
     objectives: tuple[Literal["accuracy", "seconds", "flops"], ...] = Field(
         ("accuracy",), min_length=1, description="accuracy is maximised, a cost minimised"
     )
@@ -129,6 +143,9 @@ class SearchConfig(Settings):
         """Write `loss.TERM` out as `loss.TERM.weight`, so that a parameter has one name."""
         if not isinstance(values, Mapping):
             return values
+        if "from" in values:
+            rest = {key: value for key, value in values.items() if key != "from"}
+            values = {**rest, "start_from": values["from"]}
         if isinstance(values.get("first"), Mapping):
             names = {"first_names": tuple(map(str, values["first"]))}
             values = {**values, **names, "first": list(values["first"].values())}

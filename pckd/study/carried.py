@@ -1,0 +1,45 @@
+"""The best points of another study's search, to start a search from."""
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from pckd.errors import InputError
+from pckd.storage import Storage
+from pckd.study.results import open_study
+from pckd.study.search_config import Point, SearchConfig
+
+
+def carried_points(search: SearchConfig, storage: Storage) -> list[Point]:
+    """The points that `from` names, the best first; none where it names no study.
+
+    A configuration counts if all its trials completed, by its mean accuracy on the images that
+    select. What the other study searched and this one does not is left out.
+
+    Raises:
+        InputError: There is no such study, or it has no point that lies in this space.
+    """
+    start = search.start_from
+    if start is None:
+        return []
+    rows = open_study(storage, start.study).read("trials")
+    points: list[Point] = []
+    for changes in _ranked(rows):
+        point = {key: value for key, value in changes.items() if key in search.parameters}
+        if search.allows(point) and point not in points:
+            points.append(point)
+    if not points:
+        raise InputError(
+            f"search.from: study {start.study} has no completed configuration within this space: "
+            f"{', '.join(search.parameters)}"
+        )
+    return points[: start.points]
+
+
+def _ranked(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The changes of the configurations that completed, the best first."""
+    complete = (rows["status"] == "completed").groupby(rows["changes"]).all()
+    means = rows.groupby("changes")["last_top1"].mean()[complete]
+    means = means.sort_values(ascending=False, kind="stable")
+    return [json.loads(str(text)) for text in means.index]
