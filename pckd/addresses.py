@@ -36,7 +36,7 @@ def check_address(address: str, what: str) -> None:
 
 
 def holds_secret(text: str) -> bool:
-    """Whether an address, wherever it stands in the text, holds a secret."""
+    """Return whether the text holds an address with a secret in it."""
     return bool(PASSWORD.search(text) or SECRET_OPTION.search(text))
 
 

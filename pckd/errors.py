@@ -9,4 +9,4 @@ class InputError(Exception):
 
 
 class RunError(Exception):
-    """Something failed while working and is named: the command line exits with code 1."""
+    """Failure during work, with its reason: the command line exits with code 1."""

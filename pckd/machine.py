@@ -8,18 +8,18 @@ CGROUP_MEMORY = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
-"""Where Linux tells a container its limit: version 2 of control groups, then version 1."""
+"""Files in which Linux tells a container its limit: version 2 of control groups, then version 1."""
 
 
 def available_cpus() -> int:
-    """CPUs that the affinity of this process and the quota of its container allow; 1 or more."""
+    """Number of CPUs that this process's affinity and its container's quota allow; 1 or more."""
     import joblib
 
     return int(joblib.cpu_count())
 
 
 def available_memory() -> int:
-    """Bytes of memory of this machine, or of its container where that has fewer."""
+    """Bytes of memory of this machine, or of its container if that has less."""
     limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     for file in CGROUP_MEMORY:
         with suppress(OSError, ValueError):  # no container, or "max"

@@ -1,4 +1,4 @@
-"""What a person sees while a study runs: bars on a terminal, plain lines elsewhere."""
+"""Display of a running study: bars on a terminal, plain lines elsewhere."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -22,12 +22,12 @@ class Display:
         self.console = console or Console(stderr=True)
 
     def say(self, text: str) -> None:
-        """A line that stays."""
+        """Print a line that stays."""
         self.console.print(escape(text), highlight=False, soft_wrap=True)
 
     @contextmanager
     def bars(self) -> Iterator[Progress]:
-        """Bars for as long as the block runs; none where there is no terminal."""
+        """Show bars for the length of the block; none without a terminal."""
         # Only the note gives way on a narrow terminal: bar and time left stay.
         note = Column(ratio=1, no_wrap=True, overflow="ellipsis")
         columns = (
@@ -52,11 +52,11 @@ class TrialsProgress:
     study: str
     plan: Plan
     epochs: int
-    """Of one trial."""
+    """Number of epochs of one trial."""
     counts: Counter[str] = field(default_factory=Counter)
-    """Trials that ended, in this run and before, by status."""
+    """Number of trials that ended, in this run and before, by status."""
     before: int = field(init=False)
-    """Trials that earlier runs ended."""
+    """Number of trials that earlier runs ended."""
     best: tuple[float, str] | None = None
     """Accuracy in percent and case."""
     running: dict[str, TaskID] = field(default_factory=dict)

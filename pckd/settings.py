@@ -58,7 +58,7 @@ AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
 def validate(kind: type[AnySettings], values: object, source: str) -> AnySettings:
-    """The settings object that the values describe.
+    """Validate values as a settings object.
 
     Args:
         kind: The class of the settings.
@@ -78,7 +78,7 @@ def validate(kind: type[AnySettings], values: object, source: str) -> AnySetting
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping that a YAML file holds.
+    """Read the mapping in a YAML file.
 
     Raises:
         InputError: There is no such file, it is not YAML, or it holds something else.
@@ -99,7 +99,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def with_changes(
     values: Mapping[str, Any], changes: Mapping[str, Any], above: str = ""
 ) -> dict[str, Any]:
-    """A copy of nested values with some of them replaced, by dotted key.
+    """Copy nested values with some of them replaced, by dotted key.
 
     Args:
         values: Nested mappings, as read from YAML; left as they are.
@@ -124,7 +124,7 @@ def with_changes(
 
 
 def parse_assignments(assignments: list[str]) -> dict[str, Any]:
-    """The changes that `--set KEY=VALUE` options ask for; values are read as YAML.
+    """Read the changes of `--set KEY=VALUE` options; values are YAML.
 
     Raises:
         InputError: An assignment has no equals sign, or its value is not YAML.
@@ -142,7 +142,7 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
 
 
 def near_misses(word: str, allowed: list[str]) -> str:
-    """'; did you mean a, b?' for the words nearest to a misspelt one, '' if none is near."""
+    """Suggest the words nearest to a misspelt one: '; did you mean a, b?', '' if none is near."""
     near = difflib.get_close_matches(word, allowed, n=3, cutoff=0.6)
     return f"; did you mean {', '.join(near)}?" if near else ""
 
@@ -159,7 +159,7 @@ def _sentence(kind: type[BaseModel], problem: ErrorDetails) -> str:
     given = problem["input"]
     value = reprlib.repr(list(given) if isinstance(given, tuple) else given)
     if problem["type"] in ("model_type", "dict_type"):
-        return f"{key} is {value}: it holds keys and values".lstrip()
+        return f"{key} is {value}, but must be a mapping of keys to values".lstrip()
     message = problem["msg"].removeprefix("Value error, ").replace("Tuple should", "it should")
     if problem["type"] in ("value_error", "assertion_error"):
         return f"{key}: {message}" if key else message
@@ -168,7 +168,7 @@ def _sentence(kind: type[BaseModel], problem: ErrorDetails) -> str:
 
 
 def _expected(type_of_error: str, value: object) -> str:
-    """How to write a value of the type that a key has; '' where no type is wrong."""
+    """Spelling of a value of the type that a key has; '' where no type is wrong."""
     kind = type_of_error.removesuffix("_type").removesuffix("_parsing")
     if kind == "string":
         is_plain = isinstance(value, (bool, int, float))
@@ -198,7 +198,7 @@ def _number_in(value: object) -> float | None:
 
 
 def _known_keys(kind: type[BaseModel], path: list[str]) -> list[str]:
-    """The keys of the settings object that a path leads to; [] where it is not one."""
+    """List the keys of the settings object at a path; [] if there is none."""
     for part in path:
         if part.isdigit():  # an item of a list: its settings are those that the list holds
             continue
@@ -210,7 +210,7 @@ def _known_keys(kind: type[BaseModel], path: list[str]) -> list[str]:
 
 
 def _settings_below(kind: type[BaseModel], key: str) -> type[BaseModel] | None:
-    """The settings object that a key of another holds; None where it holds none.
+    """Return the class of settings that a key holds; None if it holds none.
 
     A class whose keys are not fixed says itself what they hold, by `settings_of`.
     """

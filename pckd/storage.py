@@ -17,8 +17,9 @@ from pckd.errors import InputError
 from pckd.files import hold_lock, write_atomically
 
 ATTEMPTS = 5
-"""Of a request to S3: 13 seconds where nobody listens, up to 60 where nobody answers. Without this,
-pyarrow waits 100 seconds for each."""
+"""Attempts per S3 request: 13 s if the connection is refused, up to 60 s if the server does not
+answer. Without this, pyarrow waits 100 s each time.
+"""
 
 
 class Storage:
@@ -52,20 +53,20 @@ class Storage:
 
     @property
     def is_local(self) -> bool:
-        """Whether the root is a folder of this machine."""
+        """Return whether the root is a folder of this machine."""
         return isinstance(self.filesystem, fs.LocalFileSystem)
 
     def full_path(self, path: str) -> str:
-        """The path as the filesystem knows it; `path` is relative to the root, with slashes."""
+        """Convert a path relative to the root, with slashes, to a path of the filesystem."""
         return str(PurePosixPath(self.base) / path)
 
     def exists(self, path: str) -> bool:
-        """Whether there is a file or folder at the path."""
+        """Return whether there is a file or folder at the path."""
         info = self.filesystem.get_file_info(self.full_path(path))
         return bool(info.type != fs.FileType.NotFound)
 
     def read(self, path: str) -> bytes:
-        """The bytes of a file.
+        """Read the bytes of a file.
 
         Raises:
             FileNotFoundError: There is none.
@@ -82,17 +83,17 @@ class Storage:
             stream.write(content)
 
     def delete(self, path: str) -> None:
-        """Delete a file; one that is not there is no error."""
+        """Delete a file; a missing one is no error."""
         if self.exists(path):
             self.filesystem.delete_file(self.full_path(path))
 
     def delete_folder(self, folder: str) -> None:
-        """Delete a folder with all that is in it; one that is not there is no error."""
+        """Delete a folder with everything in it; a missing one is no error."""
         if self.exists(folder):
             self.filesystem.delete_dir(self.full_path(folder))
 
     def move(self, folder: str, new: str) -> None:
-        """Give a folder another name: at once on a local disk, file by file elsewhere."""
+        """Rename a folder: at once on a local disk, file by file elsewhere."""
         if self.is_local:
             self.filesystem.move(self.full_path(folder), self.full_path(new))
             return
@@ -122,7 +123,7 @@ class Storage:
             yield
 
     def names(self, folder: str, suffix: str = "") -> list[str]:
-        """The sorted names of the files directly in a folder; [] where there is no folder."""
+        """List the names of the files directly in a folder, sorted; [] if there is no folder."""
         return sorted(
             name
             for name, is_file in self._entries(folder)
@@ -130,11 +131,11 @@ class Storage:
         )
 
     def folders(self, folder: str = "") -> list[str]:
-        """The sorted names of the folders directly in a folder; [] where there is none."""
+        """List the names of the folders directly in a folder, sorted; [] if there is none."""
         return sorted(name for name, is_file in self._entries(folder) if not is_file)
 
     def _entries(self, folder: str) -> list[tuple[str, bool]]:
-        """Each name directly in a folder, and whether it is that of a file."""
+        """List the names directly in a folder, and whether each is a file."""
         path = self.full_path(folder)
         if self.is_local:  # pyarrow asks for each file's size: four times as long
             with suppress(FileNotFoundError), os.scandir(path) as entries:

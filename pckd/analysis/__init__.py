@@ -1,4 +1,4 @@
-"""From the results store to numbers, figures and one report; never trains, never starts Ray."""
+"""Numbers, figures and a report from the results store; never trains, never starts Ray."""
 
 from pckd.analysis.paper import paper_tables
 from pckd.analysis.report import write_report

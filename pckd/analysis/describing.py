@@ -1,4 +1,4 @@
-"""What a study ran, in words: for its header and for every caption."""
+"""Description of a study in words, for its header and for every caption."""
 
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.paper import paper_scale
@@ -70,7 +70,7 @@ def basis(study: StudyResults, accuracy: str) -> str:
 
 
 def differences_from_paper(study: StudyResults) -> list[str]:
-    """What sets the study apart from the experiment that its source names; empty if nothing."""
+    """Differences between the study and the experiment that its source names."""
     data, scale = paper_scale(study.source)
     names = [str(name) for name in unique(study, "data.name")]
     images = study.trials["train_images"].dropna()
@@ -93,14 +93,14 @@ def differences_from_paper(study: StudyResults) -> list[str]:
 
 
 def status_counts(study: StudyResults) -> dict[str, int]:
-    """How many trials have which status; statuses without trials are left out."""
+    """Count the trials by status; statuses without trials are left out."""
     # A student without a teacher stands beside each teacher, and is one trial all the same.
     counts = study.trials.drop_duplicates("trial")["status"].value_counts()
     return {status: int(counts[status]) for status in STATUSES if status in counts}
 
 
 def progress_words(study: StudyResults) -> str:
-    """How far the study is: trials by status, and those that have not started."""
+    """Progress of the study: trials by status, and those that have not started."""
     counts = status_counts(study)
     names = {"running": "running or interrupted", "stopped": "stopped early"}
     parts = [f"{count:,} {names.get(status, status)}" for status, count in counts.items()]
@@ -119,6 +119,6 @@ def not_started(study: StudyResults) -> int:
 
 
 def is_unfinished(study: StudyResults) -> bool:
-    """Whether trials are missing, running or failed; stopping early is an end like another."""
+    """Return whether trials are missing, running or failed; early stopping is an end too."""
     ended = study.trials["status"].isin(["completed", "stopped"])
     return not_started(study) > 0 or not bool(ended.all())

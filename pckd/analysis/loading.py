@@ -19,7 +19,7 @@ DEFAULT_CASE = "default"
 
 @dataclass(frozen=True, slots=True)
 class StudyResults:
-    """What the store holds of one study.
+    """Results of one study.
 
     Frames have the store's columns (`pckd.study.schema`) and those named here.
     """
@@ -39,11 +39,11 @@ class StudyResults:
     """Of these trials; also `case`, `pair`, `position`, `seed` and `status`, and for `terms` the
     columns `loss_TERM` and `weight_TERM`."""
     probes: pd.DataFrame
-    """Of these trials, and of teachers; also `pair` and `position`."""
+    """Probes of these trials, and of teachers; also `pair` and `position`."""
     pictures: StudyPictures
-    """What was kept of some students."""
+    """Pictures that were kept of some students."""
     verdicts: pd.DataFrame
-    """Of cases that were compared until it was clear, as in the store."""
+    """Verdicts on cases that were compared until it was clear, as in the store."""
     unplanned_rows: int
     """Rows of earlier plans, or of earlier code, left out."""
     planned_trials: int | None

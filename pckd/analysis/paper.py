@@ -13,7 +13,7 @@ Metric = Literal["top1", "top5"]
 
 @dataclass(frozen=True, slots=True)
 class PaperScale:
-    """What the paper trains on."""
+    """Training set of the paper."""
 
     epochs: int
     train_images: int

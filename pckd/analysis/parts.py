@@ -1,4 +1,4 @@
-"""What a report consists of: sections of paragraphs, tables and pictures."""
+"""Parts of a report: sections of paragraphs, tables and pictures."""
 
 import re
 from collections.abc import Sequence
@@ -26,14 +26,14 @@ class Table:
 
     kind: ClassVar[str] = "table"
     name: str
-    """Of its files, unique in a study."""
+    """Name of its files, unique in a study."""
     caption: str
     values: pd.DataFrame
     shown: pd.DataFrame
     """Cells are text."""
 
     def is_numeric(self, column: str) -> bool:
-        """Whether a shown column holds numbers only, and is set flush right."""
+        """Return whether a shown column holds numbers only, and is set flush right."""
         return all(_NUMERIC.fullmatch(str(cell)) for cell in self.shown[column])
 
 
@@ -43,11 +43,11 @@ class Picture:
 
     kind: ClassVar[str] = "picture"
     name: str
-    """Of its files, unique in a study."""
+    """Name of its files, unique in a study."""
     caption: str
     figure: Figure
     values: pd.DataFrame | None = None
-    """What was drawn, for a CSV file; None where a table of the section has it."""
+    """Numbers behind the drawing, for a CSV file; None if a table of the section has them."""
 
 
 Part = Paragraph | Table | Picture

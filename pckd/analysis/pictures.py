@@ -19,7 +19,7 @@ class StudentPictures:
     trial: str
     case: str
     position: int
-    """Of the case, in the order of the plan."""
+    """Position of the case in the plan."""
     pair: str
     seed: int
     student: str
@@ -31,13 +31,13 @@ class StudentPictures:
 
     @property
     def class_names(self) -> list[str]:
-        """Of all classes; the position is the label."""
+        """Names of all classes; the position is the label."""
         return [str(name) for name in self.arrays["class_names"]]
 
 
 @dataclass(frozen=True, slots=True)
 class StudyPictures:
-    """What a study has kept of its students, as its file asks for now."""
+    """Pictures of a study's students, as its file now asks for them."""
 
     students: Sequence[StudentPictures] = ()
     """In the order of the trials."""

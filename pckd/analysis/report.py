@@ -32,7 +32,7 @@ class StudyReport:
 
     @property
     def subtitle(self) -> str:
-        """What the study reproduces, and at which scale if not at full."""
+        """Title of the experiment that the study reproduces, with its scale if not full."""
         return "; ".join(part for part in (self.study.source, scale_label(self.study)) if part)
 
 

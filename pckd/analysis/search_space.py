@@ -26,13 +26,13 @@ class Parameter:
     """In words."""
 
     def place(self, value: Any) -> float:  # noqa: ANN401
-        """Where a value stands on an axis: choices are counted from 0; NaN where it is inactive."""
+        """Position of a value on an axis: choices count from 0; NaN if it is inactive."""
         if pd.isna(value):
             return nan
         return float(self.choices.index(value)) if self.choices else float(value)
 
     def coordinate(self, value: Any) -> float:  # noqa: ANN401
-        """Where a value lies between the bounds (or choices), from 0 to 1 on the search's scale."""
+        """Position of a value between the bounds (or choices), 0 to 1 on the search's scale."""
         if self.choices:
             return self.place(value) / (len(self.choices) - 1)
         low, high = self._scaled(self.low), self._scaled(self.high)

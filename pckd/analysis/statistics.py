@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 LEVEL = 0.95
-"""Of every interval."""
+"""Confidence level of every interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +23,17 @@ class Interval:
 
     @property
     def is_known(self) -> bool:
-        """Whether the interval has bounds."""
+        """Return whether the interval has bounds."""
         return self.count > 1
 
     @property
     def has_width(self) -> bool:
-        """Whether the values differ: equal ones, such as counts of few images, show no noise."""
+        """Return whether the values differ: equal ones show no noise."""
         return self.is_known and not isclose(self.low, self.high, rel_tol=1e-9)
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether zero lies outside; False where there are no bounds, or no width."""
+        """Return whether zero lies outside; False without bounds or without width."""
         return self.has_width and not self.low <= 0.0 <= self.high
 
 
@@ -68,13 +68,13 @@ def paired_difference(values: pd.Series, reference: pd.Series) -> Interval:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How far the best and the worst of some settings lie apart."""
+    """Distance between the best and the worst of some settings."""
 
     best: int
     """Position of the setting with the highest mean."""
     worst: int
     difference: Interval
-    """Of the two means; count is the number of seeds."""
+    """Difference of the two means; count is the number of seeds."""
 
 
 def spread(accuracies: Sequence[Sequence[float]]) -> Spread | None:

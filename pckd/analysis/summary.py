@@ -30,10 +30,11 @@ class Summary:
     caption: str
     cells: pd.DataFrame
     groups: Sequence[str]
-    """Of each row: its pair of networks; rows of one pair stand together."""
+    """Pair of networks of each row; rows of one pair stand together."""
     places: Sequence[int]
-    """Of each row in its group: 1 the best, 2 the second, 0 neither. Rows that show the same
-    accuracy share a place; a group of one row has no best."""
+    """Place of each row in its group: 1 the best, 2 the second, 0 neither. Rows that show the same
+    accuracy share a place; a group of one row has no best.
+    """
 
     def marked(self, best: Setter, second: Setter) -> pd.DataFrame:
         """The cells, with the accuracies of the best and the second set apart."""

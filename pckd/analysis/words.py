@@ -76,7 +76,7 @@ def duration(seconds: float) -> str:
 
 
 def verdict(difference: Interval) -> str:
-    """What a paired difference from a reference says, in words."""
+    """Put a paired difference from a reference into words."""
     if difference.count == 0:
         return "no common seed"
     if not difference.is_known:

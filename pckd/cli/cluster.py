@@ -141,7 +141,7 @@ def _shared(results: str) -> str:
 
 
 def _passed_on() -> dict[str, str]:
-    """What the job needs of this environment: never credentials, which nodes have of their own."""
+    """Settings of this environment for the job, without credentials: nodes have their own."""
     return {
         name: value
         for name, value in os.environ.items()

@@ -11,7 +11,7 @@ from pckd.models import find_models, model_info
 
 
 def models(
-    pattern: Annotated[str, typer.Argument(help="A name, or which, for example 'wrn*'.")] = "*",
+    pattern: Annotated[str, typer.Argument(help="A name or a pattern such as 'wrn*'.")] = "*",
     as_json: Json = False,
 ) -> None:
     """List the architectures: parameters, FLOPs of one image of their size, feature width.

@@ -31,8 +31,9 @@ FlawedName = tuple[str, Flaw]
 """Name of an image that cannot be used, and the reason."""
 
 Crop = Callable[[Tensor, int], Tensor]
-"""From an image, uint8 [3, H, W], and its position in the split to one or more crops of it, uint8
-[C, 224, 224]."""
+"""Crops of an image: uint8 [3, H, W] and its position in the split give one or more crops, uint8
+[C, 224, 224].
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,18 +15,18 @@ from pckd.data.streams import Purpose, random_stream
 COUNT = 2
 """Operations on each image, one after the other."""
 LARGEST_SQUARE = 0.5
-"""Of the width."""
+"""Longest side of the grey square, as a part of the image's width."""
 GREY = (125, 123, 114)
 """Red, green and blue of the square."""
 
 
 class Changes(NamedTuple):
-    """What is done to some images, on the CPU."""
+    """Strong changes of some images, on the CPU."""
 
     operations: Tensor
     """Place of each operation in `OPERATIONS`: int64 [N, 2]."""
     strengths: Tensor
-    """Of each operation, from 0 to 1: float64 [N, 2]."""
+    """Strength of each operation, from 0 to 1: float64 [N, 2]."""
     squares: Tensor
     """Side of the square by the image's width, x and y of its centre by width and height:
     float64 [N, 3]."""
@@ -52,7 +52,7 @@ def draw_changes(num_images: int, *, seed: int, epoch: int) -> Changes:
 
 
 def changed(images: Tensor, changes: Changes) -> Tensor:
-    """The images after their operations, with a square of grey.
+    """Apply the operations to the images, then cover a square with grey.
 
     Images that share an operation are changed together.
 

@@ -206,7 +206,7 @@ def _look(
     display: Display,
     address: str | None,
 ) -> None:
-    """Run the missing ones of all tasks that look at trained networks, on one worker each."""
+    """Run the probe or picture tasks that have no result yet, one worker each."""
     failures: list[str] = []
     if missing:
         with ray_session(address), display.bars() as bars:

@@ -17,7 +17,7 @@ class EventsCallback(tune.Callback):
         self.writers: dict[str, SummaryWriter] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune writes its callbacks to disk, and open files cannot be."""
+        """Return nothing: Tune writes its callbacks to disk, and open files cannot be written."""
         return {}
 
     def on_trial_result(self, *_: Any, trial: Any, result: dict[str, Any], **__: Any) -> None:  # noqa: ANN401

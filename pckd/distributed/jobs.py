@@ -23,15 +23,17 @@ from pckd.errors import InputError, RunError
 
 EXCLUDED = [".git", ".venv", ".env", "__pycache__", ".*_cache", "*.egg-info"]
 EXCLUDED += ["/build", "/data", "/datasets", "/dist", "/reports", "/results"]
-"""What of the working tree stays here, as in a .gitignore; the tree's own .gitignore counts too."""
+"""Files of the working tree that are not sent, in the syntax of .gitignore; the tree's own
+.gitignore counts too.
+"""
 
 STOPPING = {"RAY_JOB_STOP_SIGNAL": "SIGINT", "RAY_JOB_STOP_WAIT_TIME_S": "60"}
-"""A job is stopped as by Ctrl-C, and has a minute to end before it is killed."""
+"""Seconds between the stop of a job, as by Ctrl-C, and its kill."""
 
 COMMAND = ("python", "-m", "pckd.cli")
 
 TALKATIVE = ("ray", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk")
-"""Ray's loggers that tell of uploads and sockets."""
+"""Ray's loggers that report uploads and sockets."""
 
 ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
 
@@ -44,11 +46,11 @@ class Job(NamedTuple):
     """PENDING, RUNNING, SUCCEEDED, FAILED or STOPPED."""
     started: datetime | None
     minutes: float
-    """From its start to its end, or to now."""
+    """Duration from start to end, or until now."""
     command: str
-    """What it runs: the arguments of pckd, or another program."""
+    """Command of the job: the arguments of pckd, or another program."""
     message: str
-    """Of Ray, on its status."""
+    """Message from Ray on the job's status."""
 
 
 class Jobs:
@@ -107,7 +109,7 @@ class Jobs:
             return str(self.client.submit_job(entrypoint=command, runtime_env=runtime))
 
     def all(self) -> list[Job]:
-        """The jobs that were submitted to the cluster, the latest first.
+        """List the jobs that were submitted to the cluster, the latest first.
 
         Raises:
             RunError: The cluster does not answer.
@@ -185,7 +187,7 @@ class Jobs:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """A block in which what Ray raises becomes one sentence."""
+        """Turn any error of Ray inside this block into one sentence."""
         place = f"the Ray cluster at {self.address}"
         try:
             yield

@@ -49,5 +49,5 @@ class NodeTorchConfig(TorchConfig):
 
     @property
     def backend_cls(self) -> type[_NodeBackend]:
-        """What Ray Train runs on the workers before training."""
+        """Setup that Ray Train runs on the workers before training."""
         return _NodeBackend

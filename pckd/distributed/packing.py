@@ -1,4 +1,4 @@
-"""Measuring, before the trials of a study run, which share of a GPU each of them needs."""
+"""Measurement of each trial's share of a GPU, before the trials of a study run."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from pckd.training.config import RunConfig
 
 
 def measured_resources(spec: StudySpec, say: Callable[[str], None]) -> Resources:
-    """What one trial takes, its share of a GPU measured where the study asks for that.
+    """Return the resources of one trial, its share of a GPU measured if the study asks for that.
 
     The run that the study starts from trains a few steps alone on a GPU, once for each pair of
     teacher and student; the hungriest pair decides.

@@ -15,7 +15,7 @@ class ProgressCallback(tune.Callback):
         self.progress = progress
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune writes its callbacks to disk, and a display cannot be."""
+        """Return nothing: Tune writes its callbacks to disk, and a display cannot be written."""
         return {}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ANN401
@@ -45,7 +45,7 @@ class ProgressCallback(tune.Callback):
         self._end(trial)
 
     def _end(self, trial: Any) -> None:  # noqa: ANN401
-        """Show what the plan was told just before; of a trial that was interrupted, nothing."""
+        """Show what the plan was last told; nothing for a trial that was interrupted."""
         for ended, outcome in self.progress.plan.ended[-1:]:
             if ended.identity == _trial(trial).identity:
                 self.progress.end(ended, outcome)

@@ -25,13 +25,13 @@ class PlanSearcher(Searcher):
         self.plan = plan
         self.storage = storage
         self.written = len(plan.planned)
-        """Of the plan, how much is in the results store."""
+        """Number of rows of the plan that are in the results store."""
         self.running: dict[str, Trial] = {}
         self.interruption: str | None = None
-        """Why the study cannot go on, such as a full disk; None as long as it can."""
+        """Reason why the study cannot go on, such as a full disk; None while it can."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune writes its searcher to disk, but a plan is made from the results store."""
+        """Return nothing: Tune writes its searcher to disk, but plans come from the results."""
         return {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -73,10 +73,12 @@ class PlanSearcher(Searcher):
     def _close(self, trial: Trial, status: str | None, *, error: bool) -> None:
         """Write into a trial's row how it ended, if its process could not."""
         if error:
-            reason = "its process died and could not be replaced"
+            reason = "its process died too often without finishing an epoch"
             close_row(trial, self.storage, "failed", reason)
         elif status is None:
-            close_row(trial, self.storage, "stopped", "hopeless beside the other trials")
+            close_row(
+                trial, self.storage, "stopped", "stopped early: too far below the other trials"
+            )
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save, as for `__getstate__`."""

@@ -15,12 +15,14 @@ from pckd.storage import Storage
 from pckd.study.resources import Resources
 
 DRIVER = {"node:__internal_head__": 0.0001}
-"""What the driver of a trial of several workers takes: next to nothing of a resource that Ray gives
-to every head. A driver that held a CPU would starve the very workers that it waits for."""
+"""Resources of the driver of a multi-worker trial: a token share of a resource that every head node
+has. A driver that held a CPU could starve the very workers that it waits for.
+"""
 
 GROWS_TO = "grows_to_"
-"""Prefix of resources that the head of an autoscaling cluster declares, such as `grows_to_GPU`: how
-many there can be once all its nodes were added. Ray tells that to its autoscaler alone."""
+"""Prefix of resources that the head of an autoscaling cluster declares, such as `grows_to_GPU`: the
+number there can be once all nodes are added. Otherwise only Ray's autoscaler knows it.
+"""
 
 QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -37,7 +39,7 @@ last report has no metric, only its status, which Tune would refuse by default."
 
 @contextmanager
 def ray_session(address: str | None) -> Iterator[None]:
-    """Ray, for as long as the block runs; a session that runs already is used and left running.
+    """Run Ray for the length of the block; a running session is used and left running.
 
     Args:
         address: Of a running cluster, or "auto"; None starts one on this machine, also beside one
@@ -63,7 +65,7 @@ def ray_session(address: str | None) -> Iterator[None]:
 
 
 def cluster_size() -> dict[str, float]:
-    """The CPUs and GPUs that the cluster has, or can come to have if it adds nodes when asked."""
+    """The CPUs and GPUs that the cluster has, or can grow to if it adds nodes on demand."""
     there = ray.cluster_resources()
     return {
         kind: max(there.get(kind, 0.0), there.get(f"{GROWS_TO}{kind}", 0.0))
@@ -98,9 +100,9 @@ def _way_out(kind: str, there: float) -> str:
 
 
 def check_shared(storage: Storage) -> None:
-    """Refuse a results root that is a folder, if some node of the cluster does not see it.
+    """Refuse a results root that is a folder, unless every node of the cluster sees it.
 
-    Nodes that come later are not asked, and of one that goes away meanwhile no answer is awaited.
+    Only nodes that are up now are asked; a node that dies meanwhile is ignored.
 
     Raises:
         InputError: One or more do not; they are named.
@@ -142,7 +144,7 @@ def _sees(path: str) -> bool:
 
 
 def trials_at_once(resources: Resources) -> int:
-    """How many trials the cluster can train side by side, at least 1."""
+    """Number of trials that the cluster can train side by side, at least 1."""
     there = cluster_size()
     by_cpu = there["CPU"] / (resources.cpus_per_worker * resources.workers)
     if not resources.gpus:

@@ -14,13 +14,13 @@ from pckd.study.trial import trial_from_json
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """Stands for a trial that an earlier driver ran."""
+    """A placeholder for a trial of an earlier driver."""
 
     trial_id: str
 
 
 class _Recalling(TrialScheduler):
-    """A scheduler that is told, with its first trial, what earlier drivers recorded.
+    """A scheduler that also knows what earlier drivers recorded.
 
     Through the interface by which Tune tells it of reports. A trial that goes on brings its own
     earlier epochs. Tune's trials end with a report that has a status and no epoch.

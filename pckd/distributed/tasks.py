@@ -96,7 +96,7 @@ def run_tasks(
     resources: Resources,
     on_wait: Callable[[int], None],
 ) -> list[str]:
-    """Look at trained networks as Ray tasks, packed as resources allow.
+    """Run tasks on trained networks as Ray tasks, packed as resources allow.
 
     Args:
         tasks: Each writes what it finds to the results root.
@@ -123,7 +123,7 @@ def _options(resources: Resources) -> dict[str, float]:
 
 
 def _collect(waiting: list["ray.ObjectRef[Any]"], on_wait: Callable[[int], None]) -> list[Any]:
-    """What the tasks return, in the order in which they end."""
+    """Yield the results of the tasks in the order in which they end."""
     total = len(waiting)
     results: list[Any] = []
     while waiting:

@@ -24,11 +24,11 @@ from pckd.study.trial import trial_from_json
 from pckd.training.record import EpochRecord
 
 RESTARTS = 2
-"""Times that a trial whose process died goes on from its checkpoint, with no epoch in between."""
+"""Number of times in a row that a trial whose process died resumes without finishing an epoch."""
 
 
 class ForgivingCallback(tune.Callback):
-    """Forgets a trial's dead processes with each epoch: where nodes come and go, many die."""
+    """Reset a trial's count of dead processes after an epoch: where nodes come and go, many die."""
 
     def on_trial_result(self, *_: Any, trial: Any, **__: Any) -> None:  # noqa: ANN401
         """A trial reported an epoch, or its status."""
@@ -131,7 +131,7 @@ def _train_on_workers(config: dict[str, Any], settings: dict[str, Any]) -> None:
 
 @contextmanager
 def _interruptions() -> Iterator[None]:
-    """Report what no restart mends, such as a full disk or missing images: the study ends."""
+    """Report an error that no restart can mend, such as a full disk; the study ends."""
     try:
         yield
     except (InputError, OSError) as error:

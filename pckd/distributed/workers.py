@@ -17,7 +17,7 @@ from pckd.training.group import DataParallelGroup
 from pckd.training.record import EpochRecord
 
 RESTARTS = 2
-"""Times that a run whose worker or node died goes on from its checkpoint."""
+"""Number of times that a run whose worker or node died resumes from its checkpoint."""
 
 
 def train_on_workers(
@@ -27,7 +27,7 @@ def train_on_workers(
     callbacks: list[ray.train.UserCallback] | None = None,
     keep: Keep = "last",
 ) -> None:
-    """Train a trial under Ray Train; a worker that dies is replaced, from the last checkpoint.
+    """Train a trial under Ray Train; a dead worker is replaced, and training resumes.
 
     Args:
         trial: What to train.
@@ -80,13 +80,13 @@ def train_on_workers(
 
 
 def _cause(error: ray.train.WorkerGroupError) -> Exception:
-    """What made the workers fail, if it is one of pckd's own sentences; else the error itself."""
+    """Return the error that made the workers fail, pckd's own sentence if there is one."""
     causes = error.worker_failures.values()
     return next((each for each in causes if isinstance(each, (InputError, OSError))), error)
 
 
 def _worker(config: dict[str, Any]) -> None:
-    """What each worker runs: its rank of the run."""
+    """Train one rank of the run; every worker calls this."""
     trial = trial_from_json(config["trial"])
     placement = Placement(
         get_device(), config["threads"], DataParallelGroup(), config["bank_bytes"]

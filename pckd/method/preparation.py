@@ -40,9 +40,9 @@ class Prepared(NamedTuple):
     """The result of a preparation, as state dicts."""
 
     parts: dict[str, Tensor]
-    """Of the preparation itself."""
+    """State dict of the preparation itself."""
     student: dict[str, Tensor]
-    """Of the student; empty where it did not learn."""
+    """State dict of the student; empty if it did not learn."""
 
 
 AnyPrepared = TypeVar("AnyPrepared", bound=PreparedConfig)
@@ -130,5 +130,5 @@ class PreparingTerm(PreparedTerm[AnyPreparing]):
 
 
 def only_prepares(term: type[Term[Any]]) -> bool:
-    """Whether a term is no part of training itself."""
+    """Return whether a term only prepares and is no part of training itself."""
     return issubclass(term, PreparingTerm)

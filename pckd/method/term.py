@@ -39,7 +39,7 @@ class Needs:
     maps_before_relu: bool = False
     """Stage maps of both networks before their last ReLU."""
     strong_view: bool = False
-    """What both networks say of a second, strongly changed view of each image."""
+    """Outputs of both networks for a second, strongly changed view of each image."""
     indices: bool = False
     """The position of each image in the training set."""
     whole_batch: bool = False

@@ -100,5 +100,5 @@ def initialise_classifier(network: Network) -> None:
 
 
 def _has_no_weights(network: Network) -> bool:
-    """Whether the network is an outline: drawing for one first imports PyTorch's compiler."""
+    """Return whether the network has no weights: drawing them would import PyTorch's compiler."""
     return network.classifier_layer.weight.is_meta

@@ -1,4 +1,4 @@
-"""The state from which a trial that was interrupted goes on."""
+"""The state from which an interrupted trial resumes."""
 
 import io
 from dataclasses import asdict
@@ -24,10 +24,10 @@ class Checkpoint:
         self.storage = storage
         self.records: list[EpochRecord] = []
         self.best: dict[str, Tensor] | None = None
-        """The student of the best epoch, if it is wanted."""
+        """The student of the best epoch, if it is kept."""
 
     def restore(self, run: Run) -> None:
-        """Bring a run to where the checkpoint was taken; leave it alone where there is none.
+        """Restore a run to its checkpoint; leave it alone if there is none.
 
         Raises:
             RunError: The file is damaged or belongs to something else.
@@ -62,5 +62,5 @@ class Checkpoint:
         self.storage.write(self.path, stream.getvalue())
 
     def delete(self) -> None:
-        """Delete the file; one that is not there is no error."""
+        """Delete the file; a missing one is no error."""
         self.storage.delete(self.path)

@@ -1,4 +1,4 @@
-"""What can be wrong with a study's later stages, found before any work starts."""
+"""Checks of a study's later stages before any work starts."""
 
 from pckd.study.pictures.stage import check_pictures
 from pckd.study.probing import check_targets
@@ -7,7 +7,7 @@ from pckd.training.run_data import prepare_data
 
 
 def check_stages(spec: StudySpec) -> None:
-    """Open what the stages after training look at.
+    """Open the data that the stages after training need.
 
     Raises:
         InputError: A target of the probes is not there or does not suit; or the pictures name a

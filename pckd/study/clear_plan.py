@@ -37,7 +37,7 @@ class UntilClearPlan(FixedPlan):
 
     @property
     def waits(self) -> bool:
-        """Whether the trials that run decide if more are needed."""
+        """Return whether the running trials decide if more are needed."""
         return bool(self.running)
 
     def next_trial(self) -> Trial | None:

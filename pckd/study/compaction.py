@@ -1,4 +1,4 @@
-"""Merging the small files of what has ended, so that large studies are read at once."""
+"""Merging of the small files of ended trials, so that large studies load fast."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime

@@ -16,7 +16,7 @@ from pckd.study.verdicts import Verdict, decide
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the seeds so far say of a comparison."""
+    """Standing of a comparison after the seeds so far."""
 
     verdict: Verdict
     differences: tuple[float, ...]
@@ -26,7 +26,7 @@ class Standing:
 
     @property
     def is_open(self) -> bool:
-        """Whether more seeds are needed."""
+        """Return whether more seeds are needed."""
         return self.verdict.name == "go on" and not self.reason
 
 
@@ -40,7 +40,7 @@ class Comparison:
     """Likewise."""
     design: UntilClear
     comparisons: int
-    """Those of the study, which share its level."""
+    """Number of comparisons of the study, which share its level."""
 
     @property
     def trials(self) -> list[Trial]:
@@ -50,7 +50,7 @@ class Comparison:
         ]
 
     def standing(self, outcomes: Mapping[str, Outcome]) -> Standing:
-        """What the outcomes, by identity, say: up to the first seed that has none or failed."""
+        """Decide from the outcomes, by identity, up to the first seed that has none or failed."""
         differences: list[float] = []
         reason = ""
         for both in zip(self.candidate, self.reference, strict=True):

@@ -1,4 +1,4 @@
-"""A configuration of a search while it is measured: one trial a seed, one verdict for Optuna."""
+"""One configuration of a search: one trial per seed, one result for Optuna."""
 
 from dataclasses import dataclass, field
 from statistics import mean
@@ -14,36 +14,36 @@ from pckd.study.trial import Trial
 
 @dataclass(slots=True)
 class Configuration:
-    """What is known of a configuration."""
+    """State of a configuration."""
 
     changes: dict[str, Any]
     trials: list[Trial]
-    """One a seed."""
+    """Trials, one per seed."""
     outcomes: dict[str, Outcome]
-    """Those that have ended, by identity."""
+    """Outcomes of the trials that have ended, by identity."""
     waiting: list[Trial] = field(init=False)
-    """Those that have neither ended nor been handed out."""
+    """Trials that have neither ended nor been handed out."""
     proposals: list[optuna.trial.Trial] = field(default_factory=list)
-    """More than one if Optuna proposed the same values again meanwhile."""
+    """Optuna's trials; several if the sampler proposed the same values again."""
 
     def __post_init__(self) -> None:
         self.waiting = [trial for trial in self.trials if trial.identity not in self.outcomes]
 
     @property
     def has_ended(self) -> bool:
-        """Whether no trial runs or waits."""
+        """Return whether no trial runs or waits."""
         return len(self.outcomes) == len(self.trials)
 
     @property
     def state(self) -> TrialState:
-        """What Optuna is told of a configuration that has ended."""
+        """Return the state that Optuna is told once the configuration has ended."""
         statuses = {outcome.status for outcome in self.outcomes.values()}
         if "failed" in statuses:
             return TrialState.FAIL
         return TrialState.PRUNED if "stopped" in statuses else TrialState.COMPLETE
 
     def leave_out_hopeless(self) -> int:
-        """Once a seed was stopped or failed, leave out those that wait; returns their number."""
+        """Skip the remaining seeds once one was stopped or failed; return how many."""
         if self.state == TrialState.COMPLETE:
             return 0
         left_out = len(self.waiting)
@@ -52,16 +52,16 @@ class Configuration:
         return left_out
 
     def attributes(self) -> dict[str, Any]:
-        """What Optuna keeps beside the parameters."""
+        """Attributes that Optuna keeps beside the parameters."""
         return {"trials": [trial.identity for trial in self.trials]}
 
     def accuracies(self) -> dict[int, float]:
-        """The mean over the seeds, by epoch, as far as all of them came."""
+        """Mean accuracy over seeds by epoch, up to the last epoch that all seeds reached."""
         histories = zip(*(outcome.history for outcome in self.outcomes.values()), strict=False)
         return {epoch: mean(values) for epoch, values in enumerate(histories, 1)}
 
     def values(self, objectives: tuple[str, ...]) -> list[float] | None:
-        """The means over the seeds of a configuration that completed; None of any other."""
+        """Mean objectives over the seeds of a completed configuration; None otherwise."""
         if self.state != TrialState.COMPLETE:
             return None
         outcomes = self.outcomes.values()

@@ -1,4 +1,4 @@
-"""From a study that has ended to the study that confirms it, on seeds that it never saw."""
+"""Confirmation of an ended study by another, on seeds that the first never saw."""
 
 from collections.abc import Sequence
 from statistics import mean
@@ -53,7 +53,7 @@ def confirm_name(study: str) -> str:
 
 
 def references(spec: StudySpec) -> dict[str, dict[str, Any]]:
-    """What each reference changes in the run, by name."""
+    """Changes that each reference makes in the run, by name."""
     known = spec.named_points()
     return {
         name: known[name] if changes is None else changes

@@ -19,14 +19,14 @@ def _named(value: Any) -> Any:  # noqa: ANN401
 
 
 class SeedRange(Settings):
-    """How many seeds a comparison takes."""
+    """Number of seeds that a comparison takes."""
 
     at_least: int = Field(4, ge=2, description="seeds before the first look")
     at_most: int = Field(20, ge=2, description="seeds at the last look")
 
 
 class ConfirmConfig(Settings):
-    """What is confirmed once the plan of a study has ended, on seeds that it never saw."""
+    """Confirmation after the plan of a study has ended, on seeds that it never saw."""
 
     candidates: int | Names = Field(
         1, description="of a search how many of the best; else names of cases"

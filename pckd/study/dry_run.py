@@ -1,4 +1,4 @@
-"""What a study would do, without doing it."""
+"""Description of a study's plan, without running it."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ from pckd.yaml_text import to_yaml
 
 
 def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterator[str]:
-    """The lines that say what a study would do: nothing is written, no trial starts.
+    """Describe what a study would do, line by line; nothing is written, no trial starts.
 
     Raises:
         InputError: The study cannot run as it is written.

@@ -22,7 +22,7 @@ from pckd.training.config import RunConfig
 from pckd.training.identity import identity_values
 
 MISSING = "?"
-"""How the identity of a planned trial begins that has no row: the code it was to run is unknown."""
+"""Prefix of the identity of a planned trial without a row: the code it was to run is unknown."""
 
 
 def ensure_plan(storage: Storage, study: str) -> None:
@@ -49,7 +49,7 @@ def ensure_plan(storage: Storage, study: str) -> None:
 
 
 def _lacks_plan(storage: Storage, study: str) -> bool:
-    """Whether no plan was written, or only one that could not name all trials."""
+    """Return whether no plan was written, or only one that could not name all trials."""
     files = plan_files(storage, study)
     if files != [EARLIER_PLAN]:
         return not files

@@ -1,4 +1,4 @@
-"""What a study would cost: epochs, hours from a few timed steps, and room on the disk."""
+"""Cost of a study: epochs, hours extrapolated from a few timed steps, and disk space."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Estimate:
     seconds: float
     student_bytes: int
     table_bytes: int
-    """Of its files in the result tables, before they are merged."""
+    """Bytes of its files in the result tables, before they are merged."""
 
 
 def estimate(trial: Trial, placement: Placement) -> Estimate:
@@ -62,7 +62,7 @@ def _file_size(table: str, rows: Sequence[Row]) -> int:
 
 
 def untrained_run(config: RunConfig, placement: Placement) -> Run:
-    """A run that costs what the real one does: its teacher has random weights.
+    """Build a run that costs as much as the real one, with a teacher of random weights.
 
     Raises:
         InputError: The data set cannot be opened.

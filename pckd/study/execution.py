@@ -141,7 +141,7 @@ def _complete(
 
 
 def find_teacher(config: RunConfig, teachers: TeacherStore) -> TeacherCard | None:
-    """The trained teacher of a run; None if the run needs none.
+    """Load the trained teacher of a run; None if the run needs none.
 
     Raises:
         InputError: The teacher has not been trained yet, or the one that the run names by its

@@ -1,4 +1,4 @@
-"""Finding study files: the user's own, and those that are installed with pckd."""
+"""Look-up of study files: the user's own, and those installed with pckd."""
 
 from pathlib import Path
 
@@ -15,12 +15,12 @@ OWN = Path("studies")
 
 
 def available_studies() -> dict[str, Path]:
-    """All study files that can be run by name; the user's own hide installed ones."""
+    """List all study files that can be run by name; the user's own hide installed ones."""
     return dict(sorted({**_files(SHIPPED), **_files(OWN)}.items()))
 
 
 def find_study_file(name: str) -> Path:
-    """The study file that a command's FILE|NAME means.
+    """Find the study file that a command's FILE|NAME means.
 
     Args:
         name: A path, or the name of a file in ./studies or of one that is installed with pckd.
@@ -51,7 +51,7 @@ def copy_study(name: str) -> Path:
 
 
 def describe_study(path: Path) -> str:
-    """The first sentence of the comment at the top of a study file; '' where there is none."""
+    """Read the first sentence of the comment at the top of a study file; '' if there is none."""
     words = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         if not line.startswith("#"):

@@ -1,4 +1,4 @@
-"""Networks that are probed without a study: files, kept in the reserved study `networks`."""
+"""Networks probed without a study: files, kept in the reserved study `networks`."""
 
 from pckd.storage import Storage
 from pckd.study.probe_task import Probed
@@ -6,11 +6,11 @@ from pckd.training.network_file import SUFFIX, TrainedNetwork
 from pckd.transfer.frozen import seen_content
 
 STUDY = "networks"
-"""The reserved study in which the probes of networks that came as files land."""
+"""The reserved study for probes of networks that were given as files."""
 
 
 def keep_network(network: TrainedNetwork, storage: Storage) -> Probed:
-    """Keep a network below the results root, where every process finds it, named by its content.
+    """Keep a network below the results root, visible to every process and named by its content.
 
     Args:
         network: Trained here or elsewhere.

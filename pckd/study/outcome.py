@@ -1,4 +1,4 @@
-"""How trials ended, read from the results store."""
+"""Outcomes of trials, read from the results store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ DONE = ("completed", "stopped")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a trial ended."""
+    """Outcome of a trial."""
 
     status: str
     """completed, stopped or failed."""
@@ -27,7 +27,7 @@ class Outcome:
     """Last top-1 accuracy on the images that select, in percent; None if there is none."""
     reason: str = ""
     seconds: float = 0.0
-    """Of all epochs."""
+    """Training time of all epochs."""
     history: History = ()
     """The accuracy after each epoch, from the first."""
     test: float | None = None
@@ -35,7 +35,7 @@ class Outcome:
 
 
 def read_outcome(trial: Trial, storage: Storage) -> Outcome:
-    """How a trial ended.
+    """Read the outcome of a trial.
 
     Raises:
         RunError: It has no row, or still runs: its process ended without a word.
@@ -51,13 +51,13 @@ def read_outcome(trial: Trial, storage: Storage) -> Outcome:
 
 
 def histories_of(epochs: pd.DataFrame) -> dict[str, History]:
-    """The accuracies of each trial in rows of the table `epochs`, by identity."""
+    """Collect the accuracies of each trial from rows of the table `epochs`, by identity."""
     by_trial = epochs.sort_values("epoch").groupby("trial")["top1"]
     return {str(trial): tuple(values) for trial, values in by_trial}
 
 
 def outcomes_of(trials: pd.DataFrame, histories: Mapping[str, History]) -> dict[str, Outcome]:
-    """The outcomes of all trials that have ended, by identity.
+    """List the outcomes of all trials that have ended, by identity.
 
     Args:
         trials: Rows of the table `trials`.
@@ -78,7 +78,7 @@ def outcomes_of(trials: pd.DataFrame, histories: Mapping[str, History]) -> dict[
 
 
 def finished(outcomes: dict[str, Outcome], *, retry_failed: bool) -> dict[str, Outcome]:
-    """The outcomes of the trials that need not run again."""
+    """Select the outcomes of the trials that need not run again."""
     return {
         identity: outcome
         for identity, outcome in outcomes.items()

@@ -1,4 +1,4 @@
-"""How many trials share a GPU: as many as fit, by the memory that one is seen to take."""
+"""Number of trials that share a GPU: as many as fit, by the measured memory of one."""
 
 from dataclasses import replace
 
@@ -12,13 +12,13 @@ from pckd.training.evaluation import BATCH
 from pckd.training.run_data import RunData
 
 MARGIN = 0.1
-"""Share of a GPU's memory that is left free: what trials take varies from step to step."""
+"""Share of a GPU's memory left free: a trial's memory varies from step to step."""
 
 MOST = 100
-"""Trials on one GPU at most: Ray counts shares in four decimals."""
+"""Largest number of trials on one GPU: Ray counts shares in four decimals."""
 
 BRIEF_STEPS = 3
-"""After these the optimizer's state and the library's workspaces are there."""
+"""Steps after which the optimizer's state and the libraries' workspaces are allocated."""
 
 GIBIBYTE = 2**30
 
@@ -61,7 +61,7 @@ def train_briefly(config: RunConfig, placement: Placement) -> None:
 
 
 def peak_gpu_memory(config: RunConfig, placement: Placement) -> tuple[int, int]:
-    """What a trial takes of the GPU that it has to itself, in bytes: at most, and of how many.
+    """Peak GPU memory of one trial and the memory of the GPU, in bytes.
 
     What PyTorch does not count, such as the CUDA context, is what the device misses beyond
     PyTorch's own reserve.
@@ -80,7 +80,7 @@ def peak_gpu_memory(config: RunConfig, placement: Placement) -> tuple[int, int]:
 
 
 def _shortened(data: RunData, images: int) -> RunData:
-    """The first images of the splits; the last batch stays as long as the others, if possible."""
+    """Take the first images of the splits; the last batch stays full-sized, if possible."""
     train = data.train.at(torch.arange(min(images, len(data.train))))
     evaluation = data.evaluation.at(torch.arange(min(BATCH, len(data.evaluation))))
     return replace(data, train=train, evaluation=evaluation)

@@ -1,4 +1,4 @@
-"""Where the files of a trial lie below the results root."""
+"""Paths of a trial's files below the results root."""
 
 from pckd.study.trial import Trial
 from pckd.training.network_file import SUFFIX

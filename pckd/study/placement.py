@@ -1,4 +1,4 @@
-"""Where one process of a trial computes."""
+"""Device and threads of one process of a trial."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ from pckd.training.group import Group, LocalGroup
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where one process of a trial computes."""
+    """Device and threads of one process of a trial."""
 
     device: torch.device
     threads: int
@@ -21,10 +21,10 @@ class Placement:
 
 
 def this_device() -> torch.device:
-    """The first GPU of this machine, or the CPU where there is none."""
+    """Choose the first GPU of this machine, or the CPU if there is none."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def this_process() -> Placement:
-    """This process with all CPUs that it may use, and the first GPU if there is one."""
+    """Place a trial in this process, with all CPUs it may use and the first GPU if there is one."""
     return Placement(this_device(), available_cpus())

@@ -28,11 +28,11 @@ class Planned(NamedTuple):
     pair: str
     """Name of the teacher-student pair; empty where the study lists none."""
     position: int
-    """Of the case in the plan, from 0."""
+    """Position of the case in the plan, from 0."""
     changes: dict[str, Any]
-    """What the case changes in the run, without what the pair changes."""
+    """Changes of the case in the run, without those of the pair."""
     is_default: bool = False
-    """Whether a case of vary_one changes nothing, whatever its name."""
+    """True for a case of vary_one that changes nothing, whatever its name."""
 
 
 Ended = tuple[Trial, Outcome]
@@ -40,14 +40,14 @@ Ended = tuple[Trial, Outcome]
 
 
 class Plan(ABC):
-    """What a study runs, one trial after the other."""
+    """Interface of a plan: the trials of a study, one after another."""
 
     planned: list[Planned]
     """All that is planned so far, in the order of the plan; a search adds to it."""
     total: int
-    """Trials in all, those that have ended among them."""
+    """Number of trials in all, including those that have ended."""
     ended: list[Ended]
-    """Those that earlier runs ended when the plan is made; each that is told of comes to them."""
+    """Trials that had ended before this run; `tell` appends to the list."""
 
     @property
     def done(self) -> int:
@@ -56,7 +56,7 @@ class Plan(ABC):
 
     @property
     def waits(self) -> bool:
-        """Whether more trials may come once some of those that run have ended."""
+        """Return whether more trials may come once some of the running ones have ended."""
         return False
 
     @abstractmethod
@@ -65,11 +65,11 @@ class Plan(ABC):
 
     @abstractmethod
     def tell(self, trial: Trial, outcome: Outcome) -> None:
-        """Report how a trial ended."""
+        """Tell the plan how a trial ended."""
 
 
 class FixedPlan(Plan):
-    """A plan whose trials are known beforehand: cases, grid and vary_one.
+    """A plan whose trials are known in advance: cases, grid and vary_one.
 
     Args:
         planned: The whole plan.
@@ -89,11 +89,11 @@ class FixedPlan(Plan):
         ]
 
     def next_trial(self) -> Trial | None:
-        """The next trial in the order of the study file."""
+        """Return the next trial in the order of the study file."""
         return self.waiting.pop(0) if self.waiting else None
 
     def tell(self, trial: Trial, outcome: Outcome) -> None:
-        """Note it; there is nothing to learn, the trials are fixed."""
+        """Note the outcome; nothing is learned from it, the trials are fixed."""
         self.ended.append((trial, outcome))
 
 
@@ -145,7 +145,7 @@ def named_pairs(spec: StudySpec) -> list[tuple[str, dict[str, Any]]]:
 
 
 def cases(spec: StudySpec) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The name and the changes of each case; a study without a plan has the one case `run`."""
+    """List the name and the changes of each case; a study without a plan has the one case `run`."""
     if spec.cases:
         yield from spec.cases.items()
     elif spec.grid:

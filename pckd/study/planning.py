@@ -1,4 +1,4 @@
-"""From a study file to its plan, in the light of what the results root already holds."""
+"""Planning of a study from its file and from the results that exist."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ def make_plan(
     retry_failed: bool,
     journal: optuna.storages.BaseStorage | None = None,
 ) -> Plan:
-    """The plan of a study, knowing what is already done.
+    """Make the plan of a study, with what is already done.
 
     Args:
         spec: The study.
@@ -69,7 +69,7 @@ def check_plan(spec: StudySpec) -> None:
 
 
 def optuna_journal(spec: StudySpec, storage: Storage) -> optuna.storages.BaseStorage | None:
-    """A new journal for the Optuna study of a search, which optuna-dashboard can open.
+    """Start a journal for the Optuna study of a search, which optuna-dashboard can open.
 
     It is made again from the results whenever the study runs. Optuna has no storage behind a
     filesystem URI: there the study stays in memory.
@@ -100,7 +100,7 @@ def write_spec(spec: StudySpec, storage: Storage) -> None:
 
 
 def changes_since(spec: StudySpec, storage: Storage) -> list[str]:
-    """What the study file says differently from when the study last ran, a line each.
+    """List the differences between the study file and its copy from the last run.
 
     Raises:
         InputError: The copy of the study file beside the results is damaged.
@@ -121,7 +121,7 @@ def changes_since(spec: StudySpec, storage: Storage) -> list[str]:
 
 
 def set_aside(study: str, storage: Storage, say: Callable[[str], None]) -> None:
-    """Give the results of a study another name, so that it starts afresh; nothing is deleted.
+    """Rename the results of a study, so that it starts afresh; nothing is deleted.
 
     Args:
         study: Its name.

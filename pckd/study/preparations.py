@@ -1,4 +1,4 @@
-"""What must be prepared before the trials of a study, once for all that share it."""
+"""Preparations before the trials of a study, each done once for all trials that share it."""
 
 from collections.abc import Callable, Iterable, Mapping
 

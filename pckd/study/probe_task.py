@@ -1,4 +1,4 @@
-"""One linear probe of a network in the results root, to one row."""
+"""One linear probe of a network in the results root, and its row."""
 
 import hashlib
 import json
@@ -25,19 +25,19 @@ Role = Literal["student", "teacher", "network"]
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """A network that is probed."""
+    """A network to be probed."""
 
     trial: str
     """Identity of the run that trained it; the file's name of a foreign one."""
     role: Role
-    """Of a study its student or teacher; a network that was given as a file is neither."""
+    """Role: `student` or `teacher` of a study; `network` if given as a file."""
     path: str
-    """Below the results root."""
+    """Path below the results root."""
     content: str
-    """Hash of what it computes; a student trained again under its old identity has another."""
+    """Content hash of the weights; retraining the same trial changes it."""
     model: str
     case: str = ""
-    """Of the student's trial; a teacher is shared by many cases."""
+    """Case of the student's trial; a teacher is shared by many cases."""
     student_seed: int | None = None
 
 
@@ -46,19 +46,19 @@ class ProbeTask:
     """One linear probe."""
 
     study: str
-    """Whose table takes the row."""
+    """Study whose table takes the row."""
     network: Probed
     target: DataConfig
     images: str
     """Fingerprint of the target's images, as the first network of the study sees them."""
     protocol: str
-    """Name, without its version."""
+    """Name of the protocol, without its version."""
     seed: int
-    """Of the probe."""
+    """Seed of the probe."""
 
     @property
     def identity(self) -> str:
-        """12 hexadecimal digits, the name of the row's file.
+        """The probe's identity, 12 hexadecimal digits; also its file's name.
 
         From the network (whose trial and role tell it from another that came out the same), the
         target and its images, the protocol with its version, and the seed.
@@ -77,7 +77,7 @@ class ProbeTask:
         return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
     def __str__(self) -> str:
-        """What a person calls it."""
+        """Label of the probe for people."""
         network = self.network
         return f"{network.role} {network.trial} ({network.model}) on {self.target.name}"
 
@@ -101,7 +101,7 @@ class ProbeTask:
 
 
 def missing_tasks(storage: Storage, tasks: Iterable[ProbeTask]) -> list[ProbeTask]:
-    """The tasks without a readable row in the results."""
+    """List the tasks that have no readable row in the results."""
     return [
         task
         for task in tasks
@@ -110,7 +110,7 @@ def missing_tasks(storage: Storage, tasks: Iterable[ProbeTask]) -> list[ProbeTas
 
 
 def read_probed(network: Probed, storage: Storage) -> TrainedNetwork:
-    """A network with its weights.
+    """Load a network with its weights.
 
     Raises:
         InputError: Its file is gone or damaged.

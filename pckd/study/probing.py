@@ -1,4 +1,4 @@
-"""The transfer stage of a study: which probes it consists of."""
+"""The transfer stage of a study: the list of its probes."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,7 +17,7 @@ from pckd.transfer.target import open_target
 
 
 def probe_tasks(storage: Storage, study: str, stage: ProbeStage) -> list[ProbeTask]:
-    """All probes of a study: each completed student and each teacher, x targets x seeds.
+    """List all probes of a study: each completed student and each teacher, x targets x seeds.
 
     Raises:
         InputError: There is no such study, or one of its teachers is no longer in the store.
@@ -30,7 +30,7 @@ def probe_tasks(storage: Storage, study: str, stage: ProbeStage) -> list[ProbeTa
 def tasks_of(
     study: str, networks: Sequence[Probed], stage: ProbeStage, storage: Storage
 ) -> list[ProbeTask]:
-    """Probes of one network stand together, and of one target within these.
+    """List probes, grouped by network and then by target.
 
     The features that the first of them computes serve the others.
 
@@ -78,7 +78,7 @@ def check_targets(stage: ProbeStage, image_size: Sequence[int]) -> dict[DataConf
 
 
 def _completed(rows: pd.DataFrame) -> pd.DataFrame:
-    """The completed trials, by the newest row of each."""
+    """Select the completed trials, by the newest row of each."""
     newest = rows.sort_values("updated").drop_duplicates("trial", keep="last").sort_index()
     return newest[newest["status"] == "completed"]
 

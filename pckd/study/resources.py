@@ -1,4 +1,4 @@
-"""What one trial takes of the machines."""
+"""Resources of one trial: workers, CPUs, GPUs, memory of banks."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from pckd.settings import Settings
 
 
 class Resources(Settings):
-    """What one trial takes of the machines; it does not change the numbers."""
+    """Resources of one trial; they do not change the numbers."""
 
     workers: int = Field(1, ge=1, description="processes that train one student together")
     cpus_per_worker: int = Field(1, ge=1, description="CPU cores, and threads, of each")
@@ -41,7 +41,7 @@ class Resources(Settings):
 
     @property
     def gpus(self) -> float:
-        """GPUs of each worker; a share that has yet to be measured counts as a whole GPU."""
+        """Number of GPUs of each worker; a share still to be measured counts as a whole GPU."""
         return 1.0 if self.gpus_per_worker == "auto" else self.gpus_per_worker
 
     @property

@@ -32,10 +32,10 @@ EARLIER_PLAN = "from-study-file"
 the study's next run replaces it."""
 
 MERGED = "compact-"
-"""How the names of merged files begin."""
+"""Prefix of the names of merged files."""
 
 READERS = 16
-"""Files that are read side by side: on an object store, waiting is what takes the time."""
+"""Number of files read side by side: on an object store, waiting takes most of the time."""
 
 Row = Mapping[str, Any]
 
@@ -70,7 +70,7 @@ class ResultsStore:
         self.storage.write(self.path(table, name), to_parquet(content))
 
     def read(self, table: str) -> pd.DataFrame:
-        """All rows of a table; an empty frame with its columns where there are none.
+        """Read all rows of a table; an empty frame with its columns if there are none.
 
         A damaged file, or one of a newer version, is named in a warning and left out.
         """
@@ -78,7 +78,7 @@ class ResultsStore:
         return frame
 
     def read_table(self, table: str) -> pa.Table:
-        """As `read`, as an Arrow table."""
+        """Read all rows, as `read` does, as an Arrow table."""
         for _ in range(3):
             try:
                 own, merged = self.file_names(table)
@@ -89,29 +89,29 @@ class ResultsStore:
         raise InputError(f"{self.study}/{table}: files come and go while they are read")
 
     def read_one(self, table: str, identity: str) -> pd.DataFrame:
-        """The rows of one trial or probe; none where there are none."""
+        """Read the rows of one trial or probe; none if there are none."""
         frame: pd.DataFrame = self._rows_of(table, identity).to_pandas()
         return frame
 
     def find(self, table: str, identity: str) -> dict[str, Any] | None:
-        """The first row of one trial or probe; None where there is none."""
+        """Read the first row of one trial or probe; None if there is none."""
         rows = self._rows_of(table, identity).slice(0, 1).to_pylist()
         return dict(rows[0]) if rows else None
 
     def exists(self) -> bool:
-        """Whether the study has left anything below the root."""
+        """Return whether the study has left anything below the root."""
         return self.storage.exists(self.study)
 
     def path(self, table: str, name: str) -> str:
-        """Where a file of a table lies below the root."""
+        """Path of a table's file below the root."""
         return f"{self.study}/{table}/{name}.parquet"
 
     def is_readable(self, table: str, name: str) -> bool:
-        """Whether a file of a table is neither damaged nor of a newer version."""
+        """Return whether a table's file is undamaged and of a known version."""
         return self._read_file(self.path(table, name), table) is not None
 
     def file_names(self, table: str) -> tuple[list[str], list[str]]:
-        """The names of a table's own files, and those of its merged files, newest first."""
+        """List the names of a table's own files, and of its merged files, newest first."""
         names = [
             name.removesuffix(".parquet")
             for name in self.storage.names(f"{self.study}/{table}", ".parquet")
@@ -125,7 +125,7 @@ class ResultsStore:
         self.storage.write(f"{self.study}/{name}", text.encode())
 
     def read_document(self, name: str) -> Any:  # noqa: ANN401
-        """Read a JSON file of the study; None where there is none.
+        """Read a JSON file of the study; None if there is none.
 
         Raises:
             InputError: It is damaged.
@@ -151,7 +151,7 @@ class ResultsStore:
         return everything.filter(pc.equal(everything[KEYS[table]], identity))
 
     def _parts(self, table: str, names: Sequence[str]) -> Iterator[pa.Table]:
-        """The readable files; of a trial or probe that stands in several, the first counts."""
+        """Read the files in order; of rows that occur in several, keep the first file's."""
         seen: set[str] = set()
         for name, content in zip(names, self._contents(table, names), strict=True):
             if content is None:
@@ -183,7 +183,7 @@ class ResultsStore:
 
 
 def to_table(table: str, rows: Sequence[Row]) -> pa.Table:
-    """Rows as an Arrow table with a table's schema; columns that a row leaves out are null.
+    """Convert rows to an Arrow table with a table's schema; missing columns are null.
 
     Raises:
         ValueError: A row has a column that the table does not know.
@@ -196,14 +196,14 @@ def to_table(table: str, rows: Sequence[Row]) -> pa.Table:
 
 
 def to_parquet(content: pa.Table) -> bytes:
-    """An Arrow table as the content of a file."""
+    """Encode an Arrow table as the content of a file."""
     sink = pa.BufferOutputStream()
     pq.write_table(content, sink)
     return bytes(sink.getvalue().to_pybytes())
 
 
 def open_study(storage: Storage, study: str) -> ResultsStore:
-    """The store of a study that exists.
+    """Open the store of an existing study.
 
     Raises:
         InputError: There is none of that name below the root; those that are there are named.
@@ -241,7 +241,7 @@ def _kept(store: ResultsStore, key: str) -> Any:  # noqa: ANN401
 
 
 def _fitted(content: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The table with the schema's columns: nulls where an older file lacks one."""
+    """Give the table the schema's columns, null where an older file lacks one."""
     there = set(content.column_names)
     columns = [
         content.column(entry.name).cast(entry.type)

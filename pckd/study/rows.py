@@ -1,4 +1,4 @@
-"""From a trial's objects to rows of the result tables."""
+"""Conversion of trials, epochs and accuracies to table rows."""
 
 import json
 import platform
@@ -25,12 +25,12 @@ from pckd.training.teachers import TeacherCard
 
 
 def config_columns(config: RunConfig) -> Row:
-    """The leaves of a configuration as the columns `config.*`."""
+    """Flatten a configuration to the columns `config.*`."""
     return dict(_leaves(config, "config."))
 
 
 def placement_columns(placement: Placement) -> Row:
-    """Where a trial computes; known once its process has started."""
+    """Device and host of a trial; known once its process has started."""
     return {
         "device": _device_name(placement.device),
         "host": socket.gethostname(),
@@ -40,7 +40,7 @@ def placement_columns(placement: Placement) -> Row:
 
 
 def trial_columns(trial: Trial) -> dict[str, Any]:
-    """What is known of a trial before it starts."""
+    """Columns of a trial that are known before it starts."""
     config = trial.config
     return {
         "study": trial.study,
@@ -79,7 +79,7 @@ def plan_row(item: Planned) -> Row:
 
 
 def data_columns(data: RunData, teacher: TeacherCard | None, notices: Sequence[str]) -> Row:
-    """What is known once data and teacher are open."""
+    """Columns that are known once data and teacher are open."""
     return {
         "data_fingerprint": data.fingerprint,
         "train_images": len(data.train),
@@ -91,7 +91,7 @@ def data_columns(data: RunData, teacher: TeacherCard | None, notices: Sequence[s
 
 
 def _accuracy_on(data: RunData, teacher: TeacherCard) -> float | None:
-    """The teacher's accuracy if it was measured on these very images."""
+    """Return the teacher's accuracy if it was measured on these very images."""
     return teacher.test_top1 if teacher.data_fingerprint == data.fingerprint else None
 
 
@@ -105,7 +105,7 @@ def _doubts(teacher: TeacherCard | None) -> list[str]:
 
 
 def progress_columns(records: Sequence[EpochRecord]) -> Row:
-    """What the epochs done so far say of the trial."""
+    """Columns that summarise the epochs done so far."""
     if not records:
         return {"epochs_done": 0, "seconds": 0.0}
     best = max(records, key=lambda record: record.top1)
@@ -120,12 +120,12 @@ def progress_columns(records: Sequence[EpochRecord]) -> Row:
 
 
 def test_columns(accuracy: Accuracy) -> Row:
-    """The one measurement on the test images."""
+    """Columns of the one measurement on the test images."""
     return {"test_top1": accuracy.top1, "test_top5": accuracy.top5}
 
 
 def epoch_row(trial: Trial, record: EpochRecord) -> Row:
-    """One epoch."""
+    """Columns of one epoch."""
     return {
         "study": trial.study,
         "trial": trial.identity,
@@ -149,7 +149,7 @@ def epoch_row(trial: Trial, record: EpochRecord) -> Row:
 
 
 def evaluated_on(config: RunConfig) -> str:
-    """The images that are evaluated after each epoch: holdout or test."""
+    """Name of the images that are evaluated after each epoch: holdout or test."""
     return "holdout" if config.protocol == "holdout" else "test"
 
 

@@ -1,4 +1,4 @@
-"""Who proposes the configurations of a search: Optuna's samplers, by name."""
+"""Samplers that propose a search's configurations: Optuna's, by name."""
 
 import inspect
 import warnings
@@ -14,7 +14,7 @@ from pckd.settings import Settings, near_misses
 
 
 class CountingSampler(optuna.samplers.RandomSampler):
-    """Optuna's random sampler, whose points depend on their number alone.
+    """Optuna's random sampler, seeded by each point's number alone.
 
     A search that is interrupted proposes what an undisturbed one does.
     """
@@ -30,7 +30,7 @@ class CountingSampler(optuna.samplers.RandomSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:  # noqa: ANN401
-        """One value, drawn by the seed, the number of the trial and the parameter's name."""
+        """Draw one value from the seed, the number of the trial and the parameter's name."""
         seed = zlib.crc32(f"{self.seed} {trial.number} {param_name}".encode())
         once = optuna.samplers.RandomSampler(seed)
         return once.sample_independent(study, trial, param_name, param_distribution)
@@ -50,7 +50,8 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "tpe": {"multivariate": True, "constant_liar": True},
     "qmc": {"scramble": True},
 }
-"""What suits weights that act together, and trials that run side by side and are interrupted."""
+"""Defaults for weights that act together, and for trials that run side by side and are interrupted.
+"""
 
 
 class SamplerConfig(Settings):
@@ -82,7 +83,7 @@ class SamplerConfig(Settings):
         return self
 
     def create(self, seed: int, known: int, *, conditional: bool) -> optuna.samplers.BaseSampler:
-        """The sampler itself, which goes on where an earlier one ended.
+        """Make the sampler, which continues where an earlier one ended.
 
         Args:
             seed: Of its random numbers; a sampler that has none ignores it.
@@ -100,5 +101,5 @@ class SamplerConfig(Settings):
 
 
 def named_sampler(value: Any) -> Any:  # noqa: ANN401
-    """`tpe` written out as `{name: tpe}`."""
+    """Write out `tpe` as `{name: tpe}`."""
     return {"name": value} if isinstance(value, str) else value

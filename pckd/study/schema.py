@@ -14,7 +14,7 @@ from pckd.study.pictures.file import ARRAYS
 from pckd.training.config import RunConfig
 
 VERSION = 2
-"""Of all tables; goes up when a column changes its meaning or goes away."""
+"""Version of all tables; goes up when a column changes its meaning or goes away."""
 
 TIME = pa.timestamp("us", tz="UTC")
 TEXT, INTEGER, REAL = pa.string(), pa.int64(), pa.float64()
@@ -198,7 +198,7 @@ CONFIG_COLUMNS: list[Column] = [
     (name, _arrow_type(kind), description)
     for name, kind, description in _leaves(RunConfig, "config.")
 ]
-"""One column for each leaf of `RunConfig`."""
+"""List one column for each leaf of `RunConfig`."""
 
 
 def _schema(table: str, columns: list[Column]) -> pa.Schema:
@@ -236,7 +236,7 @@ ABOUT = {
 
 
 def describe() -> str:
-    """The page docs/results.md."""
+    """Write the page docs/results.md."""
     lines = [
         "# Results",
         "",

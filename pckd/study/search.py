@@ -20,7 +20,7 @@ from pckd.study.trial import Trial, describe_point, make_trial
 
 
 class Recorded(NamedTuple):
-    """What earlier drivers recorded of a plan's trials, epoch by epoch, by identity."""
+    """Records of earlier drivers about a plan's trials, epoch by epoch, by identity."""
 
     ended: dict[str, History]
     interrupted: dict[str, History]
@@ -62,7 +62,7 @@ class SearchPlan(Plan):
         self.ended = []
         self.proposed = 0
         self.counted: set[str] = set()
-        """Trials that the total counts: a configuration proposed again adds none."""
+        """Number of planned trials; a configuration proposed again adds none."""
         self.open: list[Configuration] = []
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         earlier = self._earlier_points(rows)
@@ -86,7 +86,7 @@ class SearchPlan(Plan):
         )
 
     def next_trial(self) -> Trial | None:
-        """The next seed of an open configuration, or the first of a new one."""
+        """Return the next seed of an open configuration, or the first of a new one."""
         while True:
             for item in self.open:
                 if item.waiting:
@@ -169,7 +169,7 @@ class SearchPlan(Plan):
         self.counted |= {trial.identity for trial in item.trials}
 
     def _settle(self, item: Configuration) -> None:
-        """Tell Optuna of a configuration all of whose trials have ended, or been left out."""
+        """Tell Optuna of a configuration whose trials have all ended, or been left out."""
         self.total -= item.leave_out_hopeless()
         if not item.has_ended:
             return
@@ -182,7 +182,7 @@ class SearchPlan(Plan):
             self.study.tell(proposal, item.values(self.search.objectives), item.state)
 
     def _intermediate_values(self, item: Configuration) -> dict[int, float]:
-        """The accuracy by epoch; none beside several objectives, where Optuna takes none."""
+        """Accuracy by epoch; none with several objectives, because Optuna accepts none."""
         return item.accuracies() if len(self.search.objectives) == 1 else {}
 
     def _check_space(self) -> None:
@@ -199,7 +199,7 @@ class SearchPlan(Plan):
                 self.spec.run_config({**self.pair, key: value}, source)
 
     def _earlier_points(self, rows: pd.DataFrame) -> list[Point]:
-        """The configurations in the table that belong to this plan, oldest first."""
+        """List the configurations in the table that belong to this plan, oldest first."""
         points: dict[str, Point] = {}
         for row in rows.sort_values("started").to_dict("records"):
             changes = _changes_of(row)
@@ -209,7 +209,7 @@ class SearchPlan(Plan):
         return list(points.values())[: self.search.trials]
 
     def _is_ours(self, row: Mapping[Any, Any], changes: dict[str, Any]) -> bool:
-        """Whether a row stems from the run as it is configured and coded now."""
+        """Return whether today's configuration and code would produce this row."""
         if row["seed"] not in self.spec.seeds:
             return False
         trial = make_trial(self.spec, "earlier trial", changes, int(row["seed"]))
@@ -217,7 +217,7 @@ class SearchPlan(Plan):
 
 
 def _changes_of(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """The keys that a row's trial set; none where the row is damaged."""
+    """Return the keys that a row's trial set; none if the row is damaged."""
     try:
         changes = json.loads(row["changes"])
     except (ValueError, TypeError, RecursionError):
@@ -226,7 +226,7 @@ def _changes_of(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _is_part(point: Point, others: list[Point]) -> bool:
-    """Whether some other point has all values of this one."""
+    """Return whether some other point has all values of this one."""
     return any(point.items() <= other.items() for other in others)
 
 

@@ -1,4 +1,4 @@
-"""What a search looks for, in Optuna's words: parameters, objectives, early stopping."""
+"""Settings of a search, in Optuna's words: parameters, objectives, early stopping."""
 
 import math
 from collections.abc import Mapping
@@ -61,7 +61,7 @@ class Parameter(Settings):
         return self
 
     def suggest(self, key: str, trial: optuna.trial.Trial) -> Value:
-        """Optuna's value of this parameter in a trial."""
+        """Let Optuna suggest this parameter's value in a trial."""
         if self.choices is not None:
             return cast(Value, trial.suggest_categorical(key, self.choices))
         low, high = self.low or 0.0, self.high or 0.0
@@ -71,7 +71,7 @@ class Parameter(Settings):
         return trial.suggest_float(key, low, high, log=self.log, step=self.step)
 
     def distribution(self) -> BaseDistribution:
-        """The same values, as Optuna's distribution."""
+        """Convert the values to Optuna's distribution."""
         if self.choices is not None:
             return CategoricalDistribution(self.choices)
         low, high = self.low or 0.0, self.high or 0.0
@@ -80,7 +80,7 @@ class Parameter(Settings):
         return FloatDistribution(low, high, self.log, self.step)
 
     def allows(self, value: Value) -> bool:
-        """Whether the search could propose this value."""
+        """Return whether the search could propose this value."""
         if self.choices is not None:
             return value in self.choices
         if isinstance(value, (str, bool)) or self.low is None or self.high is None:
@@ -90,7 +90,7 @@ class Parameter(Settings):
         return self.low <= value <= self.high and math.isclose(steps, round(steps), abs_tol=1e-8)
 
     def is_active(self, point: Mapping[str, Value]) -> bool:
-        """Whether the values chosen before make this parameter part of the configuration."""
+        """Return whether the values chosen so far make this parameter active."""
         return all(
             key in point and point[key] in (allowed if isinstance(allowed, tuple) else (allowed,))
             for key, allowed in self.when.items()
@@ -194,12 +194,12 @@ class SearchConfig(Settings):
         return dict(zip(self.first_names, self.first, strict=False))
 
     def create_sampler(self, known: int) -> optuna.samplers.BaseSampler:
-        """Optuna's sampler of this search, which goes on after `known` configurations."""
+        """Make Optuna's sampler for this search; it continues after `known` configurations."""
         conditional = any(parameter.when for parameter in self.parameters.values())
         return self.sampler.create(self.seed, known, conditional=conditional)
 
     def suggest(self, trial: optuna.trial.Trial) -> Point:
-        """The configuration that Optuna proposes in a trial."""
+        """Ask Optuna for the configuration of a trial."""
         point: Point = {}
         for key, parameter in self.parameters.items():
             if parameter.is_active(point):
@@ -207,7 +207,7 @@ class SearchConfig(Settings):
         return point
 
     def allows(self, point: Point) -> bool:
-        """Whether the search could propose this configuration."""
+        """Return whether the search could propose this configuration."""
         active = {key for key, entry in self.parameters.items() if entry.is_active(point)}
         return point.keys() == active and all(
             self.parameters[key].allows(value) for key, value in point.items()

@@ -18,23 +18,23 @@ from pckd.training.config import ModelName, RunConfig, Scale
 from pckd.transfer.protocols import ProbeStage
 
 NAME = r"^[a-z0-9][a-z0-9_-]*$"
-"""What the name of a study looks like."""
+"""Pattern of a study's name."""
 
 RESERVED = ("teachers", "preparations", "runs", "repeats", "networks")
 """Names below a results root that no study may take: those of pckd itself."""
 
 CONFIRM = "-confirm"
-"""What the name of a study that confirms another ends with."""
+"""Ending of the name of a study that confirms another."""
 
 SMOKE = "-smoke"
-"""What the name of a study ends with at smoke scale, and at no other."""
+"""Ending of a study's name at smoke scale, and at no other."""
 
 
 Result = TypeVar("Result")
 
 
 def _sentence_of(work: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
-    """The result, or bad input as pydantic wants it."""
+    """Call a function; bad input becomes the error that pydantic expects."""
     try:
         return work(*arguments)
     except InputError as error:
@@ -59,7 +59,7 @@ class Pair(Settings):
         )
 
     def run_changes(self) -> dict[str, Any]:
-        """What the pair changes in the run, by dotted key."""
+        """Changes that the pair makes in the run, by dotted key."""
         teacher = {} if self.teacher is None else {"teacher.model": self.teacher}
         return {**teacher, "student": self.student, **self.changes}
 
@@ -70,7 +70,7 @@ class Pair(Settings):
 
 
 class StudySpec(Settings):
-    """A question with a plan of trials. Give one of cases, grid, vary_one and search, or none."""
+    """A question with a plan of trials: one of cases, grid, vary_one and search, or none."""
 
     study: Annotated[str, Field(pattern=NAME, description="name")]
     source: str = Field("", description="the table or figure that this reproduces")
@@ -102,7 +102,7 @@ class StudySpec(Settings):
     @model_validator(mode="before")
     @classmethod
     def _defaults_of_studies(cls, values: Any) -> Any:  # noqa: ANN401
-        """Trials share what the teacher says; a searcher never sees the test images."""
+        """Studies default to `bank: true`, searches to `protocol: holdout`."""
         if not isinstance(values, dict) or not isinstance(values.get("run"), dict):
             return values
         values = with_listed_seeds(values)
@@ -177,11 +177,11 @@ class StudySpec(Settings):
 
     @property
     def scale(self) -> Scale:
-        """The scale of all trials."""
+        """Scale of all trials."""
         return "smoke" if self.run.get("scale") == "smoke" else "full"
 
     def planned_keys(self) -> set[str]:
-        """The keys of the run that the plan sets, pairs apart."""
+        """Keys of the run that the plan sets, pairs apart."""
         of_cases = {key for changes in (self.cases or {}).values() for key in changes}
         searched = self.search.parameters if self.search else {}
         return of_cases.union(self.grid or {}, self.vary_one or {}, searched)
@@ -192,11 +192,11 @@ class StudySpec(Settings):
         return {**first, **(self.cases or {})}
 
     def pair_changes(self) -> list[dict[str, Any]]:
-        """The changes that each teacher-student pair makes; no change where none are listed."""
+        """Changes of each teacher-student pair; one pair without changes if none are listed."""
         return [pair.run_changes() for pair in self.pairs] or [{}]
 
     def probe_stage(self) -> ProbeStage | None:
-        """The transfer stage; a target without a root lies where the run's images do.
+        """Settings of the transfer stage; a target without a root has the root of the run's images.
 
         Raises:
             InputError: The run that the plan starts from is no valid one.
@@ -211,7 +211,7 @@ class StudySpec(Settings):
         return self.probe.model_copy(update={"data": tuple(rooted)})
 
     def base_run(self, source: str) -> RunConfig:
-        """The run that the plan starts from, with the first pair.
+        """Build the run that the plan starts from, with the first pair.
 
         Raises:
             InputError: It is no valid run; the sentence begins with `source`.
@@ -219,7 +219,7 @@ class StudySpec(Settings):
         return self.run_config(self.pair_changes()[0], source)
 
     def run_config(self, changes: dict[str, Any], source: str) -> RunConfig:
-        """The run with some keys changed.
+        """Build the run with some keys changed.
 
         Raises:
             InputError: The result is no valid run; the sentence begins with `source`.

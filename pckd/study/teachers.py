@@ -22,7 +22,7 @@ STUDY = "teachers"
 
 
 def teacher_trials(configs: Iterable[RunConfig]) -> list[Trial]:
-    """The distinct trainings of the teachers that some runs need; none for those named by hash."""
+    """List the distinct teacher trainings that some runs need; none for teachers named by hash."""
     trials: dict[str, Trial] = {}
     for config in configs:
         if config.needs_teacher and not config.teacher_hash:
@@ -32,7 +32,7 @@ def teacher_trials(configs: Iterable[RunConfig]) -> list[Trial]:
 
 
 def teacher_trial(config: RunConfig) -> Trial:
-    """The trial that trains a teacher; `config` is the teacher's own run.
+    """Make the trial that trains a teacher; `config` is the teacher's own run.
 
     Raises:
         InputError: Its data set cannot be opened.
@@ -41,7 +41,7 @@ def teacher_trial(config: RunConfig) -> Trial:
 
 
 def missing_teachers(spec: StudySpec, storage: Storage) -> list[Trial]:
-    """The teachers that a study needs and that have not been trained yet.
+    """List the teachers that a study needs and that are not trained yet.
 
     Raises:
         InputError: As `untrained_teachers`, or some case gives no valid run.
@@ -50,7 +50,7 @@ def missing_teachers(spec: StudySpec, storage: Storage) -> list[Trial]:
 
 
 def untrained_teachers(configs: Iterable[RunConfig], storage: Storage) -> list[Trial]:
-    """The trainings that are left to do before some runs can start.
+    """List the trainings that must precede some runs.
 
     Raises:
         InputError: A run names a teacher by a hash that the store does not hold, or one that does
@@ -71,7 +71,7 @@ def train_teacher(
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
     on_wait: Callable[[], None] = lambda: None,
 ) -> TeacherCard:
-    """Train a teacher, or go on with it, and put it into the store.
+    """Train a teacher, or resume its training, and put it into the store.
 
     Of several processes that want the same teacher at the same moment, one trains it while the
     others wait, if the results root is local. Elsewhere there is no lock: each may train it, to

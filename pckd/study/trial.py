@@ -25,13 +25,13 @@ class Trial:
     identity: str
 
     def __str__(self) -> str:
-        """What a person calls it: pair, case and seed."""
+        """Label of the trial for people: pair, case and seed."""
         teacher = f"{self.config.teacher.model} -> " if self.config.teacher else ""
         return f"{teacher}{self.config.student}, {self.case}, seed {self.config.seed}"
 
 
 def make_trial(spec: StudySpec, case: str, changes: dict[str, Any], seed: int) -> Trial:
-    """The trial of a study's run with some keys changed, under one seed.
+    """Make the trial of a study's run with some keys changed, under one seed.
 
     Raises:
         InputError: The changed run is not valid, or its data set cannot be opened or does not
@@ -48,23 +48,23 @@ def make_trial(spec: StudySpec, case: str, changes: dict[str, Any], seed: int) -
 
 
 def trial_to_json(trial: Trial) -> str:
-    """The trial as text, for other processes."""
+    """Write a trial as text, for other processes."""
     return json.dumps({**asdict(trial), "config": trial.config.model_dump(mode="json")})
 
 
 def trial_from_json(text: str) -> Trial:
-    """The trial that `trial_to_json` wrote."""
+    """Read a trial that `trial_to_json` wrote."""
     values = json.loads(text)
     return Trial(**{**values, "config": RunConfig.model_validate(values["config"])})
 
 
 def describe_changes(changes: dict[str, Any]) -> str:
-    """The changes as a case's name: `kd=0.5, growth_rate=1.01`; other keys in full."""
+    """Name a case by its changes: `kd=0.5, growth_rate=1.01`; other keys in full."""
     return ", ".join(f"{_short(key)}={value}" for key, value in changes.items())
 
 
 def describe_point(changes: dict[str, Any]) -> str:
-    """As `describe_changes`, for values that a search proposed: to four digits."""
+    """Name a case by values that a search proposed, to four digits."""
     return describe_changes(
         {
             key: float(f"{value:.4g}") if isinstance(value, float) else value

@@ -19,7 +19,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 
 
 class UntilClear(Settings):
-    """What decides when the cases of a study need no more seeds."""
+    """Rule that decides when the cases of a study need no more seeds."""
 
     against: Names = Field(min_length=1, description="references: names of cases")
     candidates: Names = Field((), description="names of cases; all others by default")

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def verdict_sentence(row: Mapping[str, Any]) -> str:
-    """What a row of the table `verdicts` says, in words."""
+    """Put a row of the table `verdicts` into words."""
     who, other, seeds = row["candidate"], row["reference"], row["seeds"]
     if row["name"] == "go on":
         return f"{who} against {other}: {seeds} seeds so far, more are needed"

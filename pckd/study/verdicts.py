@@ -21,7 +21,7 @@ Name = Literal["better", "worse", "no difference", "not clear", "go on"]
 Flags = npt.NDArray[np.bool_]
 
 ORDERS = 1000
-"""Random orders of the differences that the estimate averages over."""
+"""Number of random orders of the differences that the estimate averages over."""
 
 LEAST_CHANCE = 0.1
 """A study ends when the chance that its last look settles the question falls below this."""
@@ -34,15 +34,17 @@ images that a quarter of it is a step or more."""
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A decision, and the figures that it rests on."""
+    """A decision, and the figures behind it."""
 
     name: Name
     estimate: float
-    """Of the mean difference, in points, corrected for early stopping; NaN without differences."""
+    """Estimate of the mean difference, in points, corrected for early stopping; NaN without
+    differences.
+    """
     interval: tuple[float, float]
     """The repeated confidence interval, in points; infinite before the first look."""
     seeds: int
-    """The differences that were used: later ones do not change a verdict."""
+    """Differences that were used: later ones do not change a verdict."""
 
 
 def decide(
@@ -104,7 +106,7 @@ def decide(
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """What each look at the differences of a study shows, or of many at once [..., looks]."""
+    """Result of each look at the differences of a study, or of many studies [..., looks]."""
 
     lows: Floats
     highs: Floats
@@ -115,18 +117,18 @@ class Looks:
 
     @property
     def stops(self) -> Flags:
-        """The looks that end a study."""
+        """Mark the looks that end a study."""
         return self.better | self.worse | self.same | self.hopeless
 
     @property
     def end(self) -> npt.NDArray[np.int64]:
-        """The first look that ends a study, or the last one [...]."""
+        """Find the first look that ends a study, or the last one [...]."""
         stops = self.stops.copy()
         stops[..., -1] = True
         return np.asarray(stops.argmax(axis=-1), dtype=np.int64)
 
     def name(self, look: int, *, is_last: bool) -> Name:
-        """What a look at a single study says."""
+        """Verdict of a look at a single study."""
         if self.better[look]:
             return "better"
         if self.worse[look]:
@@ -158,7 +160,7 @@ def look_at(values: Floats, critical: Floats, at_least: int, smallest_difference
 def chance_of_a_verdict(
     values: Floats, critical: Floats, at_least: int, smallest_difference: float
 ) -> Floats:
-    """The chance at each look that the last one settles the question [..., looks].
+    """Probability at each look that the last one settles the question [..., looks].
 
     The mean of all `at_most` differences, as Student's t predicts it from those so far, lies far
     enough from 0, or near enough; the standard deviation stays what it is.
@@ -186,7 +188,7 @@ def chance_of_a_verdict(
 
 
 def _estimate(values: Floats, critical: Floats, at_least: int, smallest_difference: float) -> float:
-    """The mean of the first values, over the orders that do not stop before the last value."""
+    """Average the mean of the first values over the orders that stop at the last value."""
     random = np.random.default_rng(0)
     shuffled = random.permuted(np.tile(values, (ORDERS, 1)), axis=1)
     orders = np.vstack([values, shuffled])

@@ -31,15 +31,15 @@ class Check:
     case: str
     seed: int
     differences: tuple[str, ...]
-    """What is not bit-equal, a sentence each; none where all is."""
+    """Numbers that are not bit-equal, a sentence each."""
     machine: tuple[str, ...]
-    """What differs between the machines, and may explain it."""
+    """Differences between the machines, which may explain it."""
     refusal: str = ""
     """Why the trial cannot be repeated; empty where it was."""
 
     @property
     def is_unexplained(self) -> bool:
-        """Whether the trial cannot be repeated, or gave other numbers on the same machine."""
+        """Return whether repeating failed, or gave other numbers on the same machine."""
         return bool(self.refusal) or (bool(self.differences) and not self.machine)
 
     def __str__(self) -> str:

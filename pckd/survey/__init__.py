@@ -1,1 +1,1 @@
-"""What pckd understands of a data set, for people to look at before they train on it."""
+"""Survey of a data set, for people to look at before they train on it."""

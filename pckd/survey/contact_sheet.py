@@ -12,13 +12,13 @@ from pckd.files import write_atomically
 from pckd.survey.survey import SplitSurvey, Survey
 
 CLASSES = 24
-"""Most rows; of more classes, some evenly spread ones are shown."""
+"""Largest number of rows; of more classes, some evenly spread ones are shown."""
 
 IMAGES = {"training": 8, "test": 4}
-"""Images of a class that are shown of each split."""
+"""Number of images of each class shown from each split."""
 
 TILE, GAP, MARGIN = 64, 4, 150
-"""Pixels: of an image, between images, and of the column of class names."""
+"""Sizes in pixels: of an image, of the gap between images, of the column of class names."""
 
 FONT_SIZE = 13
 

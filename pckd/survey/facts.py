@@ -1,4 +1,4 @@
-"""What one encoded image is, before it is converted."""
+"""Facts about one encoded image before it is converted."""
 
 import hashlib
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from pckd.data.pixels import Flaw
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What is known of an image.
+    """Facts about an image.
 
     Attributes:
         digest: SHA-256 of its file or pixels, the same for copies.
@@ -38,7 +38,7 @@ class ImageFacts:
 
 
 def facts_of(content: Encoded) -> ImageFacts:
-    """Open and decode an image, and say what it is."""
+    """Open and decode an image, and describe it."""
     try:
         return _array_facts(content) if isinstance(content, np.ndarray) else _file_facts(content)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""A data set as pckd understands it: splits, classes, sizes, modes, and what is odd about them."""
+"""Survey of a data set: splits, classes, sizes, modes, and anything odd about them."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -18,18 +18,18 @@ from pckd.data.words import listed
 from pckd.survey.facts import ImageFacts, facts_of
 
 SPLITS = ("training", "test")
-"""What images are called in messages; as data sets hold them, `train` and `test`."""
+"""Names of the splits in messages; data sets call them `train` and `test`."""
 
 CHUNK = 64
-"""Images that a thread looks at in one go."""
+"""Number of images that a thread examines at once."""
 
 Place = tuple[str, str, object]
-"""Where an image stands: its split, its name, its label."""
+"""Place of an image: its split, its name, its label."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SplitSurvey:
-    """What was found in one split.
+    """Findings in one split.
 
     Attributes:
         name: training or test.
@@ -44,7 +44,7 @@ class SplitSurvey:
     facts: Sequence[ImageFacts]
 
     def tally(self, attribute: str) -> dict[str, int]:
-        """Count the images by a property of theirs, the most frequent first."""
+        """Count the images by a property, the most frequent value first."""
         values = Counter(str(getattr(facts, attribute)) for facts in self.facts)
         return {value: count for value, count in values.most_common() if value}
 
@@ -59,7 +59,7 @@ class SplitSurvey:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Survey:
-    """What was found of a data set.
+    """Findings in a data set.
 
     Attributes:
         data: Its name.
@@ -81,7 +81,7 @@ class Survey:
 def survey_data(
     name: str, root: Path | str | None, *, download: bool, image_size: int | None
 ) -> Survey:
-    """Look at every image of a data set.
+    """Examine every image of a data set.
 
     Args:
         name: Of the catalogue.
@@ -155,7 +155,7 @@ def _odd_properties(splits: Sequence[SplitSurvey]) -> list[str]:
 
 
 def _shared_images(splits: Sequence[SplitSurvey]) -> list[str]:
-    """Say which images stand in the data set more than once."""
+    """List the images that occur in the data set more than once."""
     places: dict[str, list[Place]] = defaultdict(list)
     for split in splits:
         for name, label, facts in zip(
@@ -191,7 +191,7 @@ def _pair(found: Sequence[Place]) -> str:
 
 
 def _passed_over(used: set[str]) -> list[str]:
-    """Say which files lie beside those that are used, and are not."""
+    """List the files that lie beside the used ones and are not used."""
     folders = {Path(location).parent for location in used}
     others = [
         file

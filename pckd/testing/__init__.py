@@ -1,4 +1,4 @@
-"""For authors of terms, networks and data sets: the checks that every built-in one passes."""
+"""Checks for authors of terms, networks and data sets; every built-in one passes them."""
 
 from pckd.testing.checks import TermError, check_term
 from pckd.testing.data import DataError, check_data

@@ -1,4 +1,4 @@
-"""What the checks of a term run on: pairs of networks, batches of random outputs, built terms."""
+"""Material for the checks of a term: pairs of networks, batches of random outputs, built terms."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -41,7 +41,7 @@ PAIRS = (
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Outputs of both networks for some images; what a term does not need is not there."""
+    """Outputs of both networks for some images, as far as the term needs them."""
 
     student: GivenSide
     teacher: GivenSide | None
@@ -89,16 +89,16 @@ class Case:
 
     @property
     def needs(self) -> Needs:
-        """What the term needs."""
+        """Return the term's needs."""
         return self.kind.needs(self.config)
 
     @property
     def unfit(self) -> Off | Refused | None:
-        """Why the term does not suit the pair, if so."""
+        """Return why the term does not suit the pair, None if it does."""
         return self.kind.unfit(self.config, self._task())
 
     def build(self, precision: torch.dtype = torch.float64) -> Term[Any]:
-        """Return the term after one step on other images; BatchNorm keeps its statistics."""
+        """Return the term after one step on other images, with BatchNorm statistics frozen."""
         term = build_term(self.kind, self.config, self._task(), precision)
         for layer in term.modules():
             if isinstance(layer, nn.modules.batchnorm._BatchNorm):
@@ -150,7 +150,7 @@ class Case:
 
 
 def _leaves(side: GivenSide) -> tuple[GivenSide, list[Tensor]]:
-    """The side with every tensor a leaf that asks for its gradient, and these tensors."""
+    """Make every tensor of a side a leaf that requires its gradient; list these tensors."""
     found: list[Tensor] = []
 
     def leaf(value: Tensor) -> Tensor:

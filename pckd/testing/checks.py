@@ -1,4 +1,4 @@
-"""`check_term`: what every term must hold, on small random outputs, in seconds."""
+"""`check_term`: checks that every term must pass, on small random outputs, in seconds."""
 
 import pickle
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from pckd.testing import training_checks, value_checks
 from pckd.testing.cases import PAIRS, Case
 
 Check = Callable[[Case], str | None]
-"""A check returns what is wrong, None where all is well."""
+"""A check returns the fault that it finds, None if there is none."""
 
 CHECKS: tuple[Check, ...] = (
     value_checks.inputs_are_left_alone,
@@ -28,7 +28,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 class TermError(AssertionError):
-    """A sentence that says what is wrong with a term."""
+    """A sentence that names a fault of a term."""
 
 
 def check_term(term: str | type[Term[Any]], parameters: Mapping[str, Any] | None = None) -> None:
@@ -78,7 +78,7 @@ def _undescribed(kind: type[Term[Any]]) -> str | None:
 
 
 def _outcome(check: Check, case: Case) -> str | None:
-    """What a check says of a case; an exception is a fault too."""
+    """Return what a check finds in a case; an exception is a fault too."""
     try:
         return check(case)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""The checks that a data set of anyone's must pass to be trained on."""
+"""Checks that a data set must pass before anything is trained on it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Steps of given tensors: what was not given cannot be read, and what was read is known."""
+"""Steps made of given tensors: other fields cannot be read, and reads are recorded."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -128,7 +128,7 @@ def given_step(
 
 
 def task_of(student: Side, teacher: Side | None, training_labels: Tensor, num_classes: int) -> Task:
-    """The task that such outputs belong to."""
+    """Make the task that these outputs belong to."""
     return Task(
         student=_shape(student),
         teacher=None if teacher is None else _shape(teacher),

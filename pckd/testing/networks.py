@@ -1,4 +1,4 @@
-"""The checks that a network must pass to be a student or a teacher."""
+"""Checks that a network must pass to be a student or a teacher."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -184,7 +184,7 @@ def _tensors(outputs: Outputs) -> dict[str, Tensor | None]:
 
 
 def _same(one: Mapping[str, Tensor | None], other: Mapping[str, Tensor | None]) -> bool:
-    """Whether both have the same names, and bit for bit the same tensors."""
+    """Return whether both have the same names and, bit for bit, the same tensors."""
     return one.keys() == other.keys() and all(
         torch.equal(tensor, match)
         if tensor is not None and (match := other[name]) is not None

@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 class _Meeting:
-    """Where ranks wait for each other and see each other's tensors."""
+    """Meeting point where ranks wait for each other and exchange tensors."""
 
     def __init__(self, size: int) -> None:
         self.brought: list[Tensor] = [torch.empty(0)] * size
@@ -44,7 +44,7 @@ class ThreadExchange:
 
 
 def on_ranks(work: Sequence[Callable[[ThreadExchange], Result]]) -> list[Result]:
-    """What each rank computes, in order; a rank that fails ends all of them with its error.
+    """Run a function on each rank and return the results in order; one failure ends all ranks.
 
     Args:
         work: One function a rank.

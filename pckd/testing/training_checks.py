@@ -49,7 +49,7 @@ def _gradients(value: Tensor, inputs: list[Tensor], terms: list[Term[Any]]) -> l
 
 
 def _learns(part: nn.Parameter) -> bool:
-    """Whether a part trains; one that was prepared stays as it is."""
+    """Return whether a part trains; one that was prepared stays as it is."""
     return part.requires_grad
 
 

@@ -21,7 +21,7 @@ NEEDED = {
     "strong_view": "strong views",
     "indices": "indices",
 }
-"""What a term may ask for and then must read, in words."""
+"""Inputs that a term may ask for and then must read, in words."""
 
 
 def value_has_its_shape(case: Case) -> str | None:
@@ -60,7 +60,7 @@ def gradient_is_right(case: Case) -> str | None:
 
 
 def _slope(term: Term[Any], batch: Batch, inputs: list[Tensor], ways: list[Tensor]) -> float:
-    """How the sum of values changes along some directions, by central differences."""
+    """Derivatives of the sum of values along some directions, by central differences."""
     ends = []
     with torch.no_grad():
         for sign in (1.0, -2.0):
@@ -81,7 +81,7 @@ def inputs_are_left_alone(case: Case) -> str | None:
 
 
 def needs_are_read(case: Case) -> str | None:
-    """Each thing that is asked for is read, so that nothing is computed in vain."""
+    """Every input that is asked for is read, so that nothing is computed in vain."""
     for name, words in NEEDED.items():
         if not getattr(case.needs, name):
             continue

@@ -1,4 +1,4 @@
-"""The teacher feature bank: what a frozen teacher says of a view, kept for the next who asks.
+"""The teacher feature bank: a frozen teacher's features, one row per view, shared by trials.
 
 Crops with padding 4, mirrored or not, are 162 views of an image; a row of the bank holds the
 teacher's features of one of them and its rotations. Logits need no room: they are W f + b.
@@ -14,7 +14,7 @@ from pckd.training.frozen_teacher import FrozenTeacher
 
 
 class FeatureBank:
-    """Rows of features with a mark each, in memory that the processes of a machine share.
+    """Rows of features, each with a mark, in memory that the processes of a machine share.
 
     A row counts only when its mark is set, and the mark is set after the row: whoever is killed
     between the two has written nothing. Two processes may write one row, they write the same.
@@ -55,11 +55,11 @@ class FeatureBank:
 
 
 class BankedTeacher:
-    """A teacher that looks at a view once, and from then on in its bank.
+    """A teacher that computes each view's features once, then reads them from its bank.
 
     Features are rounded to half precision whether they come from the bank or not, and computed in
-    chunks of one size, so that no other image of a batch can change their rounding: what is in
-    the bank, and who filled it, never changes a number.
+    chunks of one size, so that no other image of a batch can change their rounding: the content of
+    the bank never changes a number, whoever filled it.
 
     Args:
         teacher: Computes what is missing.

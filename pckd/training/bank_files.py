@@ -1,8 +1,8 @@
-"""The files of the feature banks of one machine: shared by its trials, bounded, read without trust.
+"""Files of the feature banks of one machine: shared by its trials, bounded, checked when read.
 
 A bank is one file below `$PCKD_CACHE/banks`: its key, a mark for each row, the rows. All banks
-together keep within a bound. To make room, those that nobody has open are deleted, the one opened
-longest ago first; a bank that still does not fit keeps its first rows only.
+together keep within a bound. To make room, unused banks are deleted, least recently opened first; a
+bank that still does not fit keeps its first rows only.
 """
 
 import fcntl
@@ -23,7 +23,9 @@ from pckd.machine import available_memory
 from pckd.training.bank import FeatureBank
 
 PAGE = 4096
-"""Bytes. The key, filled up with blanks, has one; the marks and the rows begin on their own."""
+"""Page size in bytes. The key, padded with blanks, takes one page; marks and rows start on pages of
+their own.
+"""
 
 
 def default_bank_bytes() -> int:
@@ -34,10 +36,10 @@ def default_bank_bytes() -> int:
 def open_bank(
     key: Mapping[str, object], *, rows: int, copies: int, width: int, max_bytes: int
 ) -> FeatureBank:
-    """Open the bank of a key, made where it is missing; while it is open nobody deletes it.
+    """Open the bank of a key, creating it if missing; an open bank is never deleted.
 
-    Where its file cannot be made a warning says so, and the bank knows nothing: the numbers that
-    a `BankedTeacher` gives are the same.
+    If its file cannot be created, a warning says so and the bank stays empty: the numbers that a
+    `BankedTeacher` gives are the same.
 
     Args:
         key: All that features depend on, as JSON can write it.
@@ -73,7 +75,7 @@ def open_bank(
 
 
 def _opened(path: Path, key: str) -> IO[bytes]:
-    """Open a bank and hold its shared lock; what is there under another key is emptied."""
+    """Open a bank and take its shared lock; content under another key is emptied."""
     header = key.encode().ljust(PAGE)
     file = path.open("r+b" if path.exists() else "w+b")
     fcntl.flock(file, fcntl.LOCK_SH)
@@ -87,7 +89,7 @@ def _opened(path: Path, key: str) -> IO[bytes]:
 
 
 def _room(path: Path, wanted: int, max_bytes: int) -> int:
-    """Bytes that one bank may take, after banks that nobody has open have made room for it."""
+    """Bytes that one bank may take, once unused banks have made room for it."""
     others = sorted(path.parent.glob("*.bank"), key=lambda other: other.stat().st_mtime)
     others.remove(path)
     sizes = {other: other.stat().st_size for other in others}
@@ -110,9 +112,9 @@ def _deleted(path: Path) -> bool:
 
 
 def _allocate(file: IO[bytes], start: int, row_bytes: int, room: int) -> int:
-    """Make the file as large as there is room, one row at least, and return how many it has.
+    """Make the file as large as space allows, at least one row, and return its number of rows.
 
-    The blocks are taken now: a page of a sparse file that finds the disk full kills the process.
+    Disk blocks are allocated now: a write to a sparse file on a full disk would kill the process.
 
     Raises:
         OSError: The disk is full.
@@ -135,6 +137,6 @@ def _take_blocks(file: IO[bytes], size: int) -> None:
 
 
 def _boot() -> str:
-    """When this machine started: after a crash of the whole machine nobody knows what was kept."""
+    """The boot id: a bank from before a reboot may not have reached the disk."""
     path = Path("/proc/sys/kernel/random/boot_id")
     return path.read_text().strip() if path.exists() else ""

@@ -1,4 +1,4 @@
-"""From a `RunConfig` to the module that computes: the student and its objective."""
+"""Building of a run's module: the student and its objective."""
 
 import zlib
 from collections.abc import Mapping, Sequence
@@ -32,9 +32,9 @@ class Moment(NamedTuple):
     epoch: int
     """From 1."""
     threshold: float
-    """t of Eq. 7."""
+    """t of Eq. 7, the threshold."""
     seed: int
-    """Of the random numbers that terms draw."""
+    """Seed of the random numbers that terms draw."""
 
 
 class Views(NamedTuple):
@@ -89,7 +89,7 @@ class Distillation(nn.Module):
 
 
 class Built(NamedTuple):
-    """What a run computes with, and what its user should know."""
+    """Module of a run, with notices for its user."""
 
     module: Distillation
     notices: tuple[str, ...]
@@ -135,7 +135,7 @@ def new_student(config: RunConfig, data: RunData) -> Network:
 
 
 def _of_parts(config: RunConfig) -> tuple[str, ...]:
-    """A notice where terms relate images that they do not see together."""
+    """Make the notice for terms that relate images which never meet in one part of a batch."""
     related = config.loss.that_need(lambda needs: needs.whole_batch)
     if config.optimization.accumulation == 1 or not related:
         return ()

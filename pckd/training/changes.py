@@ -12,7 +12,7 @@ from pckd.method.presets import DEFAULT_METHOD
 from pckd.settings import with_changes
 
 SHORTHANDS = {"data": "name", "teacher": "model"}
-"""The key that a plain name stands for: `data: cifar100` means `data: {name: cifar100}`."""
+"""Key that a plain name stands for: `data: cifar100` means `data: {name: cifar100}`."""
 
 RENAMED = {
     "loss.temperature": "loss.kd.temperature",
@@ -20,7 +20,7 @@ RENAMED = {
     "loss.contrast_temperature": "loss.center_contrast.temperature",
     "loss.alignment_width": "loss.feature_alignment.width",
 }
-"""Keys of pckd 0.1, and those that took their place."""
+"""Keys of pckd 0.1, and their present names."""
 
 
 def refuse_renamed(key: str) -> None:
@@ -34,7 +34,7 @@ def refuse_renamed(key: str) -> None:
 
 
 def written_out(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Changes of a run by full dotted keys, none of them a mapping.
+    """List the changes of a run by full dotted key, none of them a mapping.
 
     Raises:
         InputError: A key is set twice, lies below another, or belongs to an earlier version.
@@ -53,7 +53,7 @@ def written_out(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def full_key(key: str, values: list[Any]) -> str:
-    """The full dotted key of one that a plan gives several values.
+    """Return the full dotted key of one that a plan gives several values.
 
     Raises:
         InputError: The key belongs to an earlier version.
@@ -66,7 +66,7 @@ def full_key(key: str, values: list[Any]) -> str:
 
 
 def changed_run(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's values with some keys changed; a new `teacher: NAME` keeps the other teacher keys.
+    """Change keys of a run's values; a new `teacher: NAME` keeps the other teacher keys.
 
     Raises:
         InputError: A key leads through something that is not a mapping, or is set twice.
@@ -80,7 +80,7 @@ def changed_run(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[s
 
 
 def expand_shorthands(values: Any) -> Any:  # noqa: ANN401
-    """A run's values with `data: NAME`, `teacher: NAME` and `loss: {TERM: 0.5}` written out."""
+    """Write out `data: NAME`, `teacher: NAME` and `loss: {TERM: 0.5}` in a run's values."""
     if not isinstance(values, Mapping):
         return values
     expanded = {

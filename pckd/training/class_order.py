@@ -1,4 +1,4 @@
-"""Networks of others whose classes stand in another order than those of the images."""
+"""Imported networks whose classes are in another order than those of the images."""
 
 from collections.abc import Sequence
 
@@ -39,7 +39,7 @@ def reorder_classes(network: Network, given: Sequence[str], wanted: Sequence[str
 
 @torch.inference_mode()
 def best_reordered_top1(network: Network, data: RunData) -> float:
-    """Top-1 in percent on the test images, if classes stood in the order that suits it best.
+    """Top-1 accuracy in percent on the test images, for the order of classes that fits best.
 
     Args:
         network: In eval mode, on the device of the images.

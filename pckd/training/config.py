@@ -31,7 +31,7 @@ from pckd.training.changes import expand_shorthands
 from pckd.training.loss_config import Loss
 
 SLOW_LEARNERS = ("mobilenetv2", "shufflenetv1", "shufflenetv2")
-"""Students whose default learning rate is 0.01 instead of 0.05 [R]."""
+"""Students with default learning rate 0.01 instead of 0.05 [R]."""
 
 
 def _known_model(name: str) -> str:
@@ -57,7 +57,7 @@ Scale = Literal["full", "smoke"]
 
 
 class DataConfig(Settings):
-    """Which images a run sees; `data: cifar100` is short for `data: {name: cifar100}`."""
+    """Images of a run; `data: cifar100` is short for `data: {name: cifar100}`."""
 
     name: Annotated[str, AfterValidator(_known_data)] = Field(description="name of the data set")
     root: str | None = Field(None, description="folder or URI that holds it; digits need none")
@@ -85,7 +85,7 @@ class DataConfig(Settings):
     @field_validator("root")
     @classmethod
     def _from_anywhere(cls, root: str | None) -> str | None:
-        """A relative folder becomes an absolute one: workers run in folders of their own."""
+        """Make a relative folder absolute, because workers have other working directories."""
         try:
             check_address(root or "", "data root")
         except InputError as error:
@@ -156,7 +156,7 @@ class OptimizationConfig(Settings):
 
 
 class PreviewConfig(Settings):
-    """How samples are weighted by their difficulty, Eq. 5 to 7; the defaults are the method's."""
+    """Weighting of samples by difficulty, Eq. 5 to 7; the defaults are the method's."""
 
     strategy: Literal["preview", "none", "curriculum", "focal"] = Field(
         "preview", description="the paper's, or what it compares with"
@@ -174,7 +174,7 @@ class PreviewConfig(Settings):
 
 
 class ViewConfig(Settings):
-    """How the views of an image are drawn: random crop, horizontal flip."""
+    """Random views of an image: crop and horizontal flip."""
 
     crop_padding: int = Field(
         4, ge=0, description="pixels of black around the image [T]; not used for streamed sets"
@@ -278,18 +278,18 @@ class RunConfig(Settings):
 
     @property
     def needs_teacher(self) -> bool:
-        """Whether any term that is on needs a teacher, in training or before it."""
+        """Return whether any term that is on needs a teacher, in training or before it."""
         return self.loss.needs.teacher or bool(self.loss.prepared)
 
     @property
     def teacher_hash(self) -> str | None:
-        """The hash by which the run names the teacher that it needs, if it does so."""
+        """Hash by which the run names its teacher, if it needs one and names it so."""
         return self.teacher.hash if self.teacher and self.needs_teacher else None
 
     def teacher_run(self) -> "RunConfig":
         """The run that trains this run's teacher: plain cross entropy on the same images.
 
-        It says nothing of a teacher that is named by its hash.
+        It does not describe a teacher that is named by its hash.
 
         Raises:
             ValueError: The run has no teacher.
@@ -319,7 +319,7 @@ def _unweighted(term: str) -> str:
 
 
 def _with_method(values: Any) -> Any:  # noqa: ANN401
-    """A run's values laid over those of its method, and the learning rate of its student."""
+    """Lay a run's values over those of its method, and set its student's learning rate."""
     if not isinstance(values, Mapping):
         return values
     try:
@@ -335,7 +335,7 @@ def _with_method(values: Any) -> Any:  # noqa: ANN401
 
 
 def _over(given: Any, below: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    """Settings laid over others, mapping by mapping; of an object, the fields that it was given."""
+    """Lay settings over others, mapping by mapping; of an object, only the fields that were set."""
     if given is None:
         return dict(below)
     if isinstance(given, BaseModel):
@@ -352,7 +352,7 @@ def _over(given: Any, below: Mapping[str, Any]) -> Any:  # noqa: ANN401
 
 
 def _with_learning_rate(values: Any, model_key: str) -> Any:  # noqa: ANN401
-    """The values with the learning rate that suits the model, where they do not give one."""
+    """Add the learning rate that suits the model, if the values give none."""
     if isinstance(values, str):
         values = {model_key: values}
     if not isinstance(values, Mapping):
@@ -364,7 +364,7 @@ def _with_learning_rate(values: Any, model_key: str) -> Any:  # noqa: ANN401
 
 
 def _slow_rate(model: object) -> dict[str, float]:
-    """The learning rate of a slow learner; a name that is not known is refused elsewhere."""
+    """Return the learning rate of a slow learner; unknown names are refused elsewhere."""
     try:
         is_slow = isinstance(model, str) and canonical_name(model) in SLOW_LEARNERS
     except InputError:

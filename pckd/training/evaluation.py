@@ -11,16 +11,16 @@ from pckd.training.group import Group, LocalGroup
 from pckd.training.record import DivergedError
 
 BATCH = 500
-"""Images a forward pass, at most; changes speed and memory only."""
+"""Largest number of images in a forward pass; changes speed and memory only."""
 
 
 class Accuracy(NamedTuple):
     """Shares of images in percent."""
 
     top1: float
-    """Whose most likely class is the right one."""
+    """Images whose most likely class is the right one."""
     top5: float
-    """Whose right class is among the five most likely; 100 for five classes or fewer."""
+    """Images whose right class is among the five most likely; 100 for five classes or fewer."""
 
 
 @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""The teacher in training: frozen, its BatchNorm folded away, no class scores of its own."""
+"""A frozen teacher for training, its BatchNorm folded into its convolutions."""
 
 from copy import deepcopy
 from functools import cached_property
@@ -16,10 +16,10 @@ from pckd.training.numerics import compiled, mixed_precision
 
 
 class Teacher(Protocol):
-    """What training asks of a teacher."""
+    """Interface of a teacher during training."""
 
     def encode(self, views: Tensor, view_numbers: Tensor | None) -> Side:
-        """What the teacher says of all copies of all images, without gradient.
+        """Return features and logits of all copies of all images, without gradient.
 
         Args:
             views: [B, K, 3, H, W].
@@ -27,7 +27,7 @@ class Teacher(Protocol):
         """
 
     def check(self) -> None:
-        """Look back on an epoch.
+        """Check the epoch that has ended.
 
         Raises:
             RunError: Something that the teacher said cannot be relied on.
@@ -35,7 +35,7 @@ class Teacher(Protocol):
 
 
 class FrozenTeacher:
-    """A teacher that looks at every view anew.
+    """A teacher that runs a forward pass on every batch.
 
     Logits are computed from the features, W f + b in full precision, so that whoever keeps the
     features has the logits too.
@@ -67,19 +67,19 @@ class FrozenTeacher:
 
     @cached_property
     def network(self) -> nn.Module:
-        """What computes, made when it is first asked: with a warm bank it never is."""
+        """The module that computes, built on first use: with a warm bank it is never built."""
         frozen = folded(self.source, shows_before_relu=self.needs.maps_before_relu)
         frozen = frozen.requires_grad_(False).to(self.device)
         return compiled(frozen.to(memory_format=torch.channels_last), self.compile_mode)
 
     def encode(self, views: Tensor, view_numbers: Tensor | None) -> Side:
-        """See `Teacher`; the numbers of the views do not matter here."""
+        """See `Teacher`; the numbers of the views are not used here."""
         outputs = self._outputs(views)
         side = self.judge(outputs.features.unflatten(0, views.shape[:2]))
         return with_maps(side, outputs, views, self.needs)
 
     def check(self) -> None:
-        """See `Teacher`; nothing can be wrong here."""
+        """See `Teacher`; there is nothing to check here."""
 
     def features(self, views: Tensor) -> Tensor:
         """Penultimate features [B, K, d] of views [B, K, 3, H, W], in the forward's precision."""

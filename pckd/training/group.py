@@ -1,4 +1,4 @@
-"""The processes that train one network together, and how they see each other's numbers."""
+"""Processes that train one network together, and the exchange of numbers between them."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -18,19 +18,19 @@ class LocalGroup(SingleProcess):
     """A group of one: this process trains alone."""
 
     def wrap(self, module: nn.Module) -> nn.Module:
-        """The module itself."""
+        """Return the module itself."""
         return module
 
     def apart(self, module: nn.Module) -> AbstractContextManager[None]:
-        """A block whose gradients stay in this process, where they are anyway."""
+        """Keep gradients in this process, where they are anyway."""
         return nullcontext()
 
     def sum(self, value: Tensor) -> Tensor:
-        """The value itself."""
+        """Return the value itself."""
         return value
 
     def share_errors(self) -> AbstractContextManager[None]:
-        """A block whose errors are nobody else's."""
+        """Let errors through: no other process has to hear of them."""
         return nullcontext()
 
 
@@ -46,7 +46,7 @@ class DataParallelGroup:
         self.size = dist.get_world_size()
 
     def wrap(self, module: nn.Module) -> nn.Module:
-        """The module under DDP, its BatchNorm layers synchronised."""
+        """Wrap the module in DDP, with synchronised BatchNorm layers."""
         on_cuda = next(module.parameters()).is_cuda
         if on_cuda:
             module = nn.SyncBatchNorm.convert_sync_batchnorm(module)
@@ -55,26 +55,26 @@ class DataParallelGroup:
         return DistributedDataParallel(module, broadcast_buffers=False)
 
     def apart(self, module: nn.Module) -> AbstractContextManager[None]:
-        """A block whose gradients stay in this rank until a backward pass outside it."""
+        """Skip gradient synchronisation inside this block (DDP's `no_sync`)."""
         assert isinstance(module, DistributedDataParallel)
         waiting: AbstractContextManager[None] = module.no_sync()
         return waiting
 
     def mean(self, value: Tensor) -> Tensor:
-        """The mean over the ranks, without gradient."""
+        """Average over the ranks, without gradient."""
         return self.sum(value) / self.size
 
     def sum(self, value: Tensor) -> Tensor:
-        """The sum over the ranks, without gradient."""
+        """Sum over the ranks, without gradient."""
         total = value.detach().clone()
         dist.all_reduce(total)
         return total
 
     @contextmanager
     def share_errors(self) -> Iterator[None]:
-        """A block at whose end a `RunError` of one rank is raised on all: none waits for it.
+        """Raise any rank's `RunError` on all ranks at the end of this block, so that none hangs.
 
-        Ranks that need each other inside the block must come to its end whatever happens.
+        Ranks that communicate inside the block must reach its end whatever happens.
         """
         mine: str | None = None
         try:
@@ -88,7 +88,7 @@ class DataParallelGroup:
                 raise RunError(message)
 
     def gather(self, rows: Tensor) -> Tensor:
-        """The rows of all ranks in the order of the ranks; the gradient flows back to each."""
+        """Gather the rows of all ranks, in the order of the ranks; gradients flow back to each."""
         if not rows.is_floating_point():
             parts = [torch.empty_like(rows) for _ in range(self.size)]
             dist.all_gather(parts, rows.contiguous())
@@ -118,7 +118,7 @@ def check_even_batches(images: int, batch_size: int, workers: int) -> None:
 
 
 def synchronise_batch_norm(module: nn.Module) -> None:
-    """Make every BatchNorm layer take its statistics over all ranks, in place, on any device.
+    """Make every BatchNorm layer compute its statistics over all ranks, in place, on any device.
 
     PyTorch's own SyncBatchNorm refuses tensors on the CPU.
     """

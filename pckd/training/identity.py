@@ -90,7 +90,7 @@ def _teacher_values(teacher: TeacherConfig) -> dict[str, Any]:
 
 
 def _preview_values(config: RunConfig, terms: Collection[str]) -> dict[str, Any] | None:
-    """How samples are weighted; None where none is."""
+    """Weighting of samples; None if no sample is weighted."""
     preview, weighted = config.preview, sorted({*config.preview.applies_to} & {*terms})
     if preview.strategy == "none" or not weighted:
         return None

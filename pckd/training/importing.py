@@ -1,4 +1,4 @@
-"""Networks from files: to be used once, or to become a teacher of the store."""
+"""Loading of networks from files, for one use or for import into the teacher store."""
 
 from collections.abc import Callable, Sequence
 from math import nan
@@ -32,10 +32,10 @@ class ImportedTeacher(NamedTuple):
 
     card: TeacherCard
     accuracy: Accuracy
-    """On the test images."""
+    """Accuracy on the test images."""
     test_images: int
     reordered_top1: float | None = None
-    """Of a teacher that is not better than chance: in the order of classes that suits it best."""
+    """Accuracy in the class order that fits best, for a teacher that is no better than chance."""
 
 
 def read_network(
@@ -44,11 +44,11 @@ def read_network(
     trained_on: str,
     say: Callable[[str], None] = lambda text: None,
 ) -> TrainedNetwork:
-    """Read a network from a file of pckd's, or from a checkpoint of the peers.
+    """Read a network from pckd's own file, or from a checkpoint of another code.
 
-    A checkpoint says neither how the network was shown images nor how large they were: the first
-    is what is published of the data set, the second what the architecture is made for. It knows
-    its classes by number.
+    A checkpoint holds neither the normalisation of the images nor their size: the published
+    normalisation of the data set and the architecture's usual size are taken. Its classes are
+    numbers.
 
     Args:
         file: It is read without running what may be in it.
@@ -81,7 +81,7 @@ def read_network(
 
 
 def _read(model: str, file: Path, weights: str, say: Callable[[str], None]) -> Network:
-    """A network filled from a checkpoint, with as many classes as that tells apart."""
+    """Build a network filled from a checkpoint, with the checkpoint's number of classes."""
     shape = outline(model, num_classes=1)
     found = load_checkpoint(file, shape.state_dict(), weights=weights)
     network = create_model(model, num_classes=class_count(found.state, shape.classifier_name))
@@ -112,7 +112,7 @@ def import_teacher(
     *,
     weights: str = "",
 ) -> ImportedTeacher:
-    """Read a checkpoint of the peers, measure it on the test images, and keep it.
+    """Import a checkpoint: measure it on the test images and keep it in the store.
 
     The images are normalised as the data set says, as they are for every run on them.
 

@@ -56,7 +56,7 @@ class Loss(RootModel[dict[str, SerializeAsAny[TermConfig]]]):
 
     @classmethod
     def settings_of(cls, name: str) -> type[BaseModel] | None:
-        """The class of a term's settings; None for a name that is not known."""
+        """Return the class of a term's settings; None for an unknown name."""
         return find_term(name).Config if name in list_terms() else None
 
     def __getitem__(self, name: str) -> TermConfig:
@@ -96,7 +96,7 @@ class Loss(RootModel[dict[str, SerializeAsAny[TermConfig]]]):
 
     @property
     def needs(self) -> Needs:
-        """What a training step must bring for all terms that are added."""
+        """Inputs that a training step must bring for all terms that are added."""
         each = (find_term(name).needs(config) for name, config in self.trained.items())
         return reduce(or_, each, Needs(teacher=False))
 

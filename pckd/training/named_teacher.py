@@ -8,7 +8,7 @@ from pckd.training.teachers import TeacherCard, TeacherStore
 
 
 def named_teacher(config: RunConfig, store: TeacherStore) -> TeacherCard:
-    """The teacher of the store that a run names by its hash.
+    """Find the teacher that a run names by its hash.
 
     Args:
         config: A run with a `teacher_hash`.

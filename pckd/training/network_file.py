@@ -1,4 +1,4 @@
-"""A trained network as one file: weights, and all that is needed to use them."""
+"""A trained network as one file: weights, and everything needed to use them."""
 
 import hashlib
 import io
@@ -16,7 +16,7 @@ from pckd.storage import Storage
 
 SUFFIX = ".safetensors"
 VERSION = "2"
-"""Of the file: 1 was a file of torch.save, `.pt`, which is still read."""
+"""Version of the file: 1 was written by torch.save, `.pt`, and is still read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class TrainedNetwork:
     state: dict[str, Tensor] = field(repr=False)
     class_names: list[str]
     mean: list[float]
-    """Of pixels in 0..1; R, G, B."""
+    """Standard deviation of pixels in 0..1; R, G, B."""
     std: list[float]
     image_size: list[int]
     """Height and width in pixels."""
@@ -59,7 +59,7 @@ class TrainedNetwork:
         return digest.hexdigest()
 
     def to_bytes(self) -> bytes:
-        """The content of a `.safetensors` file.
+        """Encode as the content of a `.safetensors` file.
 
         Its tensors are the state dict; its metadata holds the other fields, each as JSON.
         """
@@ -88,7 +88,7 @@ class TrainedNetwork:
 
 
 def kept_path(storage: Storage, path: str) -> str:
-    """The path of a network that is kept: as given, or where an earlier version wrote it.
+    """Find the path of a network: as given, or where an earlier version wrote it.
 
     Args:
         storage: The results root.
@@ -99,12 +99,12 @@ def kept_path(storage: Storage, path: str) -> str:
 
 
 def _described() -> list[str]:
-    """The fields that stand in the metadata of a file."""
+    """Fields in the metadata of a file."""
     return [entry.name for entry in fields(TrainedNetwork) if entry.name != "state"]
 
 
 def _safetensors(content: bytes, source: str) -> dict[str, Any]:
-    """The fields of a network, with its version, from the content of a `.safetensors` file."""
+    """Decode a network's fields, with its version, from the content of a `.safetensors` file."""
     try:
         state = load(content)
         length = int.from_bytes(content[:8], "little")
@@ -118,7 +118,7 @@ def _safetensors(content: bytes, source: str) -> dict[str, Any]:
 
 
 def load_tensors(content: bytes, source: str) -> dict[str, Any]:
-    """A mapping that torch.save wrote, holding tensors and plain values only.
+    """Read a mapping that torch.save wrote, if it holds tensors and plain values only.
 
     Nothing that the file might carry is executed.
 

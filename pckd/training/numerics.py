@@ -1,4 +1,4 @@
-"""How numbers are computed: precision of the forward passes, and compilation."""
+"""Precision of the forward passes, and compilation."""
 
 import ctypes
 import os
@@ -13,13 +13,15 @@ from pckd.errors import RunError
 from pckd.training.config import Compile, Precision
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-"""Of glibc's malloc.h: bytes above which memory goes back, or is not taken from the heap."""
+"""Options of glibc's malloc.h: sizes in bytes above which memory is given back, or is not taken
+from the heap.
+"""
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 def mixed_precision(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
-    """A block whose convolutions and linear layers compute in the precision; fp32 is PyTorch's own.
+    """Compute convolutions and linear layers in this precision; fp32 is PyTorch's own.
 
     bf16 is autocast: weights, gradients of weights and optimiser stay in full precision, and so
     does the objective. It needs no scaling of the loss, since bfloat16 has the range of float32.
@@ -28,7 +30,7 @@ def mixed_precision(device: torch.device, precision: Precision) -> AbstractConte
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep the memory that a step frees, since the next step needs it again.
+    """Let this process keep the memory that a step frees, because the next step needs it.
 
     Otherwise glibc returns it to the kernel and faults it in anew, page by page: measured on a CPU
     a fifth of a step. Where there is no glibc, nothing changes.
@@ -40,7 +42,7 @@ def keep_freed_memory() -> None:
 
 
 def compiled(module: AnyModule, mode: Compile) -> AnyModule:
-    """The module, which torch.compile translates at its first call; in place, names are kept.
+    """Compile the module in place; parameter names do not change.
 
     Raises:
         RunError: This machine has no C++ compiler, which torch.compile needs.

@@ -36,7 +36,7 @@ class PreparationTask:
     key: str
 
     def __str__(self) -> str:
-        """What a person calls it: the term, the teacher, and the student if it learns."""
+        """Label for people: the term, the teacher, and the student if it learns."""
         teacher = self.config.teacher.model if self.config.teacher else ""
         if not preparation_of(self.term).student_learns:
             return f"{self.term}, {teacher}"
@@ -81,7 +81,7 @@ def preparation_task(config: RunConfig, term: str, teacher: str) -> PreparationT
 
 
 class PreparationStore:
-    """What was prepared below a results root, and what is under way."""
+    """Preparations below a results root: those that are done and those under way."""
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
@@ -94,7 +94,7 @@ class PreparationStore:
         return [float(each) for each in json.loads(self.storage.read(path))["losses"]]
 
     def holds(self, key: str) -> bool:
-        """Whether a preparation is done."""
+        """Return whether a preparation is done."""
         return self.storage.exists(_result_path(key))
 
     def load(self, key: str) -> Prepared:

@@ -64,7 +64,7 @@ class Preparing:
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs are done."""
+        """Return whether all epochs are done."""
         return len(self.losses) >= self.recipe.epochs
 
     def train_epoch(self) -> float:
@@ -109,7 +109,7 @@ class Preparing:
         self.losses = list(state["losses"])
 
     def result(self) -> Prepared:
-        """What the term takes over, on the CPU."""
+        """State dicts that the term takes over, on the CPU."""
         student = {} if self.student is None else self.student.state_dict()
         return Prepared(_on_cpu(self.stage.state_dict()), _on_cpu(student))
 

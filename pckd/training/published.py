@@ -1,4 +1,4 @@
-"""Accuracies that others published for networks trained with plain cross entropy.
+"""Published accuracies of networks trained with plain cross entropy.
 
 For CIFAR-100 two sets circulate that do not agree; both are top-1 in percent on the test images,
 of one network each. For ImageNet torchvision says what its own weights reach.
@@ -49,7 +49,7 @@ TOLERANCE = 0.5
 
 
 def published_accuracies(model: str, data: str, num_classes: int) -> dict[str, float]:
-    """What is published of a network, by source; nothing but for all of CIFAR-100 or ImageNet.
+    """Published accuracies of a network, by source; none but for all of CIFAR-100 or ImageNet.
 
     Args:
         model: Canonical name of the architecture.

@@ -1,4 +1,4 @@
-"""What is kept of an epoch, and how it is collected without stopping the device."""
+"""Records of an epoch, collected without stopping the device."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,16 +34,16 @@ class EpochRecord:
     hard_weight: float | None
     """Mean weight of the hard samples; None if there were none."""
     top1: float
-    """On the images that select: held out, or the test images under protocol paper."""
+    """Accuracy on the selecting images: held out, or the test images under protocol paper."""
     top5: float
     seconds: float
-    """Of training and evaluation."""
+    """Duration of training and evaluation."""
     images_per_second: float
     """Training images, before their rotated copies."""
 
 
 class StepRecorder:
-    """Collects every step's numbers on the device; the host reads them once an epoch."""
+    """Collector of every step's numbers on the device; the host reads them once an epoch."""
 
     def __init__(self, steps: int, device: torch.device) -> None:
         self.steps = steps

@@ -30,8 +30,8 @@ AnyModule = TypeVar("AnyModule", bound=nn.Module)
 class Run:
     """A student in training.
 
-    Everything random comes from the run's seed: weights once, views epoch by epoch. So a run that
-    is rebuilt and given back its `state()` goes on as if it had never stopped.
+    Everything random comes from the run's seed: weights once, views epoch by epoch. A run that is
+    rebuilt and given back its `state()` therefore goes on as if it had never stopped.
 
     Args:
         config: What to compute.
@@ -89,7 +89,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs are done."""
+        """Return whether all epochs are done."""
         return self.epoch >= self.config.optimization.epochs
 
     def train_epoch(self) -> EpochRecord:
@@ -139,7 +139,7 @@ class Run:
             raise DivergedError(f"after epoch {self.epoch} {error}") from None
 
     def state(self) -> dict[str, Any]:
-        """All that `load_state` needs to go on from here: tensors and plain values."""
+        """Everything `load_state` needs to resume here: tensors and plain values."""
         return {
             "epoch": self.epoch,
             "module": self.plain_module.state_dict(),
@@ -147,13 +147,13 @@ class Run:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from where `state` was taken."""
+        """Resume where `state` was taken."""
         self.plain_module.load_state_dict(state["module"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch = state["epoch"]
 
     def trained_network(self, trial: str, test_top1: float) -> TrainedNetwork:
-        """The student as it is now; `trial` is the run's identity."""
+        """The student in its present state; `trial` is the run's identity."""
         return TrainedNetwork(
             model=self.config.student,
             state={name: value.cpu() for name, value in self.student.state_dict().items()},
@@ -210,7 +210,7 @@ class Run:
         return Views(plain, rotated_copies(batch.strong_images, rotations=1, mean=mean, std=std))
 
     def _taught(self, batch: TrainingBatch, views: Views) -> Side | None:
-        """What the teacher says of the views."""
+        """Return the teacher's outputs for the views."""
         if self.teacher is None:
             return None
         side = self.teacher.encode(views.plain, batch.view_numbers)
@@ -234,6 +234,6 @@ class Run:
 
 
 def _placed(module: AnyModule, device: torch.device) -> AnyModule:
-    """The module on the device, in the memory layout in which convolutions are fastest."""
+    """Move the module to the device, in the memory layout that makes convolutions fastest."""
     module.to(device).to(memory_format=torch.channels_last)
     return module

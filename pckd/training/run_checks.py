@@ -1,4 +1,4 @@
-"""Faults of a run that its settings and its images show before anything is trained."""
+"""Checks of a run's settings and images before anything is trained."""
 
 from pckd.errors import InputError
 from pckd.training.config import RunConfig

@@ -1,4 +1,4 @@
-"""The images of one run: what it trains on, what selects, and what is touched once at the end."""
+"""Images of one run: those it trains on, those that select, and the test images."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -27,8 +27,10 @@ from pckd.training.network_file import TrainedNetwork
 Protocol = Literal["holdout", "paper"]
 
 SAME_NORMALISATION = 0.01
-"""Difference of two means or deviations of pixels in 0..1 that changes no answer of a network: two
-and a half of 255 greys. Published and computed values of one data set differ by less."""
+"""Largest difference of two means or deviations of pixels in 0..1 that changes no answer of a
+network: two and a half of 255 greys. Published and computed values of one data set differ by
+less.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +45,15 @@ class RunData:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     fingerprint: str
-    """Of the data set with all its splits."""
+    """Fingerprint of the data set with all its splits."""
     train_fingerprint: str
-    """Of the images to train on, which protocol holdout has fewer of."""
+    """Fingerprint of the training images, which are fewer under protocol holdout."""
     notices: tuple[str, ...] = ()
-    """What the user should know of the selection."""
+    """Notices for the user about the selection."""
 
     @property
     def num_classes(self) -> int:
-        """How many classes the labels count."""
+        """Number of classes of the labels."""
         return len(self.class_names)
 
     @property
@@ -106,7 +108,7 @@ def prepare_data(config: DataConfig, protocol: Protocol) -> RunData:
 
 
 def check_class_count(num_classes: int, data: RunData, network: str) -> None:
-    """Refuse a network that tells more or fewer classes apart than the images have.
+    """Raise if the network has another number of classes than the images.
 
     Args:
         num_classes: Of the network.
@@ -124,7 +126,7 @@ def check_class_count(num_classes: int, data: RunData, network: str) -> None:
 
 
 def check_classes(class_names: Sequence[str], data: RunData, network: str) -> None:
-    """Refuse a network that tells other classes apart than the images have.
+    """Raise if the network was trained on other class names, or in another order.
 
     Args:
         class_names: Of the network.
@@ -144,7 +146,7 @@ def check_classes(class_names: Sequence[str], data: RunData, network: str) -> No
 
 
 def check_shown(network: TrainedNetwork, data: RunData, name: str) -> None:
-    """Refuse a network that was trained on images of another size or normalisation.
+    """Raise if the network was trained on images of another size or normalisation.
 
     Args:
         network: Trained here or elsewhere.
@@ -171,7 +173,7 @@ def check_shown(network: TrainedNetwork, data: RunData, name: str) -> None:
 
 
 def shown_to(network: TrainedNetwork, config: DataConfig, say: Callable[[str], None]) -> DataConfig:
-    """The images in the size that a network knows, unless the configuration names another.
+    """Resize the images to the network's size, unless the configuration names another.
 
     Args:
         network: Trained here or elsewhere.

@@ -1,4 +1,4 @@
-"""The task of a run: all that its terms are told before the first step."""
+"""The task of a run: everything its terms know before the first step."""
 
 from functools import lru_cache
 from typing import Any
@@ -13,7 +13,7 @@ from pckd.training.run_data import RunData
 
 
 def task_of(config: RunConfig, data: RunData) -> Task:
-    """The task of a run on its images; no network is built for it, and no teacher trained.
+    """Make the task of a run on its images, without building a network or training a teacher.
 
     Raises:
         InputError: A network cannot be built for as many classes.

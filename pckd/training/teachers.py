@@ -19,14 +19,14 @@ log = logging.getLogger(__name__)
 FOLDER = "teachers/store"
 TRAINED = "trained"
 SHORT = 12
-"""Digits of a hash that people are shown."""
+"""Number of digits of a hash that are shown."""
 MOST_NAMES = 5
-"""Teachers that a message lists before it counts the rest."""
+"""Number of teachers that a message lists before it counts the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class TeacherCard:
-    """What is known of a teacher without opening its weights."""
+    """Facts about a teacher, known without opening its weights."""
 
     hash: str
     """SHA-256 of architecture and weights."""
@@ -43,7 +43,7 @@ class TeacherCard:
 
     @property
     def chance(self) -> float:
-        """Top-1 in percent of one who guesses."""
+        """Top-1 accuracy of guessing, in percent."""
         return 100 / self.num_classes
 
     @property
@@ -102,7 +102,7 @@ class TeacherStore:
         )
 
     def add(self, network: TrainedNetwork, origin: str = TRAINED) -> TeacherCard:
-        """Keep a teacher; weights with a card of these images are not imported once more.
+        """Keep a teacher; weights that have a card for these images are not imported again.
 
         Args:
             network: The teacher.
@@ -129,7 +129,7 @@ class TeacherStore:
         return card
 
     def path(self, card: TeacherCard) -> str:
-        """Where a teacher lies below the root, without the ending of the file.
+        """Path of a teacher below the root, without the ending of the file.
 
         The first data set of some weights has their hash for a name.
         """
@@ -137,7 +137,7 @@ class TeacherStore:
         return further if self.storage.exists(f"{further}.json") else f"{FOLDER}/{card.hash}"
 
     def weights_path(self, card: TeacherCard) -> str:
-        """Where the weights of a teacher lie below the root."""
+        """Path of a teacher's weights below the root."""
         return kept_path(self.storage, f"{self.path(card)}{SUFFIX}")
 
     @staticmethod

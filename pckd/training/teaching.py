@@ -1,4 +1,4 @@
-"""From a trained teacher to the one that a run asks: frozen, and with a bank where one helps."""
+"""Building of a run's frozen teacher, with a feature bank if one can serve it."""
 
 import hashlib
 from typing import NamedTuple
@@ -15,13 +15,14 @@ from pckd.training.loss_config import Loss
 from pckd.training.run_data import RunData
 
 CHUNK = {"cpu": 16, "cuda": 64}
-"""Images of each of a `BankedTeacher`'s forward passes, whatever the batch, so that the number of
-workers changes no rounding: small where a pass costs what its images cost, large where it costs
-what its launches cost."""
+"""Images in each of a `BankedTeacher`'s forward passes, whatever the batch, so that the number of
+workers changes no rounding: small where a pass costs in proportion to its images, large where
+starting a pass dominates.
+"""
 
 
 class Taught(NamedTuple):
-    """What a run asks, and what its user should know."""
+    """A run's teacher, with notices for the user."""
 
     teacher: Teacher | None
     notices: tuple[str, ...]
@@ -34,7 +35,7 @@ def build_teacher(
     device: torch.device,
     bank_bytes: int | None,
 ) -> Taught:
-    """The teacher as a run asks it.
+    """Build the teacher for a run.
 
     Args:
         config: The run.
@@ -69,7 +70,7 @@ def build_teacher(
 
 
 def _without_bank(loss: Loss) -> str:
-    """Why a run does without a bank, for its user."""
+    """Say why a run does without a bank."""
     asking = loss.that_need(lambda needs: bool(needs.beyond_a_bank))
     verb = "needs" if len(asking) == 1 else "need"
     return f"the teacher has no bank: {', '.join(asking)} {verb} {loss.needs.beyond_a_bank}"

@@ -1,1 +1,1 @@
-"""The linear probe: how well the features of a frozen network serve classes it never saw."""
+"""The linear probe: how useful a frozen network's features are for classes it never saw."""

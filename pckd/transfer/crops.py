@@ -54,7 +54,7 @@ def resized_crops(images: Tensor, boxes: Tensor, mirrored: Tensor, size: int) ->
 
 
 def _weights(start: Tensor, length: Tensor, pixels: int, size: int) -> Tensor:
-    """What each pixel gives to each pixel of a crop along one side: float32 [B, S, P].
+    """Weights of each pixel in each pixel of a crop along one side: float32 [B, S, P].
 
     A triangle around the place from which the crop's pixel comes, one pixel to either side, or as
     many as the crop is smaller than its box; pixels outside the box give nothing.

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
 
 WEIGHT_DECAYS = tuple(10 ** (-step / 2) for step in range(13))
-"""Of the weights of standardised features: 1 to 1e-6, two a decade."""
+"""Weight decays tried on standardised features: 1 to 1e-6, two a decade."""
 HELD_OUT = 0.1
 """Share of each class's training images on which the weight decay is chosen."""
 TOLERANCE = 1e-6
 """A fit has converged when no derivative of its objective is larger than this."""
 ITERATIONS = (1_000, 4_000, 15_000)
-"""Of L-BFGS; a fit that has not converged goes on with the next number."""
+"""L-BFGS iterations; a fit that has not converged goes on with the next number."""
 
 
 def fit_exact(target: FrozenTarget, seed: int) -> LinearHead:
@@ -49,7 +49,7 @@ def fit_exact(target: FrozenTarget, seed: int) -> LinearHead:
 
 
 def choose_weight_decay(splits: Sequence[tuple[LabelledFeatures, LabelledFeatures]]) -> float:
-    """The weight decay with the lowest cross entropy on the held-out images.
+    """Choose the weight decay with the lowest cross entropy on the held-out images.
 
     Not with the highest accuracy: a tenth of a small target is some dozens of images, among which
     many weight decays are equally accurate. The grid is walked from the strongest decay until the
@@ -71,7 +71,7 @@ def choose_weight_decay(splits: Sequence[tuple[LabelledFeatures, LabelledFeature
 
 
 def fit_path(train: LabelledFeatures, weight_decays: Sequence[float]) -> Iterator[LinearHead]:
-    """Fit standardised features with one weight decay after the other.
+    """Fit standardised features with one weight decay after another.
 
     Each fit starts at the one before: from the strongest to the weakest decay that is quick, and
     it changes no result, since each optimum is unique. The heads take features as they are.
@@ -102,7 +102,7 @@ def fit_path(train: LabelledFeatures, weight_decays: Sequence[float]) -> Iterato
 
 
 def _problems(train: LabelledFeatures) -> Iterator[LabelledFeatures]:
-    """The images themselves; of a multi-label target, one problem of two classes for each class."""
+    """Split into problems: one of all classes, or for multi-label targets one for each class."""
     if train.labels.ndim == 1:
         yield train
         return
@@ -112,7 +112,7 @@ def _problems(train: LabelledFeatures) -> Iterator[LabelledFeatures]:
 
 
 def _class_against_rest(heads: Sequence[LinearHead]) -> LinearHead:
-    """One head of heads of two classes each: how much each class is there rather than not."""
+    """Merge heads of two classes each into one head that scores each class against the rest."""
     return LinearHead(
         torch.stack([head.weight[1] - head.weight[0] for head in heads]),
         torch.stack([head.bias[1] - head.bias[0] for head in heads]),
@@ -153,5 +153,5 @@ def _fit_to_convergence(
 
 
 def _by_class(values: np.ndarray) -> np.ndarray:
-    """One row a class; of two classes scikit-learn keeps the second's scores only."""
+    """Give each class its own row; of two classes, scikit-learn keeps the second's scores only."""
     return values if len(values) > 1 else np.concatenate([-values, values]) / 2

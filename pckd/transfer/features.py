@@ -1,4 +1,4 @@
-"""What a frozen network makes of images; nothing moves it."""
+"""Features of a frozen network; neither weights nor BatchNorm statistics change."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from pckd.models import Network
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledFeatures:
-    """What a frozen network makes of one split, in the split's order, on the CPU."""
+    """Features and labels of one split, in the split's order, on the CPU."""
 
     features: Tensor
     """float32 [N, d]."""
@@ -33,7 +33,7 @@ class LabelledFeatures:
 def extract_features(
     network: Network, batches: Iterable[Tensor], mean: Sequence[float], std: Sequence[float]
 ) -> Tensor:
-    """The penultimate features of images as they are given.
+    """Compute the penultimate features of images as they are given.
 
     BatchNorm normalises with its stored statistics: in training mode they would drift towards the
     target's images although the weights are frozen, as in some published probes.
@@ -62,7 +62,7 @@ def extract_features(
 
 @contextmanager
 def _evaluating(network: Network) -> Iterator[None]:
-    """Eval mode for a while; then each module is back in the mode in which it came."""
+    """Switch to eval mode for a while, then restore each module's own mode."""
     training = [module for module in network.modules() if module.training]
     network.eval()
     try:

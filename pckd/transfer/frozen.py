@@ -1,4 +1,4 @@
-"""A target seen through a frozen network: all that a protocol fits and is measured on.
+"""Features of a target in a frozen network: the data that a protocol fits and measures.
 
 Features are computed once and kept in the cache of decoded images (`PCKD_CACHE`), in a file that
 `torch.load` reads: `train` (float32 [V, N, d] for V renderings of N images), `train_labels`, `test`
@@ -27,7 +27,7 @@ from pckd.transfer.showing import WHOLE, Showing
 from pckd.transfer.target import open_target
 
 SHOWING_VERSION = 1
-"""Part of the name of what is kept: raise it when crops, or how features are computed, change."""
+"""Part of the cache's key: raise it when crops, or the computation of features, change."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,29 +35,29 @@ class FrozenTarget:
     """The features of a target's training and test images."""
 
     renderings: tuple[LabelledFeatures, ...]
-    """The training images: whole, or one draw of crops after the other."""
+    """Features of the training images: whole images, or one draw of crops after another."""
     test: LabelledFeatures
     num_classes: int
-    """Of the target; each has a training and a test image."""
+    """Class names of the target; each class has a training and a test image."""
     data_fingerprint: str
-    """Of the target, as selected and resized."""
+    """Fingerprint of the target, as selected and resized."""
     device: torch.device
-    """Where the features were computed, and where a protocol may compute."""
+    """Device on which the features were computed, and on which a protocol may compute."""
     seconds: float
-    """That computing the features took."""
+    """Seconds spent computing the features."""
     file: str
     """Name of the cache's file that keeps them."""
 
     @property
     def train(self) -> LabelledFeatures:
-        """The training images, as they were shown first."""
+        """Training images in their first rendering."""
         return self.renderings[0]
 
 
 def frozen_target(
     network: TrainedNetwork, target: DataConfig, device: torch.device, showing: Showing = WHOLE
 ) -> FrozenTarget:
-    """See a target through a network, or take from the cache what was seen before.
+    """Compute a target's features in a network, or take them from the cache.
 
     The target's images are resized to the size of the images that the network was trained on
     (32x32 in the papers), or to the target's `image_size`, and normalised with the mean and
@@ -111,7 +111,7 @@ def shown_size(image_size: Sequence[int], target: DataConfig) -> int:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Look:
-    """A network before a target."""
+    """A network applied to one target."""
 
     network: TrainedNetwork
     data: ImageData
@@ -135,7 +135,7 @@ class _Look:
         return list(mean), list(std)
 
     def compute_once(self) -> dict[str, Any]:
-        """Compute and keep the features; of several processes one does, while others wait."""
+        """Compute and keep the features; one process computes while others wait."""
         with locked(self.entry):
             stored = load_entry(self.entry)
             if stored is None:

@@ -10,7 +10,7 @@ from pckd.transfer.features import LabelledFeatures
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinearHead:
-    """A fitted linear classifier of features as the network gives them."""
+    """A fitted linear classifier of unscaled features."""
 
     weight: Tensor
     """float64 [M, d] on the CPU."""
@@ -24,12 +24,12 @@ class LinearHead:
         return images.features.double() @ self.weight.T + self.bias
 
     def cross_entropy(self, images: LabelledFeatures) -> float:
-        """The mean over the images, in nats: see `classification_loss`."""
+        """Mean loss over the images, in nats: see `classification_loss`."""
         return classification_loss(self.scores(images), images.labels).item()
 
 
 def classification_loss(scores: Tensor, labels: Tensor) -> Tensor:
-    """The mean over images of the cross entropy, in nats.
+    """Mean cross entropy over images, in nats.
 
     Of a multi-label target each class is a question of its own, to be answered with yes or no: the
     sum over classes of the binary cross entropy, without images that are not counted for a class.

@@ -32,8 +32,10 @@ SHOWING = Showing(
         "tiny-imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     },
 )
-"""RandomResizedCrop and a flip to train, a resized whole image to test. The script normalises the
-two targets so, whatever the network was trained with; others are normalised as for the network."""
+"""Random crops and flips for training, a resized whole image for testing. The script normalises the
+two targets in this way, whatever the network was trained with; others are normalised as for the
+network.
+"""
 
 
 def fit_hsakd(target: FrozenTarget, seed: int) -> LinearHead:

@@ -1,4 +1,4 @@
-"""What a linear classifier is measured by, on a target's test images."""
+"""Metrics of a probe on a target's test images: top-1 and mean average precision."""
 
 from torch import Tensor
 

@@ -14,7 +14,7 @@ from pckd.transfer.protocols import find_protocol
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What one probe found."""
+    """Result of one probe."""
 
     top1: float | None
     """Percent of the target's test images; None for a multi-label target."""
@@ -23,11 +23,11 @@ class ProbeResult:
     train_images: int
     test_images: int
     weight_decay: float
-    """Of the linear classifier, as used."""
+    """Weight decay of the linear classifier, as used."""
     seconds: float
-    """Of features and classifier; features that were kept count as when they were computed."""
+    """Seconds for features and classifier; cached features count with the time they once took."""
     data_fingerprint: str
-    """Of the target, as selected and resized."""
+    """Fingerprint of the target, as selected and resized."""
     features_file: str
     """Name of the cache's file that keeps the features."""
 

@@ -1,6 +1,6 @@
 """The protocols of the linear probe: named and versioned, since the field has no canonical one.
 
-A protocol owns its fit. One more is one more entry of `PROTOCOLS`: nothing else knows their names.
+A protocol owns its fit. A new one is one more entry of `PROTOCOLS`: nothing else knows their names.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,16 +23,16 @@ from pckd.transfer.showing import WHOLE, Showing
 
 @dataclass(frozen=True, slots=True)
 class ProbeProtocol:
-    """How a linear classifier is fitted to the frozen features of a network."""
+    """Protocol: a way to fit a linear classifier to the frozen features of a network."""
 
     name: str
     version: int
-    """Goes up when the same network, target and seed would give another number."""
+    """Version; it goes up when the same network, target and seed would give another number."""
     about: str
     fit: Callable[[FrozenTarget, int], LinearHead]
-    """From a target and the probe's seed; must not look at the target's test images."""
+    """Fit of a classifier to a target, with the probe's seed; must not look at the test images."""
     showing: Showing = WHOLE
-    """How the network is shown the target's images."""
+    """Presentation of the target's images to the network."""
 
     @property
     def label(self) -> str:
@@ -70,7 +70,7 @@ PROTOCOLS: dict[str, ProbeProtocol] = {
 
 
 def find_protocol(name: str) -> ProbeProtocol:
-    """The protocol of a name.
+    """Return the protocol of a name.
 
     Raises:
         InputError: There is none; those that there are are named.

@@ -1,4 +1,4 @@
-"""A linear layer trained by stochastic gradient descent: what protocols `crd` and `hsakd` share."""
+"""A linear layer trained by stochastic gradient descent, shared by protocols `crd` and `hsakd`."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from pckd.transfer.head import LinearHead, classification_loss
 
 @dataclass(frozen=True, slots=True)
 class SgdRecipe:
-    """How the layer is trained."""
+    """Settings of the training of the layer."""
 
     protocol: str
     """The protocol's name, for messages."""

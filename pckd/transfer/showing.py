@@ -1,4 +1,4 @@
-"""How a protocol shows a target's images to a network."""
+"""Presentation of a target's images to a network, as a protocol wants it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,15 +19,16 @@ class Showing:
     crops: int = 0
     """Random crops of each training image; 0 shows it whole."""
     normalisation: Mapping[str, Normalisation] = field(default_factory=dict)
-    """Of targets that are not normalised as the network's own training images were, by name."""
+    """Normalisation of targets, by name, that differs from that of the network's training images.
+    """
 
     @property
     def renderings(self) -> int:
-        """How often the network looks at each training image."""
+        """Number of renderings of each training image: one, or one per draw of crops."""
         return max(1, self.crops)
 
     def held_size(self, size: int) -> int:
-        """Height and width at which images are held, for a network that sees `size` pixels.
+        """Height and width at which images are stored for a network that sees `size` pixels.
 
         Twice as many for crops, so that a quarter of an image can be shown in full resolution.
         """

@@ -39,7 +39,7 @@ def open_target(config: DataConfig, image_size: int | None) -> ImageData:
 
 
 def target_content(config: DataConfig) -> dict[str, Any]:
-    """What makes two targets the same, as JSON can write it, without opening them."""
+    """Identity of a target, as JSON can write it, without opening the images."""
     selection = config.model_dump(
         mode="json", include={"name", "classes", "images_per_class", "image_size"}
     )

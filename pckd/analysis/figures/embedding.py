@@ -69,7 +69,7 @@ def embedding_plot(items: Sequence[Embedding], class_names: Sequence[str]) -> Fi
 
 
 def _look(place: int) -> dict[str, Any]:
-    """Of the points of the class at this place."""
+    """Look of the points of the class at this place."""
     marker = MARKERS[place % len(MARKERS)]
     shade = colour(place % len(COLOURS))
     return {"color": shade, "marker": marker, "ms": 2.6, "mew": 0, "lw": 0, "alpha": 0.85}

@@ -1,4 +1,4 @@
-"""What all figures share: sizes, fonts, colours, axes."""
+"""Style that all figures share: sizes, fonts, colours, axes."""
 
 import io
 import warnings
@@ -15,7 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 from matplotlib.transforms import ScaledTranslation, Transform
 
 LETTERS_PER_INCH = 18
-"""Of a legend."""
+"""Letters per inch of a legend."""
 LEGEND_LABEL = 48
 """Letters in a line of a legend's label."""
 
@@ -30,7 +30,7 @@ GREY, PALE = "#7F7F7F", "#C8C8C8"
 COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK)
 """Okabe and Ito's, told apart by colour-blind readers; without yellow, too faint on white."""
 EMPHASIS = VERMILLION
-"""Of the default and of the best."""
+"""Colour of the default and of the best."""
 
 STYLE: dict[Any, Any] = {
     "font.size": 8,

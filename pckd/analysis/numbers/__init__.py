@@ -1,1 +1,1 @@
-"""From the rows of a study to the numbers that its report shows: frames in, frames out."""
+"""Numbers of a report, computed from the rows of a study: frames in, frames out."""

@@ -1,4 +1,4 @@
-"""How the category centres of networks lie to each other, and how alike they are.
+"""Geometry of the category centres of networks, and how alike it is between networks.
 
 Shapes: M classes, d width of the features.
 """

@@ -121,7 +121,7 @@ def case_paper(study: StudyResults, trials: pd.DataFrame, metric: Metric = "top1
 
 
 def same_task(study: StudyResults, trials: pd.DataFrame) -> bool:
-    """Whether the paper's data set was learnt with all its classes."""
+    """Return whether the paper's data set was learnt with all its classes."""
     name, scale = paper_scale(study.source)
     is_same_data = setting(trials["settings"].iloc[0], "data.name") == name
     return is_same_data and bool((trials["num_classes"] == scale.classes).all())

@@ -1,4 +1,4 @@
-"""What each component of the method adds: cases that differ in it alone, paired by seed."""
+"""Effect of each component of the method: cases that differ in it alone, paired by seed."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -34,7 +34,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a component adds for one pair."""
+    """Effect of a component for one pair."""
 
     pair: str
     component: str
@@ -149,7 +149,7 @@ def _order(trials: pd.DataFrame) -> list[str]:
 
 
 def _added(one: "pd.Series[Any]", other: "pd.Series[Any]") -> frozenset[str]:
-    """What the second run has more; nothing unless the two are the same but for that."""
+    """Components that the second run adds; none if the two also differ otherwise."""
     before, after = _parts(one["settings"]), _parts(other["settings"])
     kept = before.items() <= after.items()
     if not kept or len(before) == len(after):

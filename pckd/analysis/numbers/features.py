@@ -1,4 +1,4 @@
-"""How well the classes lie apart in the penultimate features of a network, seen and measured.
+"""Separation of the classes in a network's penultimate features, drawn and measured.
 
 Shapes: N images, d width of the features.
 """
@@ -22,7 +22,7 @@ NEIGHBOURS = 5
 
 
 def perplexity(count: int) -> float:
-    """Of t-SNE for so many images: 30, a third of the others where they are few."""
+    """t-SNE's perplexity for N images: 30, or (N - 1) / 3 if that is less."""
     return min(PERPLEXITY, (count - 1) / 3)
 
 

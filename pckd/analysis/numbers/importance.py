@@ -1,4 +1,4 @@
-"""How much each searched parameter matters, by Optuna's own evaluators.
+"""Importance of each searched parameter, by Optuna's own evaluators.
 
 Only configurations of equal, full budget count: one that was stopped early has a lower accuracy
 for having trained less, and would make whatever the stopping looked at seem important.

@@ -24,17 +24,17 @@ class LookedAt:
     label: str
     is_teacher: bool
     position: int
-    """Of the student's case, in the order of the plan."""
+    """Position of the student's case in the plan."""
     centers: Matrix
     """[M, d]."""
     features: Matrix
     """[N, d]."""
     labels: NDArray[np.int64]
-    """Of the features: [N]."""
+    """Labels of the features: [N]."""
 
 
 def wanted_students(study: StudyResults) -> int:
-    """How many students the study file asks to be looked at."""
+    """Number of students that the study file asks to picture."""
     asked = study.spec.get("pictures") or {}
     return len(asked.get("cases") or study.spec.get("cases") or [None]) if asked else 0
 

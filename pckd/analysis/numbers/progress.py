@@ -1,4 +1,4 @@
-"""What happened from epoch to epoch."""
+"""Progress from epoch to epoch."""
 
 from dataclasses import dataclass
 

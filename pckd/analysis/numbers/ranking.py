@@ -10,7 +10,7 @@ from pckd.analysis.settings import short_key
 from pckd.analysis.statistics import mean_interval
 
 TOP_SHARE = 0.2
-"""Of the completed configurations: those that figures highlight."""
+"""Share of the completed configurations that figures highlight."""
 
 
 def configurations(study: StudyResults) -> pd.DataFrame:
@@ -49,7 +49,7 @@ def completed(ranked: pd.DataFrame) -> pd.DataFrame:
 
 
 def top_count(count: int) -> int:
-    """How many of the completed configurations make up the top share; one at least."""
+    """Number of completed configurations in the top share; at least one."""
     return max(1, round(TOP_SHARE * count))
 
 

@@ -19,7 +19,7 @@ Scale = Literal["linear", "log", "symlog", "category"]
 
 @dataclass(frozen=True, slots=True)
 class Sensitivity:
-    """How the test accuracy answers to one key."""
+    """Response of the test accuracy to one key."""
 
     key: str
     """As people write it."""

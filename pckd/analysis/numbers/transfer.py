@@ -12,7 +12,7 @@ from pckd.analysis.settings import setting
 from pckd.analysis.statistics import mean_interval
 
 TOP1, MEAN_AP = "top-1 accuracy", "mean average precision"
-"""What a probe is measured by: the second where images show several classes each."""
+"""Measures of a probe: the second if each image can show several classes."""
 
 NETWORK = ["role", "model", "pair", "position", "case"]
 TARGET = ["target", "data", "is_whole", "protocol", "measure"]
@@ -72,7 +72,7 @@ def probe_summary(study: StudyResults, points: pd.DataFrame) -> pd.DataFrame:
 
 
 def has_plain_student(study: StudyResults) -> bool:
-    """Whether some case learns without a teacher, so that distilled features have a rival."""
+    """Return whether some case learns without a teacher, as a rival of distilled features."""
     return bool(study.completed["teacher"].isna().any())
 
 

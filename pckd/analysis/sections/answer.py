@@ -1,4 +1,4 @@
-"""What was asked, and what the seeds say: the verdicts of a study."""
+"""Question and answer of a study: its verdicts."""
 
 from collections.abc import Hashable
 from typing import Any

@@ -33,7 +33,7 @@ def components(study: StudyResults) -> Section | None:
 
 
 def _in_words(effects: list[Effect]) -> str:
-    """What is beyond noise for a pair, and what is not."""
+    """List the effects beyond noise for a pair, and those within it."""
     groups: dict[str, list[str]] = {}
     for effect in effects:
         groups.setdefault(_kind(effect), []).append(f"{effect.component} ({_measured(effect)})")

@@ -1,4 +1,4 @@
-"""What was run, and how far it is."""
+"""Overview of a study: its runs and their progress."""
 
 import pandas as pd
 
@@ -72,7 +72,7 @@ def _facts(study: StudyResults) -> dict[str, str]:
 
 
 def _seconds(trials: pd.DataFrame) -> float:
-    """Of all trainings, each counted once."""
+    """Seconds of all trainings, each counted once."""
     return float(trials.drop_duplicates("trial")["seconds"].sum())
 
 

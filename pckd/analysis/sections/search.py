@@ -17,7 +17,7 @@ HELDOUT_ACCURACY = "top-1 accuracy on the held-out images after the last epoch, 
 
 
 def search(study: StudyResults) -> Section | None:
-    """What the search found."""
+    """Results of a search."""
     if study.kind != "search" or study.trials.empty:
         return None
     ranked = configurations(study)

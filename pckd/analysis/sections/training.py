@@ -17,7 +17,7 @@ from pckd.analysis.words import listing, plain, plural, sentence
 
 
 def training(study: StudyResults) -> Section | None:
-    """What happened from epoch to epoch."""
+    """Progress from epoch to epoch."""
     if study.epochs.empty:
         return None
     curves = term_curves(study)

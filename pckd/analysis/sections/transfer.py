@@ -30,7 +30,7 @@ from pckd.analysis.words import (
 )
 
 ROWS_SHOWN = 12
-"""Of a search and one target: the teacher and the best ranked; the CSV file has all."""
+"""Rows shown for a search and one target: the teacher and the best; the CSV file has all."""
 
 GROUP = ["target", "train_images", "protocol"]
 """Networks that are compared with each other."""
@@ -59,7 +59,7 @@ def transfer(study: StudyResults) -> Section | None:
 
 
 def _in_words(study: StudyResults, summary: pd.DataFrame) -> list[str]:
-    """What is missing of the table, and what sets it apart from the paper's."""
+    """Say what the table lacks, and how it differs from the paper's."""
     students = study.probes[study.probes["role"] == "student"]
     completed = study.completed["trial"].nunique()
     sentences = []

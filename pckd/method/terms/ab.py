@@ -102,7 +102,7 @@ def _stages(network: NetworkShape) -> tuple[tuple[int, int, int], ...]:
 
 
 def _connector(own: tuple[int, int, int], other: tuple[int, int, int]) -> nn.Module | None:
-    """What takes a map (C, H, W) to another; None where nothing does."""
+    """Make the module that takes a map (C, H, W) to another; None where no convolution does."""
     if own[:2] == other[:2]:
         return nn.Identity()
     convolution = regressor_of(own, other)

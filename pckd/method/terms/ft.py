@@ -14,7 +14,7 @@ from pckd.method.term import Needs, Side, Step, Task
 from pckd.method.terms.at import attention
 
 SLOPE = 0.1
-"""Of every LeakyReLU below 0."""
+"""Slope of every LeakyReLU below 0."""
 
 
 def factor_loss(student: Tensor, teacher: Tensor) -> Tensor:

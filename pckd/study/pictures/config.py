@@ -1,4 +1,4 @@
-"""What the stage of the pictures draws: the raw material of the paper's Figures 1, 7 and 8."""
+"""Settings of the pictures stage: the raw material of the paper's Figures 1, 7 and 8."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ ClassName = Annotated[str, Field(strict=False, coerce_numbers_to_str=True)]
 
 
 class PictureStage(Settings):
-    """The stage that looks at some trained students, and at their teachers.
+    """Settings of the stage that pictures some trained students and their teachers.
 
     Students are those of the first teacher-student pair; classes go by the names that they have
     in the data set.
@@ -49,5 +49,5 @@ class PictureStage(Settings):
         return names
 
     def content(self) -> dict[str, object]:
-        """What decides the content of a student's file, as JSON can write it."""
+        """Settings that decide the content of a student's file, as JSON can write them."""
         return self.model_dump(mode="json", exclude={"cases", "seed"})

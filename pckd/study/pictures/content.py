@@ -1,4 +1,4 @@
-"""What is kept of one student: category centres, features, the easiest and hardest images."""
+"""Content of one student's file: category centres, features, the easiest and hardest images."""
 
 import json
 from typing import NamedTuple
@@ -20,12 +20,14 @@ from pckd.training.run_data import RunData, prepare_data
 from pckd.training.teachers import FOLDER as TEACHERS
 
 CLASSES = 10
-"""Of the features, where the study file names none: as many as in the paper's Figure 8 [T]."""
+"""Number of classes with features, if the study file names none: as many as in the paper's Figure 8
+[T].
+"""
 NAMES_SHOWN = 10
 
 
 class PictureLabels(NamedTuple):
-    """The classes of a stage, as the run's data count them."""
+    """Map the class names of a stage to the labels of the run's data."""
 
     example: int
     features: list[int]

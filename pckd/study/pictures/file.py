@@ -16,7 +16,7 @@ from pckd.errors import InputError
 from pckd.storage import Storage
 
 VERSION = 1
-"""Of the file; goes up when an array changes its meaning or goes away."""
+"""Version of the file; goes up when an array changes its meaning or goes away."""
 
 Array = NDArray[Any]
 
@@ -59,7 +59,7 @@ OF_TEACHER = {"teacher_centers", "teacher_features"}
 
 
 def picture_path(study: str, trial: str) -> str:
-    """Where the file of a student lies below the results root."""
+    """Path of a student's file below the results root."""
     return f"{study}/pictures/{trial}.npz"
 
 
@@ -78,7 +78,7 @@ def write_pictures(storage: Storage, path: str, arrays: Mapping[str, Array]) -> 
 
 
 def read_pictures(storage: Storage, path: str) -> dict[str, Array]:
-    """All arrays of a file, never running code that it might carry.
+    """Read all arrays of a file, never running code that it might carry.
 
     Raises:
         FileNotFoundError: There is none.

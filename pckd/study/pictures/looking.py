@@ -1,4 +1,4 @@
-"""What a trained network says of images: features and logits, and how hard it finds each image.
+"""Features, logits and per-image difficulty of a trained network.
 
 Shapes: N images, K training images of one class, E examples, M classes, d width of the features.
 """
@@ -20,11 +20,11 @@ from pckd.training.evaluation import BATCH
 from pckd.training.run_data import RunData
 
 MEAN_IMAGES = 10_000
-"""Training images, at most, whose mean cross entropy stands for the batch's in Eq. 5."""
+"""Largest number of training images whose mean cross entropy stands for the batch's in Eq. 5."""
 
 
 class Seen(NamedTuple):
-    """What a network says of N images, on the CPU, in their order."""
+    """Outputs of a network for N images, on the CPU, in their order."""
 
     features: Tensor
     """float32 [N, d]."""
@@ -56,7 +56,7 @@ def look(network: Network, images: ImageSplit, data: RunData) -> Seen:
 def example_arrays(
     config: RunConfig, student: Network, data: RunData, label: int, examples: int
 ) -> dict[str, Array]:
-    """How hard a student finds the training images of a class: the arrays `example_*` of the file.
+    """Rank the training images of a class by difficulty: the arrays `example_*` of the file.
 
     Eq. 5 takes the mean over a batch of training views. Here the images are as they are, and the
     mean is that over the training images of all classes, or an even sample of them.
@@ -94,12 +94,12 @@ def example_arrays(
 
 
 def evenly(count: int, most: int) -> Tensor:
-    """At most so many of the positions 0 to count - 1, spread evenly: int64 [K], ascending."""
+    """Spread at most so many positions evenly over 0 to count - 1: int64 [K], ascending."""
     return torch.from_numpy(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
 
 
 def _cross_entropy(network: Network, images: ImageSplit, data: RunData) -> Tensor:
-    """Of each image, [N], in nats."""
+    """Cross entropy of each image, [N], in nats."""
     return cross_entropy(look(network, images, data).logits, images.labels, reduction="none")
 
 

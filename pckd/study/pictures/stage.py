@@ -1,4 +1,4 @@
-"""The stage of the pictures: at which students it looks, and which of them it has looked at."""
+"""The pictures stage: its students, and those that still need a file."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -29,7 +29,7 @@ Rows = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class PictureTask:
-    """One student that is looked at."""
+    """One student to be pictured."""
 
     trial: Trial
     teacher: str | None
@@ -38,15 +38,15 @@ class PictureTask:
 
     @property
     def path(self) -> str:
-        """Of the file that the task writes, below the results root."""
+        """Path of the file that the task writes, below the results root."""
         return picture_path(self.trial.study, self.trial.identity)
 
     def __str__(self) -> str:
-        """What a person calls it."""
+        """Label of the task for people."""
         return f"pictures of {self.trial}"
 
     def run(self, storage: Storage, device: torch.device, threads: int) -> None:
-        """Look at the student and write the file; see `make_pictures`."""
+        """Compute the student's pictures and write the file; see `make_pictures`."""
         make_pictures(self.trial, self.teacher, self.stage, storage, device, threads)
 
 
@@ -67,7 +67,7 @@ def check_pictures(spec: StudySpec) -> None:
 
 
 def picture_tasks(spec: StudySpec, storage: Storage) -> list[PictureTask]:
-    """The students to look at, as far as their trials are completed.
+    """List the students to picture, as far as their trials are completed.
 
     Raises:
         InputError: As `check_pictures`, or a student was not kept.
@@ -92,7 +92,7 @@ def picture_tasks(spec: StudySpec, storage: Storage) -> list[PictureTask]:
 
 
 def missing_pictures(storage: Storage, tasks: Iterable[PictureTask]) -> list[PictureTask]:
-    """The tasks without a readable file that was made with the same settings."""
+    """List the tasks that have no readable file with the same settings."""
     return [task for task in tasks if not _is_made(task, storage)]
 
 
@@ -120,7 +120,7 @@ def _check_names(spec: StudySpec, stage: PictureStage) -> None:
 
 
 def _planned(spec: StudySpec, stage: PictureStage) -> list[Trial]:
-    """The trials of a plan without a search that the stage looks at."""
+    """List the trials of a plan without a search that the stage pictures."""
     known = dict(cases(spec))
     names = stage.cases or (known if spec.cases else list(known)[:1])
     pair, seed = spec.pair_changes()[0], _seed(spec, stage)
@@ -130,7 +130,7 @@ def _planned(spec: StudySpec, stage: PictureStage) -> list[Trial]:
 def _best_of_search(
     spec: StudySpec, search: SearchConfig, stage: PictureStage, rows: Rows
 ) -> list[Trial]:
-    """The best of the configurations that completed under all seeds, as the searcher saw them."""
+    """Select the best of the configurations that completed under all seeds."""
     found: list[tuple[float, Trial]] = []
     for changes, case in {row["changes"]: row["case"] for row in rows.values()}.items():
         trials = _searched(spec, search, json.loads(changes), case)
@@ -143,7 +143,7 @@ def _best_of_search(
 def _searched(
     spec: StudySpec, search: SearchConfig, changes: dict[str, Any], case: str
 ) -> dict[int, Trial]:
-    """The trials of a configuration by seed; none if the search does not allow it any more."""
+    """Look up the trials of a configuration by seed; none if the search no longer allows it."""
     point = {key: value for key, value in changes.items() if key in search.parameters}
     if {**point, **spec.pair_changes()[0]} != changes or not search.allows(point):
         return {}
