@@ -63,8 +63,28 @@ def test_the_changelog_names_keys_and_methods_that_exist() -> None:
     assert set(PRESETS) <= set(re.findall(r"\w+", listed[1]))
 
 
-@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "CHANGELOG.md"])
-def test_links_lead_to_files_and_headings(page: str) -> None:
-    for file, heading in re.findall(r"\]\(([\w./]+)(?:#([\w-]+))?\)", read(page)):
-        headings = re.findall(r"^#+ (.+)$", read(file), re.MULTILINE)
-        assert not heading or heading in {each.lower().replace(" ", "-") for each in headings}
+PAGES = sorted(path for folder in (ROOT, ROOT / "docs") for path in folder.glob("*.md"))
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files_and_headings(page: Path) -> None:
+    links = re.findall(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)", page.read_text(encoding="utf-8"))
+    for file, heading in links:
+        target = page.parent / file if file else page
+        assert target.exists(), file
+        assert not heading or heading in anchors(target), f"{file}#{heading}"
+
+
+def test_the_index_names_every_page() -> None:
+    pages = {page.name for page in PAGES if page.parent.name == "docs"}
+    assert pages - {"index.md"} <= set(re.findall(r"\]\((\w+\.md)\)", read("docs/index.md")))
+
+
+def test_the_readme_is_short() -> None:
+    assert len(read("README.md").splitlines()) < 120
