@@ -10,6 +10,7 @@ from benchmarks.gpu import show_gpu_figures
 from benchmarks.loader import loader_ratio
 from benchmarks.material import PAIRS, images
 from benchmarks.memory import STATUS, trial_memory
+from benchmarks.methods import method_ratios
 from benchmarks.packing import Work, cpu_packings, images_per_second
 from benchmarks.pairs import Ratio
 from benchmarks.rounding import rounding_error
@@ -20,6 +21,8 @@ STEP_IMAGES = {"cpu": 64, "cuda": 6400}
 """Images of one measurement of a step: one step on the CPU, a hundred on a GPU."""
 STUDY_IMAGES = {"cpu": 64, "cuda": 6400}
 """Images of a trial of the study, in batches of 32."""
+METHOD_ROUNDS = 3
+"""Pairs of a method's ratio, at most: there are many methods."""
 LOADER_IMAGES = 1024
 PACKED_IMAGES = 64
 
@@ -89,6 +92,13 @@ def steps(setting: Setting) -> list[Ratio]:
     return [ratio for ratios in of_pairs for ratio in ratios]
 
 
+def methods(setting: Setting) -> list[Ratio]:
+    """A step of each method against the peers'."""
+    data = images(STEP_IMAGES[setting.device.type], setting.data_root)
+    rounds = min(setting.rounds, METHOD_ROUNDS)
+    return method_ratios(PAIRS[0], data, setting.device, rounds)
+
+
 def study16(setting: Setting) -> list[Ratio]:
     """A study against the peers' runs."""
     data = images(STUDY_IMAGES[setting.device.type], setting.data_root)
@@ -108,6 +118,7 @@ PARTS: Mapping[str, Callable[[Setting], list[Ratio]]] = {
     "rounding": rounding,
     "loader": loader,
     "steps": steps,
+    "methods": methods,
     "study16": study16,
     "memory": memory,
     "packing": packing,
