@@ -1,7 +1,8 @@
 """Importance of each searched parameter, by Optuna's own evaluators.
 
-Only configurations of equal, full budget count: one that was stopped early has a lower accuracy
-for having trained less, and would make whatever the stopping looked at seem important.
+Accuracies must be those of an equal, full budget: a configuration that was stopped early has a
+lower one for having trained less, and would make whatever the stopping looked at seem important.
+`pckd.analysis.numbers.budget` says what it is expected to reach.
 """
 
 import warnings
@@ -19,11 +20,11 @@ from optuna.importance import (
     get_param_importances,
 )
 
-from pckd.analysis.numbers.ranking import TOP_SHARE, completed
+from pckd.analysis.numbers.ranking import TOP_SHARE
 from pckd.analysis.search_space import Parameter
 
 FEWEST = 25
-"""Completed configurations below which no importance is given: it would be noise."""
+"""Configurations below which no importance is given: it would be noise."""
 RESAMPLES = 50
 
 Evaluator = Callable[[bool], BaseImportanceEvaluator]
@@ -41,25 +42,24 @@ def _ped_anova(is_resample: bool) -> BaseImportanceEvaluator:
 METHODS: dict[str, Evaluator] = {"fANOVA": _fanova, "PED-ANOVA": _ped_anova}
 
 
-def reason_against(ranked: pd.DataFrame, parameters: Sequence[Parameter]) -> str | None:
+def reason_against(done: pd.DataFrame, parameters: Sequence[Parameter]) -> str | None:
     """Why importances cannot be computed; None if they can.
 
     Args:
-        ranked: Of `configurations`.
+        done: Configurations with their accuracies at equal budget.
         parameters: What was searched.
     """
-    done = completed(ranked)
     if len(parameters) < 2:
         return "only one parameter was searched, so that there is nothing to compare it with"
     if len(done) < FEWEST:
-        return f"too few: {len(done)} configurations completed, and it takes {FEWEST}"
+        return f"too few: {len(done)} configurations can be used, and it takes {FEWEST}"
     if done["heldout_mean"].nunique() < 2:
-        return "all completed configurations reached the same accuracy"
+        return "all configurations reached the same accuracy"
     return None
 
 
 def importances(
-    ranked: pd.DataFrame, parameters: Sequence[Parameter], resamples: int = RESAMPLES
+    done: pd.DataFrame, parameters: Sequence[Parameter], resamples: int = RESAMPLES
 ) -> pd.DataFrame:
     """Importances with bootstrap intervals (configurations resampled, percentiles 2.5 and 97.5).
 
@@ -70,7 +70,7 @@ def importances(
     same numbers.
 
     Args:
-        ranked: Of `configurations`; only completed ones enter.
+        done: Configurations with their accuracies at equal budget.
         parameters: What was searched, two or more.
         resamples: Bootstrap samples.
 
@@ -78,7 +78,6 @@ def importances(
         Columns method, parameter, name, count (configurations in which it is active), importance,
         low, high; in the order of the study file.
     """
-    done = completed(ranked)
     frames = [_of_method(done, parameters, name, resamples) for name in METHODS]
     return pd.concat(frames, ignore_index=True)
 

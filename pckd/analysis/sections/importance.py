@@ -5,8 +5,9 @@ import pandas as pd
 from pckd.analysis.describing import basis
 from pckd.analysis.figures.importance import importance_plot
 from pckd.analysis.loading import StudyResults
+from pckd.analysis.numbers.budget import at_full_budget
 from pckd.analysis.numbers.importance import FEWEST, RESAMPLES, importances, reason_against
-from pckd.analysis.numbers.ranking import completed, configurations
+from pckd.analysis.numbers.ranking import configurations
 from pckd.analysis.parts import Paragraph, Picture, Section, Table
 from pckd.analysis.search_space import parameters
 from pckd.analysis.sections.search import HELDOUT_ACCURACY
@@ -19,19 +20,25 @@ def importance(study: StudyResults) -> Section | None:
         return None
     ranked = configurations(study)
     searched = parameters(study.spec["search"], study.labels)
-    reason = reason_against(ranked, searched)
+    used = at_full_budget(ranked, study.epochs)
+    reason = reason_against(used, searched)
     if reason:
         return Section("Importance", [Paragraph(f"Importances are left out: {reason}.")])
-    count = len(completed(ranked))
-    found = importances(ranked, searched)
-    picture = Picture("importance", _caption(study, count), importance_plot(found))
+    found = importances(used, searched)
+    picture = Picture("importance", _caption(study, used), importance_plot(found))
     return Section("Importance", [picture, _table(found)])
 
 
-def _caption(study: StudyResults, count: int) -> str:
+def _caption(study: StudyResults, used: pd.DataFrame) -> str:
+    stopped = int((used["status"] == "stopped").sum())
+    early = (
+        f"; {stopped} of them were stopped early and count with the accuracy expected of them at "
+        "the full budget, by straight lines from epoch to epoch through those that went on: a "
+        "parameter that only slows learning has the effect here that it had where they stopped"
+    )
     return (
-        f"Importance of each parameter for the accuracy, from the {count} configurations that "
-        "completed the full budget; stopped ones do not enter. fANOVA: share of the variance; "
+        f"Importance of each parameter for the accuracy, from {len(used)} configurations"
+        f"{early if stopped else ''}. fANOVA: share of the variance; "
         "PED-ANOVA: share in what sets the best 20% apart. Each method adds up to 1. Parameters "
         "searched on a log scale enter as logarithms. Lines: 95% bootstrap intervals "
         f"({RESAMPLES} resamples of the configurations). {basis(study, HELDOUT_ACCURACY)}"
@@ -47,6 +54,6 @@ def _table(found: pd.DataFrame) -> Table:
     table = pd.DataFrame({"parameter": found["parameter"].unique(), **columns})
     caption = (
         "The numbers of the figure above. Too few: the parameter is active in fewer than "
-        f"{FEWEST} completed configurations."
+        f"{FEWEST} configurations."
     )
     return Table("importance", caption, found, table)
