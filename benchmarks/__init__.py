@@ -1,1 +1,1 @@
-"""What is measured of pckd: `python -m benchmarks` for speed, `benchmarks.overhead` for Ray."""
+"""Measurements of pckd: `python -m benchmarks` for speed, `benchmarks.overhead` for Ray."""

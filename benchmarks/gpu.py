@@ -26,7 +26,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "bf16, compiled": {"optimization": FASTEST},
     "bf16, compiled, warm bank": {"optimization": FASTEST, "bank": True},
 }
-"""What is changed in a run."""
+"""Changes in a run."""
 
 
 class EpochFigures(NamedTuple):

@@ -47,7 +47,7 @@ def large_study(trials: int) -> StudySpec:
 
 
 def reports(trial: Trial, storage: Storage) -> Iterator[dict[str, Any]]:
-    """What a trial reports to Ray Tune: each epoch, once its rows are written, and its status.
+    """Reports of a trial to Ray Tune: each epoch, once its rows are written, and its status.
 
     The best weight of KD is 1: each factor of ten away costs 5 points.
     """

@@ -1,4 +1,4 @@
-"""What is trained in a benchmark: images, a teacher, a run."""
+"""Material of a benchmark: images, a teacher, a run."""
 
 from dataclasses import replace
 from typing import Any, NamedTuple

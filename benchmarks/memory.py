@@ -19,7 +19,7 @@ from pckd.training.numerics import keep_freed_memory
 IMAGES = 64
 """One batch; what a bank holds for it, 10 MB at most, is part of the figure."""
 STATUS = Path("/proc/self/status")
-"""Where Linux tells the peak; other systems do not have it."""
+"""File in which Linux tells the peak; other systems do not have it."""
 
 
 def trial_memory(pair: Pair, precision: str, has_bank: bool) -> float:

@@ -20,11 +20,11 @@ class Packing(NamedTuple):
 
     trials: int
     threads: int
-    """Of each trial."""
+    """Threads of each trial."""
 
 
 class Work(NamedTuple):
-    """What each of the trials does: plain values, for other processes."""
+    """Work of each trial: plain values, for other processes."""
 
     pair: Pair
     optimization: dict[str, Any]
@@ -40,7 +40,7 @@ def cpu_packings() -> list[Packing]:
 
 
 def images_per_second(packing: Packing, work: Work) -> float:
-    """Of all trials together, by the wall; they share a warm bank and start at once."""
+    """Images a second of all trials together; they share a warm bank and start at once."""
     context = multiprocessing.get_context("spawn")
     start, seconds = context.Barrier(packing.trials), context.SimpleQueue()
     with fresh_banks():

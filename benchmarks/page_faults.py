@@ -16,7 +16,7 @@ from pckd.training.numerics import keep_freed_memory
 STEPS = 4
 TENSORS = 3
 NUMBERS = 1 << 24
-"""Of each tensor: 64 MiB."""
+"""Size of each tensor: 64 MiB."""
 
 
 def _steps() -> None:

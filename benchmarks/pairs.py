@@ -11,7 +11,7 @@ Measurement = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """How many times faster one contender is than another."""
+    """Speed-up of one contender over another."""
 
     name: str
     of_pairs: tuple[float, ...]

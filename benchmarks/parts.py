@@ -28,7 +28,7 @@ PACKED_IMAGES = 64
 
 
 class Setting(NamedTuple):
-    """How everything is measured."""
+    """Settings of all measurements."""
 
     device: torch.device
     data_root: str | None
@@ -106,7 +106,7 @@ def study16(setting: Setting) -> list[Ratio]:
 
 
 def gpu(setting: Setting) -> list[Ratio]:
-    """What a GPU is used for."""
+    """Uses of a GPU."""
     if setting.device.type == "cuda":
         show_gpu_figures(setting.console, setting.data_root)
     else:

@@ -125,7 +125,7 @@ class ReferenceLoop:
 
 
 def learned_heads(config: RunConfig, student_width: int, teacher_width: int) -> nn.ModuleDict:
-    """What is learned beside the student: the head of Eq. 2 and the maps of Eq. 4."""
+    """Parts learned beside the student: the head of Eq. 2 and the maps of Eq. 4."""
     released = settings(config, "center_contrast")["form"] == "release"
     projects = released or student_width != teacher_width
     hidden = settings(config, "feature_alignment")["width"] * teacher_width

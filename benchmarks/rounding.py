@@ -1,4 +1,4 @@
-"""What the fp16 of the teacher feature bank does to the loss and to its gradient."""
+"""Effect of the teacher feature bank's fp16 on the loss and its gradient."""
 
 from typing import NamedTuple
 

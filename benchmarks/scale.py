@@ -34,7 +34,7 @@ from pckd.study.compaction import compact
 from pckd.study.results import ResultsStore
 
 PIECES = 5
-"""Of the run, for each of which the pace is printed."""
+"""Number of parts of the run, for each of which the pace is printed."""
 
 
 def _drive(total: int, nodes: int, folder: str, kill_at: int | None) -> None:

@@ -22,7 +22,7 @@ class SimulatedWorkers:
     """In place of Tune's RayActorManager; events come in the order in which they were caused."""
 
     root: ClassVar[str]
-    """Of the results, for the trials."""
+    """Root of the results, for the trials."""
     busy: ClassVar[float] = 0.0
     """Seconds that the trials took, which on a cluster pass elsewhere."""
 
@@ -94,7 +94,7 @@ class SimulatedWorkers:
         self._events = deque(event for event in self._events if event[0] != tracked_actor)
 
     def is_actor_started(self, tracked_actor: TrackedActor) -> bool:
-        """Whether the worker is there."""
+        """Return whether the worker is there."""
         return tracked_actor in self._live_actors_to_ray_actors_resources
 
     def is_actor_failed(self, tracked_actor: TrackedActor) -> bool:
@@ -123,10 +123,10 @@ class SimulatedWorkers:
 
 
 class _Worker:
-    """What Tune's actor does, for a trial whose training is instant."""
+    """Work of Tune's actor, for a trial whose training is instant."""
 
     get_auto_filled_metrics = SimpleNamespace(remote=lambda **_: {})
-    """What Tune fills a trial's result with that has not reported yet."""
+    """Result that Tune gives a trial that has not reported yet."""
 
     def __init__(self, config: dict[str, Any], storage: Storage) -> None:
         self.storage = storage

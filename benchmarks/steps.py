@@ -1,4 +1,4 @@
-"""How long a step takes, against the peers' loop: plain, with a warm bank, with bf16."""
+"""Time of a step, against the peers' loop: plain, with a warm bank, with bf16."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "step_bank_fp32": {"bank": True},
     "step_bank_bf16": {"bank": True, "optimization": {"precision": "bf16"}},
 }
-"""What is changed in a run, by the name of the figure."""
+"""Changes in a run, by the name of the figure."""
 
 
 def step_ratios(pair: Pair, data: RunData, device: torch.device, rounds: int) -> list[Ratio]:

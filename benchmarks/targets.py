@@ -1,4 +1,4 @@
-"""What the figures must reach and aim at, and how they are shown."""
+"""Targets of the figures, and their display."""
 
 import json
 from collections.abc import Sequence

@@ -40,7 +40,7 @@ WORLDS: dict[str, Draw] = {
 
 @dataclass(frozen=True)
 class Ends:
-    """How many studies ended, one entry a study."""
+    """Counts of studies that ended, one entry a study."""
 
     better: Flags
     worse: Flags

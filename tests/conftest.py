@@ -1,4 +1,4 @@
-"""What holds for all tests: one thread, and a cache of their own."""
+"""Settings of all tests: one thread, and a cache of their own."""
 
 from collections.abc import Iterator
 

@@ -47,7 +47,7 @@ ARROWS: dict[str, set[str]] = {
     | COMPUTING
     | {"transfer", "study", "progress", "analysis", "distributed", "survey", ""},
 }
-"""What each package of pckd sees of pckd, besides itself; '' is pckd/__init__.py, the version."""
+"""Packages that each package of pckd may import, besides itself; '' is pckd/__init__.py."""
 
 LIBRARIES = {
     "method": {"torch", "pydantic"},
@@ -90,12 +90,12 @@ def module_of(source: str) -> str:
 
 
 def lies_in(module: str, places: set[str]) -> bool:
-    """Whether a module is one of some packages or below one."""
+    """Return whether a module is one of some packages or below one."""
     return any(module == place or (place and module.startswith(f"{place}.")) for place in places)
 
 
 def library_allowed(module: str, library: str) -> bool:
-    """Whether a module of pckd may import an installed library."""
+    """Return whether a module of pckd may import an installed library."""
     if library in CONFINED and not lies_in(module, CONFINED[library]):
         return False
     closed = [libraries for place, libraries in LIBRARIES.items() if lies_in(module, {place})]
@@ -103,7 +103,7 @@ def library_allowed(module: str, library: str) -> bool:
 
 
 def forbidden(source: str, module: str) -> bool:
-    """Whether a source file of pckd may not import a module; relative imports are not read."""
+    """Return whether a source file may not import a module; relative imports are not read."""
     if module.startswith("."):
         return True
     importer = module_of(source)

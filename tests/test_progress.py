@@ -1,4 +1,4 @@
-"""What a person sees while a study runs."""
+"""Display of a running study."""
 
 import io
 import re

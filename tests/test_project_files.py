@@ -1,5 +1,6 @@
 """The files at the top of the repository: they agree with each other and with the package."""
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -88,3 +89,26 @@ def test_the_index_names_every_page() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len(read("README.md").splitlines()) < 120
+
+
+VAGUE = re.compile(r"(What|Of|Those|That which|From .* to|How|Whether|Where)\b")
+
+
+def first_lines(path: Path) -> list[str]:
+    """The first lines of a file's docstrings, those of attributes included, with their places."""
+    texts = (
+        (node.lineno, node.value.value)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    )
+    return [
+        f"{path.relative_to(ROOT)}:{line}: {text.lstrip().splitlines()[0]}"
+        for line, text in texts
+        if isinstance(text, str)
+    ]
+
+
+def test_docstrings_begin_with_a_noun_or_a_verb() -> None:
+    lines = [line for path in (ROOT / "pckd").rglob("*.py") for line in first_lines(path)]
+    assert len(lines) > 1000
+    assert [line for line in lines if VAGUE.match(line.split(": ", 1)[1])] == []

@@ -28,7 +28,7 @@ class Bakery(Settings):
 
 
 def refusal(values: object) -> str:
-    """What validation says when it refuses: one sentence that begins with the source."""
+    """Message of a refused value: one sentence that begins with the source."""
     with pytest.raises(InputError) as caught:
         validate(Bakery, values, "bakery.yaml")
     text = str(caught.value)
@@ -109,7 +109,7 @@ NESTED: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
 
 
 def steps(values: Any, key: str) -> list[Any]:  # noqa: ANN401
-    """What lies at each step of a dotted key, as far as there is something."""
+    """Values at each step of a dotted key, as far as there are any."""
     found: list[Any] = []
     for part in key.split("."):
         if not isinstance(values, dict) or part not in values:

@@ -36,8 +36,9 @@ class StudyResults:
     what the case changes; of vary_one only what differs from the default). In the order of the
     plan."""
     epochs: pd.DataFrame
-    """Of these trials; also `case`, `pair`, `position`, `seed` and `status`, and for `terms` the
-    columns `loss_TERM` and `weight_TERM`."""
+    """Epochs of these trials; also `case`, `pair`, `position`, `seed` and `status`, and for `terms`
+    the columns `loss_TERM` and `weight_TERM`.
+    """
     probes: pd.DataFrame
     """Probes of these trials, and of teachers; also `pair` and `position`."""
     pictures: StudyPictures

@@ -1,4 +1,4 @@
-"""What a study would cost: trials, hours, GPU-hours and money, and whether a budget holds them."""
+"""Cost of a study: trials, hours, GPU-hours and money, and whether a budget holds them."""
 
 from dataclasses import dataclass
 
@@ -15,19 +15,19 @@ from pckd.study.trial import make_trial
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of what is left of a study."""
+    """Cost of what is left of a study."""
 
     trials: int
-    """Of its plan, at most."""
+    """Trials of its plan, at most."""
     confirming: int
-    """Of the study that confirms it, at most."""
+    """Trials of the study that confirms it, at most."""
     one: Estimate
     """One trial, on one worker of this machine."""
     resources: Resources
 
     @property
     def hours(self) -> float:
-        """Of all trials, one after the other."""
+        """Hours of all trials, one after the other."""
         return (self.trials + self.confirming) * self.one.seconds / 3600
 
     @property

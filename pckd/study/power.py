@@ -1,4 +1,4 @@
-"""What a number of seeds can show: power of a comparison, before any training."""
+"""Power of a comparison with a number of seeds, before any training."""
 
 import json
 import math
@@ -27,7 +27,7 @@ class Deviation:
 
     points: float
     origin: str
-    """Where the number comes from, in words."""
+    """Origin of the number, in words."""
 
 
 def stored_deviation(config: RunConfig, storage: Storage, test_images: int) -> Deviation:

@@ -1,4 +1,4 @@
-"""What the planned seeds of a study can show, and what they cost, in words."""
+"""Power of a study's planned seeds, and their cost, in words."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ LEVEL = 0.05
 
 
 def power_lines(spec: StudySpec, storage: Storage) -> Iterator[str]:
-    """What the seeds of a study can show with a power of 80 %; nothing where nothing is compared.
+    """Say what a study's seeds can show with a power of 80 %; nothing if nothing is compared.
 
     Raises:
         InputError: The data set cannot be opened.

@@ -106,7 +106,7 @@ class StopConfig(Settings):
 
 
 class StartFrom(Settings):
-    """Where a search starts: `from: STUDY` is short for `from: {study: STUDY}`."""
+    """Start of a search: `from: STUDY` is short for `from: {study: STUDY}`."""
 
     study: str = Field(description="a study below the same results root")
     points: int = Field(3, ge=1, description="so many of its best configurations are tried first")

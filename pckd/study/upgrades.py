@@ -16,7 +16,7 @@ from pckd.study.term_rows import term_rows
 from pckd.training.changes import RENAMED
 
 EARLIER_GROUPS = {"CKD": ("center_contrast", "feature_alignment", "center_alignment")}
-"""Of studies that did not keep their groups."""
+"""Groups of studies that did not keep their own."""
 
 EARLIER_METHOD = "pckd"
 """The method of runs that were written before there were others."""

@@ -45,7 +45,7 @@ def test_the_parameter_that_decides_is_found_and_the_other_is_not() -> None:
 
 
 def test_stopped_trials_would_turn_the_answer_round() -> None:
-    """What the guard is for: with them, the parameter that decides nothing looks decisive."""
+    """Reason for the guard: with them, the parameter that decides nothing looks decisive."""
     all_alike = toy().assign(status="completed")
     found = by_method(importances(all_alike, SPACE, resamples=2))
     assert found["fANOVA"]["temperature"] > 0.5

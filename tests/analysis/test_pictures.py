@@ -41,12 +41,12 @@ def looked_at(label: str, centers: Array, *, is_teacher: bool = False) -> Looked
 
 
 def value(frame: pd.DataFrame, network: str, column: str) -> float:
-    """Of one network."""
+    """Pictures of one network."""
     return float(frame.set_index("network")[column].to_dict()[network])
 
 
 def arrays(builder: "StudyBuilder", strategy: str, *, has_teacher: bool = True) -> dict[str, Any]:
-    """What the stage would keep of a student of three classes."""
+    """Pictures that the stage would keep of a student of three classes."""
     assert builder.spec.pictures is not None
     student, teacher = looked_at("", CENTERS + 0.1), looked_at("", CENTERS)
     gamma = np.linspace(0.1, 2, 8, dtype=np.float32)

@@ -36,5 +36,5 @@ class Nodes:
 
 
 def under_way(root: Path, study: str) -> Callable[[], bool]:
-    """Whether some trial of a study is amid its epochs."""
+    """Return whether some trial of a study is in the middle of its epochs."""
     return lambda: any(3 <= done < EPOCHS - 5 for done in epochs_done(root, study))

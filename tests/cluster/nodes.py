@@ -68,13 +68,13 @@ class Group:
         return {int(pid): args for pid, args in lines if "<defunct>" not in args}
 
     def says(self, text: str) -> bool:
-        """Whether the text was printed; fails if the command ended without."""
+        """Return whether the text was printed; fails if the command ended without it."""
         found = text in self.output.read_text()
         assert found or self.process.poll() is None, self.output.read_text()
         return found
 
     def ends(self, seconds: float = 240) -> str:
-        """What it printed, once it has ended well."""
+        """Output of the command, once it has ended well."""
         code = self.process.wait(seconds)
         printed = self.output.read_text()
         assert code == 0, printed
@@ -159,7 +159,7 @@ def tiny_search(epochs: int, trials: int) -> dict[str, Any]:
 
 
 def epochs_done(root: str | Path, study: str) -> list[int]:
-    """Of each trial of a study."""
+    """Epochs done by each trial of a study."""
     found: list[int] = ResultsStore(Storage(root), study).read("trials")["epochs_done"].tolist()
     return found
 

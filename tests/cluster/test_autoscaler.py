@@ -57,7 +57,7 @@ ENVIRONMENT = {
 
 
 def _nodes(head: Group) -> int:
-    """How many nodes run besides the head."""
+    """Number of nodes that run besides the head."""
     return sum("/raylet/raylet " in command for command in head.processes().values()) - 1
 
 

@@ -1,4 +1,4 @@
-"""What `test_nodes` leaves out because it takes minutes."""
+"""Faults of nodes that take minutes to test."""
 
 from pathlib import Path
 

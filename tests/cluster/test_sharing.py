@@ -1,4 +1,4 @@
-"""Whether the nodes of a cluster share the results root."""
+"""Check that the nodes of a cluster share the results root."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -24,7 +24,7 @@ def refusal(
     download: bool = False,
     image_size: int | None = None,
 ) -> str:
-    """What opening says when it refuses: one sentence in one line."""
+    """Message of a refused opening: one sentence in one line."""
     with pytest.raises(InputError) as info:
         open_data(name, root, download=download, image_size=image_size)
     assert "\n" not in str(info.value)

@@ -23,7 +23,7 @@ CLASSES = ("n01440764", "n01443537", "n01484850")
 
 
 def refusal(root: Path | None, *, download: bool = False) -> str:
-    """What opening says when it refuses: one sentence in one line."""
+    """Message of a refused opening: one sentence in one line."""
     with pytest.raises(InputError) as caught:
         open_streamed("imagenet", root, download=download)
     assert "\n" not in str(caught.value)

@@ -83,7 +83,7 @@ def joined(batches: Iterable[Batch | TrainingBatch]) -> Batch:
 
 
 def same(one: FileSet, other: FileSet) -> bool:
-    """Whether two splits give the same batches, to train on and to test on."""
+    """Return whether two splits give the same batches, for training and for testing."""
     passes = [
         (joined(split.training_batches(PASS)), joined(split.evaluation_batches(4)))
         for split in (one, other)

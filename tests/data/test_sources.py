@@ -1,4 +1,4 @@
-"""What was decoded is decoded anew when anything changes that it was made from."""
+"""Decoded images are decoded again when one of their sources changes."""
 
 import os
 import shutil

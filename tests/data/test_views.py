@@ -61,7 +61,7 @@ def render_views(
 
 
 def same(first: ViewDraws, second: ViewDraws) -> list[bool]:
-    """Whether order, offsets and flips are the same."""
+    """Return whether order, offsets and flips are the same."""
     return [
         torch.equal(first.order, second.order),
         torch.equal(first.offsets, second.offsets),

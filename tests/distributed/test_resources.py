@@ -1,4 +1,4 @@
-"""What a trial takes of a cluster: refused, counted, measured."""
+"""Resources of a trial on a cluster: refused, counted, measured."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

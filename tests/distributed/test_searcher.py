@@ -1,4 +1,4 @@
-"""What Tune asks of a plan, without Ray."""
+"""Calls of Tune to a plan's searcher, without Ray."""
 
 import shutil
 from pathlib import Path

@@ -20,7 +20,7 @@ CONTROLLER: Any = SimpleNamespace(get_live_trials=lambda: [SimpleNamespace(statu
 
 
 class _TuneTrial:
-    """What a scheduler sees of Tune's trial."""
+    """Stand-in for Tune's trial, as a scheduler sees it."""
 
     def __init__(self, spec: StudySpec, seed: int) -> None:
         trial = make_trial(spec, "case", {}, seed)

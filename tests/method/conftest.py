@@ -1,4 +1,4 @@
-"""What the tests of the method share: the oracle and random batches."""
+"""Fixtures of the method's tests: the oracle and random batches."""
 
 from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
@@ -40,7 +40,7 @@ def random_batch(
     dtype: torch.dtype = torch.float64,
     seed: int = 0,
 ) -> Batch:
-    """What a student and a teacher with random weights say of random images, and the labels."""
+    """Outputs of a student and a teacher with random weights for random images, and the labels."""
     generator = torch.Generator().manual_seed(seed)
 
     def network(width: int) -> Side:

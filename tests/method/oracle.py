@@ -14,7 +14,7 @@ Parameters = dict[str, Any]
 
 
 class Network(NamedTuple):
-    """What one network says of a batch."""
+    """Outputs of one network for a batch."""
 
     features: list[Matrix]
     logits: list[Matrix]

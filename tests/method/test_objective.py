@@ -80,7 +80,7 @@ def numbers(objective: ObjectiveValue) -> dict[str, float]:
 
 
 def networks(oracle: ModuleType, *encoded: Side) -> list[Any]:
-    """What the oracle takes instead of `Side`."""
+    """Input of the oracle, in place of `Side`."""
     return [oracle.Network(*(value.tolist() for value in each[:4])) for each in encoded]
 
 

@@ -1,4 +1,4 @@
-"""What must hold of Eq. 8 for every batch: its order, its gradients, its precision."""
+"""Properties of Eq. 8 for every batch: its order, its gradients, its precision."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -58,7 +58,7 @@ def test_the_recorder_sees_what_waits_for_the_device(waits: Callable[[Tensor], o
 
 
 def operations(form: str, strategy: str, batch: tuple[Side, Side, Tensor]) -> Counter[str]:
-    """What one forward and backward pass dispatches."""
+    """Operations that one forward and backward pass dispatches."""
     student, teacher, labels = batch
     leaves = [value.requires_grad_() for value in student[:4]]
     objective = make_objective(form, strategy).double()

@@ -1,4 +1,4 @@
-"""Where the maps before ReLU stand; the kit for networks sees that asking for them is free."""
+"""Positions of the maps before ReLU; `check_network` tests that asking for them is free."""
 
 from copy import deepcopy
 

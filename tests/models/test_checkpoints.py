@@ -356,7 +356,7 @@ def test_both_names_of_mobilenets_classifier_are_taken(name: str) -> None:
 
 
 def problem(state: State) -> str:
-    """What is said of a state that does not fit, after seeing that nothing was loaded."""
+    """Message for a state that does not fit, after checking that nothing was loaded."""
     network = fresh()
     with pytest.raises(InputError) as caught:
         load_weights(network, state, source="teacher.pth")

@@ -1,4 +1,4 @@
-"""What every network does, whatever its family."""
+"""Behaviour of every network, whatever its family."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""How many trials share a GPU; the GPU itself is played by stand-ins for three calls of PyTorch."""
+"""Number of trials that share a GPU; stand-ins for three calls of PyTorch play the GPU."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What a study says before it starts: changes of its file, its cost, and starting afresh."""
+"""Messages of a study before it starts: changes of its file, its cost, and starting afresh."""
 
 import re
 from pathlib import Path

@@ -43,7 +43,7 @@ def page_code(language: str) -> list[str]:
 
 
 def frames() -> list[tuple[pd.DataFrame, pd.DataFrame]]:
-    """What each line of pandas gives, and the line of DuckDB below it."""
+    """Results of each line of pandas, and of the line of DuckDB below it."""
     names: dict[str, Any] = {}
     opening, *lines = page_code("python")
     exec(opening, names)

@@ -1,4 +1,4 @@
-"""What a search may look for: kinds of parameters, conditions, samplers, objectives."""
+"""Settings of a search: kinds of parameters, conditions, samplers, objectives."""
 
 from typing import Any
 

@@ -40,7 +40,7 @@ def read(tmp_path: Path) -> Read:
 
 @pytest.fixture
 def refusal(read: Read, tmp_path: Path) -> Callable[..., str]:
-    """What reading says when it refuses: one sentence that begins with the file."""
+    """Message of a refused file: one sentence that begins with its name."""
 
     def refuse(assigned: dict[str, Any] | None = None, **changes: Any) -> str:  # noqa: ANN401
         with pytest.raises(InputError) as caught:

@@ -77,7 +77,7 @@ def make_card(storage: Storage) -> Callable[..., TeacherCard]:
 
 
 def refusal(spec: StudySpec, storage: Storage) -> str:
-    """What is said of the teachers before anything starts."""
+    """Messages about the teachers before anything starts."""
     with pytest.raises(InputError) as caught:
         missing_teachers(spec, storage)
     assert "\n" not in str(caught.value)

@@ -187,7 +187,7 @@ def test_false_verdicts_stay_at_their_level(world: str, truth: float) -> None:
 
 
 def test_intervals_hold_the_mean_at_every_look() -> None:
-    """Of normal differences: at least 0.95 - 4 sigma of the studies, and not nearly all."""
+    """Coverage for normal differences: at least 0.95 - 4 sigma, and not nearly all."""
     noise = np.random.default_rng(6).standard_normal((STUDIES, 20))
     lows, highs = repeated_intervals(noise, critical_values(0.05, 4, 20), 4)
     held = ((lows <= 0) & (highs >= 0)).all(axis=1).mean()

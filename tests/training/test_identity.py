@@ -1,4 +1,4 @@
-"""What makes two runs the same: configuration with seed, images, and the code that computes."""
+"""Identity of runs: configuration with seed, images, and the code that computes."""
 
 import os
 import shutil

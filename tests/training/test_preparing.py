@@ -1,4 +1,4 @@
-"""What learns in a preparation, what stays, and what the run takes over."""
+"""Preparations: the parts that learn, those that stay, and those that the run takes over."""
 
 from copy import deepcopy
 from typing import Any

@@ -1,4 +1,4 @@
-"""What ImageNet and imported teachers add to the recipe: warm-up, and a teacher named by hash."""
+"""Recipe for ImageNet and imported teachers: warm-up, and a teacher named by hash."""
 
 import re
 from typing import Any

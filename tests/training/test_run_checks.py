@@ -1,4 +1,4 @@
-"""What is refused before anything is trained."""
+"""Refusals before anything is trained."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Where a run's images come from, and which networks suit them."""
+"""Images of a run, and the networks that suit them."""
 
 from pathlib import Path
 

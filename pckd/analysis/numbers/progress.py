@@ -17,7 +17,7 @@ class TermCurve:
     """Its name in study files; `total` is the weighted sum."""
     example: "Example"
     line: pd.DataFrame
-    """Of `over_seeds`: before its weight."""
+    """Loss before its weight, from `over_seeds`."""
     weights: tuple[float, float] | None
     """The smallest and the largest of all epochs; None for the total."""
 

@@ -25,7 +25,7 @@ def sensitivity(study: StudyResults) -> Section | None:
 
 
 def _answer(item: Sensitivity) -> str:
-    """Whether the key matters, as far as the seeds can tell."""
+    """Say whether the key matters, as far as the seeds can tell."""
     known = [item.pair, *([item.name] if item.name != item.key else [])]
     beside = ", ".join(filter(None, known))
     start = f"{item.key}{f' ({beside})' if beside else ''}"

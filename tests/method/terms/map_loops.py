@@ -96,7 +96,7 @@ def factor_transfer(student: Map, teacher: Map) -> float:
 
 
 def activation_boundaries(student: list[Map], teacher: list[Map], margin: float) -> float:
-    """Of one image, from its maps before ReLU without the stem's."""
+    """Loss of one image, from its maps before ReLU without the stem's."""
     total = 0.0
     for stage, (own, other) in enumerate(zip(student, teacher, strict=True)):
         size = 0.0
@@ -111,7 +111,7 @@ def activation_boundaries(student: list[Map], teacher: list[Map], margin: float)
 
 
 def flow_of_solution(student: list[Map], teacher: list[Map]) -> float:
-    """Of one image, from its maps, the stem's first."""
+    """Loss of one image, from its maps, the stem's first."""
     total = 0.0
     for place in range(len(student) - 1):
         own, other = (flow(maps[place], maps[place + 1]) for maps in (student, teacher))

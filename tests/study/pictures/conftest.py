@@ -38,7 +38,7 @@ SPEC: dict[str, Any] = {
 
 @dataclass
 class Finished:
-    """What the study has left."""
+    """Files that the study has left."""
 
     storage: Storage
     spec: StudySpec
