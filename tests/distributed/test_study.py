@@ -150,3 +150,29 @@ def test_a_trial_of_two_workers_trains_in_a_nested_run(
     trials = ResultsStore(storage, "tiny").read("trials")
     assert trials["status"].tolist() == ["completed"]
     assert trials["workers"].tolist() == [2]
+
+
+def test_cases_are_confirmed_on_fresh_seeds_until_it_is_clear(
+    make_study: MakeStudy, storage: Storage, display: Display
+) -> None:
+    brief = {**PLAIN, "optimization.epochs": 1}
+    spec = make_study(
+        cases={"fast": {**brief, "optimization.learning_rate": 0.1}, "slow": brief},
+        keep="none",
+        confirm={
+            "candidates": "fast",
+            "against": "slow",
+            "smallest_difference": 0.5,
+            "seeds": {"at_least": 2, "at_most": 2},
+        },
+    )
+    run_study(spec, storage, display)
+    store = ResultsStore(storage, "tiny-confirm")
+    (verdict,) = store.read("verdicts").to_dict("records")
+    assert verdict["name"] != "go on"
+    top1 = store.read("trials").pivot(index="seed", columns="case", values="test_top1")
+    assert top1.index.tolist() == [1, 2]
+    assert list(verdict["differences"]) == (top1["fast"] - top1["slow"]).tolist()
+    before = store.read("trials")["updated"].tolist()
+    assert len(run_study(spec, storage, display)) == 2 + 4
+    assert store.read("trials")["updated"].tolist() == before
