@@ -1,4 +1,4 @@
-"""The CPUs and the memory that this process may use, which may be fewer than the machine has."""
+"""What this process may use of its machine: CPUs, memory, and the folder of its cache."""
 
 import os
 from contextlib import suppress
@@ -25,3 +25,8 @@ def available_memory() -> int:
         with suppress(OSError, ValueError):  # no container, or "max"
             limits.append(int(file.read_text(encoding="ascii")))
     return min(limits)
+
+
+def cache_folder() -> Path:
+    """The folder of the cache: $PCKD_CACHE, or ~/.cache/pckd/data. It may be deleted."""
+    return Path(os.environ.get("PCKD_CACHE") or "~/.cache/pckd/data").expanduser()

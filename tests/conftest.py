@@ -6,6 +6,11 @@ import pytest
 import torch
 from hypothesis import settings
 
+from pckd import plugins
+from pckd.data import plugins as data_plugins
+from pckd.method import registry
+from pckd.models import names
+
 # So that tests side by side do not slow each other.
 torch.set_num_threads(1)
 
@@ -20,3 +25,15 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PCKD_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(name="no_plugins")
+def _no_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of earlier plug-ins is known, and what a test loads is forgotten behind it."""
+    for module, name in (
+        (plugins, "_loaded"),
+        (registry, "_registered"),
+        (names, "_registered"),
+        (data_plugins, "_registered"),
+    ):
+        monkeypatch.setattr(module, name, {})

@@ -14,7 +14,16 @@ import pckd
 ROOT = Path(pckd.__file__).parent
 SOURCES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 
-FOUNDATION = {"addresses", "errors", "files", "machine", "settings", "storage", "yaml_text"}
+FOUNDATION = {
+    "addresses",
+    "errors",
+    "files",
+    "machine",
+    "plugins",
+    "settings",
+    "storage",
+    "yaml_text",
+}
 COMPUTING = {"method", "models", "data", "training"}
 ARROWS: dict[str, set[str]] = {
     "": set(),
@@ -24,6 +33,7 @@ ARROWS: dict[str, set[str]] = {
     "files": set(),
     "machine": set(),
     "addresses": {"errors"},
+    "plugins": {"errors", "files", "machine"},
     "storage": {"addresses", "errors", "files"},
     "method": {"errors", "settings"},
     "models": {"errors"},

@@ -13,7 +13,7 @@ from pckd.cli.output import print_rows
 from pckd.errors import InputError, RunError
 from pckd.settings import parse_assignments
 from pckd.study.finding import find_study_file
-from pckd.study.study_file import read_study
+from pckd.study.study_file import plugin_files, read_study
 from pckd.training.config import Scale
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ def submit(
 ) -> None:
     """Run a study on a cluster, in a copy of the working tree."""
     path = find_study_file(file)
-    read_study(path, parse_assignments(assignments or []), scale)
+    spec = read_study(path, parse_assignments(assignments or []), scale)
+    for plugin in plugin_files(path, spec.plugins):
+        _in_working_tree(plugin)
     arguments = ["study", "run", _in_working_tree(path), "--results", _shared(results)]
     arguments += [f"--set={assignment}" for assignment in assignments or []]
     arguments += ["--retry-failed"] * retry_failed + ["--fresh"] * fresh + ["--scale", scale]

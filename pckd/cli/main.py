@@ -1,6 +1,7 @@
 """The application: all commands, and errors as one sentence."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -23,6 +24,7 @@ from pckd.cli import (
     verify,
 )
 from pckd.errors import InputError, RunError
+from pckd.plugins import load_files
 
 
 class Commands(TyperGroup):
@@ -57,8 +59,13 @@ def common(
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
+    plugins: Annotated[
+        list[Path] | None,
+        typer.Option("--plugin", help="Python file with terms, networks or data sets of your own."),
+    ] = None,
 ) -> None:
     """Studies of PCKD: which loss weights, and do they matter."""
+    load_files(plugins or [])
 
 
 app.add_typer(study.app, name="study", help="Run and follow studies of many trials.")

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pckd.files import hold_lock, write_atomically
+from pckd.machine import cache_folder
 
 VERSION = 3
 """Part of every key: raise it when the stored content or the decoding of images changes."""
@@ -20,11 +20,6 @@ VERSION = 3
 
 DIGEST = "digest"
 """The key under which an entry keeps the digest of all others."""
-
-
-def cache_folder() -> Path:
-    """Return the folder of the cache: $PCKD_CACHE, or ~/.cache/pckd/data. It may be deleted."""
-    return Path(os.environ.get("PCKD_CACHE") or "~/.cache/pckd/data").expanduser()
 
 
 def entry_path(name: str, key: object) -> Path:

@@ -9,7 +9,7 @@ from ray import tune
 from pckd.distributed.events import EventsCallback
 from pckd.distributed.packing import measured_resources
 from pckd.distributed.progress import ProgressCallback
-from pckd.distributed.session import check_resources, check_shared, ray_session
+from pckd.distributed.session import check_plugins, check_resources, check_shared, ray_session
 from pckd.distributed.stopping import stopping
 from pckd.distributed.tasks import prepare_all, run_tasks, train_teachers
 from pckd.distributed.trials import run_plan
@@ -150,6 +150,7 @@ def _run_held(
             started.enter_context(ray_session(address))
             check_resources(spec.resources)
             check_shared(storage)
+            check_plugins()
             write_study(spec, plan, storage)
             _train_teachers(teachers, spec.resources, storage, display)
             _prepare(missing_preparations(spec, storage), spec.resources, storage, display)
@@ -214,6 +215,7 @@ def _look(
             one = resources.model_copy(update={"workers": 1})
             check_resources(one)
             check_shared(storage)
+            check_plugins()
             failures = run_tasks(
                 missing, storage, one, lambda done: bars.update(bar, completed=done)
             )

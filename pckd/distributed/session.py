@@ -4,13 +4,15 @@ import logging
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pckd.errors import InputError, RunError
+from pckd.plugins import Plugin, load_plugins, loaded_plugins
 from pckd.storage import Storage
 from pckd.study.resources import Resources
 
@@ -35,6 +37,13 @@ QUIET = {
 }
 """Ray's own output off: pckd shows progress itself and keeps every number in Parquet. A trial's
 last report has no metric, only its status, which Tune would refuse by default."""
+
+GONE = (
+    ray.exceptions.NodeDiedError,
+    ray.exceptions.TaskUnschedulableError,
+    ray.exceptions.WorkerCrashedError,
+)
+"""What Ray raises for a task whose node went away."""
 
 
 @contextmanager
@@ -107,22 +116,15 @@ def check_shared(storage: Storage) -> None:
     Raises:
         InputError: One or more do not; they are named.
     """
-    nodes = [node for node in ray.nodes() if node["Alive"]]
-    if not storage.is_local or len(nodes) < 2:
+    if not storage.is_local or len(_nodes()) < 2:
         return
     mark = f".seen-{uuid.uuid4().hex}"
     storage.write(mark, b"")
     try:
-        asked = [
-            _sees.options(
-                scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            ).remote(storage.full_path(mark))
-            for node in nodes
-        ]
-        seen = [_answer(each) for each in asked]
+        seen = _ask_nodes(_sees, storage.full_path(mark))
     finally:
         storage.delete(mark)
-    blind = [node["NodeManagerAddress"] for node, sees in zip(nodes, seen, strict=True) if not sees]
+    blind = [address for address, sees in seen if not sees]
     if blind:
         raise InputError(
             f"results root {storage.root} is not the same folder on {', '.join(blind)}: give "
@@ -130,17 +132,51 @@ def check_shared(storage: Storage) -> None:
         )
 
 
-def _answer(asked: "ray.ObjectRef[bool]") -> bool:
-    gone = ray.exceptions.TaskUnschedulableError, ray.exceptions.WorkerCrashedError
-    try:
-        return bool(ray.get(asked))
-    except (*gone, ray.exceptions.NodeDiedError):
-        return True  # nothing will be trained there
+def check_plugins() -> None:
+    """Import this process's plug-ins on every node, before anything is trained there.
+
+    Raises:
+        InputError: One cannot be imported on some node, for example because a package is missing.
+    """
+    plugins = loaded_plugins()
+    if not plugins:
+        return
+    for address, fault in _ask_nodes(_imports, plugins):
+        if fault:
+            raise InputError(f"on node {address}: {fault}")
+
+
+def _nodes() -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def _ask_nodes(task: Any, argument: Any) -> list[tuple[str, Any]]:  # noqa: ANN401
+    """What a task answers on each node, beside the node's address.
+
+    Of a node that goes away meanwhile no answer is awaited: nothing will be trained there.
+    """
+    nodes = _nodes()
+    places = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
+    asked = [task.options(scheduling_strategy=place).remote(argument) for place in places]
+    answers = []
+    for node, each in zip(nodes, asked, strict=True):
+        with suppress(*GONE):
+            answers.append((node["NodeManagerAddress"], ray.get(each)))
+    return answers
 
 
 @ray.remote(num_cpus=0)
 def _sees(path: str) -> bool:
     return Path(path).exists()
+
+
+@ray.remote(num_cpus=0)
+def _imports(plugins: list[Plugin]) -> str | None:
+    try:
+        load_plugins(plugins)
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def trials_at_once(resources: Resources) -> int:

@@ -8,6 +8,7 @@ import torch
 
 from pckd.distributed.workers import train_on_workers
 from pckd.errors import RunError
+from pckd.plugins import Plugin, load_plugins, loaded_plugins
 from pckd.storage import Storage
 from pckd.study.pictures.stage import PictureTask
 from pckd.study.placement import Placement
@@ -110,9 +111,9 @@ def run_tasks(
     Raises:
         InputError: A network or images are not there or do not suit.
     """
-    options = _options(resources)
+    options, plugins = _options(resources), loaded_plugins()
     waiting = [
-        _task.options(**options).remote(task, storage.root, resources.cpus_per_worker)
+        _task.options(**options).remote(plugins, task, storage.root, resources.cpus_per_worker)
         for task in tasks
     ]
     return [failure for failure in _collect(waiting, on_wait) if failure]
@@ -152,7 +153,10 @@ def _spread_task(trial: str, root: str, resources: Resources) -> None:
 
 
 @ray.remote
-def _task(task: ProbeTask | PictureTask, root: str, threads: int) -> str | None:
+def _task(
+    plugins: list[Plugin], task: ProbeTask | PictureTask, root: str, threads: int
+) -> str | None:
+    load_plugins(plugins)
     try:
         task.run(Storage(root), assigned_device(), threads)
     except RunError as error:

@@ -106,12 +106,12 @@ def _tuner(
 
 def _train_here(config: dict[str, Any], settings: dict[str, Any]) -> None:
     """A trial of one worker, in this process."""
-    trial, resources = trial_from_json(config["trial"]), Resources(**settings["resources"])
+    resources = Resources(**settings["resources"])
     placement = Placement(
         assigned_device(), resources.cpus_per_worker, bank_bytes=resources.bank_bytes
     )
     with _interruptions():
-        storage = Storage(settings["root"])
+        trial, storage = trial_from_json(config["trial"]), Storage(settings["root"])
         status = run_trial(trial, storage, placement, _report_epoch, settings["keep"])
         tune.report({"status": status})
 
@@ -122,9 +122,9 @@ def _report_epoch(record: EpochRecord) -> None:
 
 def _train_on_workers(config: dict[str, Any], settings: dict[str, Any]) -> None:
     """A trial of several workers, in a Ray Train run of its own."""
-    trial, resources = trial_from_json(config["trial"]), Resources(**settings["resources"])
+    resources = Resources(**settings["resources"])
     with _interruptions():
-        storage = Storage(settings["root"])
+        trial, storage = trial_from_json(config["trial"]), Storage(settings["root"])
         train_on_workers(trial, storage, resources, [TuneReportCallback()], settings["keep"])
         tune.report({"status": read_outcome(trial, storage).status})
 

@@ -1,18 +1,19 @@
 """Repeating one trial of a study alone, to see that it gives the same numbers."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
 import torch
-from pydantic import ValidationError
 
 from pckd.errors import InputError
+from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.checkpoint import Checkpoint
 from pckd.study.execution import run_trial
 from pckd.study.outcome import Outcome, read_outcome
 from pckd.study.placement import Placement
-from pckd.study.results import open_study, read_spec
+from pckd.study.results import ResultsStore, Row, open_study, read_spec
 from pckd.study.trial import Trial
 from pckd.study.trial_row import restart_row
 from pckd.training.config import RunConfig
@@ -53,12 +54,7 @@ def repeat_trial(
         listed = ", ".join(rows["trial"]) or "none"
         raise InputError(f"study {study} has {len(found)} trials {identity}...; it has: {listed}")
     row = open_study(storage, study).find("trials", found[0]["trial"]) or {}
-    try:
-        config = RunConfig.model_validate_json(row["config"])
-    except ValidationError:
-        raise InputError(
-            f"trial {row['trial']} cannot be repeated: its stored configuration is damaged"
-        ) from None
+    config = _config(row, open_study(storage, study))
     alone = Trial(REPEATS, row["case"], {}, config, run_identity(config))
     if alone.identity != row["trial"]:
         raise InputError(
@@ -74,3 +70,20 @@ def repeat_trial(
     keep = read_spec(open_study(storage, study)).get("keep", "last")
     run_trial(alone, storage, Placement(device, int(row["threads"])), on_epoch, keep)
     return read_outcome(replace(alone, study=study), storage), read_outcome(alone, storage)
+
+
+def _config(row: Row, store: ResultsStore) -> RunConfig:
+    """The run of a row; what it names may come from a plug-in, which is never taken from results.
+
+    Raises:
+        InputError: It names something that is not known here.
+    """
+    source = f"trial {row['trial']} cannot be repeated"
+    try:
+        return validate(RunConfig, json.loads(row["config"]), source)
+    except ValueError:
+        raise InputError(f"{source}: its stored configuration is damaged") from None
+    except InputError as error:
+        plugins = " ".join(read_spec(store).get("plugins", ()))
+        advice = f"; the study has plug-ins: give pckd --plugin {plugins}" if plugins else ""
+        raise InputError(f"{error}{advice}") from None

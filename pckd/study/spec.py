@@ -74,6 +74,9 @@ class StudySpec(Settings):
 
     study: Annotated[str, Field(pattern=NAME, description="name")]
     source: str = Field("", description="the table or figure that this reproduces")
+    plugins: tuple[str, ...] = Field(
+        (), description="Python files with terms, networks and data sets, beside the study file"
+    )
     run: dict[str, Any] = Field(description="the RunConfig that the plan starts from")
     cases: dict[str, dict[str, Any]] | None = Field(None, description="named changes")
     grid: dict[str, list[Any]] | None = Field(None, description="every combination")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pckd.errors import InputError
+from pckd.plugins import load_files
 from pckd.settings import read_yaml, validate, with_changes
 from pckd.storage import Storage
 from pckd.study.results import DOCUMENT, open_study
@@ -16,7 +17,8 @@ from pckd.training.config import RunConfig, Scale
 def read_study(path: Path, changes: Mapping[str, Any], scale: Scale = "full") -> StudySpec:
     """Read a study file, with the changes of its smoke block and of `--set` applied to it.
 
-    A key that the study itself does not have, such as loss.kd, means the run's.
+    A key that the study itself does not have, such as loss.kd, means the run's. The file's plug-ins
+    are imported.
 
     Args:
         path: The study file.
@@ -32,9 +34,22 @@ def read_study(path: Path, changes: Mapping[str, Any], scale: Scale = "full") ->
     if scale == "smoke":
         source = f"{path} at smoke scale"
         values = _at_smoke_scale(values, path)
-    spec = validate(StudySpec, _changed_study(values, changes), source)
+    values = _changed_study(values, changes)
+    load_files(plugin_files(path, values.get("plugins")))
+    spec = validate(StudySpec, values, source)
     spec.base_run(f"{source}, run")
     return spec
+
+
+def plugin_files(path: Path, plugins: object) -> list[Path]:
+    """The plug-ins that a study file names; what is no list of names is refused with the rest.
+
+    Args:
+        path: The study file, from whose folder they are named.
+        plugins: The value of its key.
+    """
+    names = plugins if isinstance(plugins, (list, tuple)) else ()
+    return [path.parent / name for name in names if isinstance(name, str)]
 
 
 def kept_study(storage: Storage, study: str, changes: Mapping[str, Any]) -> StudySpec:

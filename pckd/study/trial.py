@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pckd.errors import InputError
+from pckd.plugins import Plugin, load_plugins, loaded_plugins
 from pckd.study.spec import StudySpec
 from pckd.training.changes import written_out
 from pckd.training.config import RunConfig
@@ -48,13 +49,20 @@ def make_trial(spec: StudySpec, case: str, changes: dict[str, Any], seed: int) -
 
 
 def trial_to_json(trial: Trial) -> str:
-    """Write a trial as text, for other processes."""
-    return json.dumps({**asdict(trial), "config": trial.config.model_dump(mode="json")})
+    """The trial as text, with this process's plug-ins, for other processes."""
+    values = {**asdict(trial), "config": trial.config.model_dump(mode="json")}
+    return json.dumps({"plugins": loaded_plugins(), "trial": values})
 
 
 def trial_from_json(text: str) -> Trial:
-    """Read a trial that `trial_to_json` wrote."""
-    values = json.loads(text)
+    """The trial that `trial_to_json` wrote; its plug-ins are imported.
+
+    Raises:
+        InputError: A plug-in cannot be imported in this process.
+    """
+    sent = json.loads(text)
+    load_plugins(Plugin(*each) for each in sent["plugins"])
+    values = sent["trial"]
     return Trial(**{**values, "config": RunConfig.model_validate(values["config"])})
 
 

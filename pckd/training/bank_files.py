@@ -18,8 +18,8 @@ from typing import IO
 
 import numpy as np
 
-from pckd.data.cache_file import cache_folder, locked
-from pckd.machine import available_memory
+from pckd.data.cache_file import locked
+from pckd.machine import available_memory, cache_folder
 from pckd.training.bank import FeatureBank
 
 PAGE = 4096

@@ -26,6 +26,7 @@ from pckd.method import find_term
 from pckd.method.preparation import only_prepares
 from pckd.method.presets import DEFAULT_METHOD, find_preset
 from pckd.models import canonical_name
+from pckd.plugins import Plugin, load_plugins, loaded_plugins
 from pckd.settings import Settings, near_misses
 from pckd.training.changes import expand_shorthands
 from pckd.training.loss_config import Loss
@@ -286,6 +287,10 @@ class RunConfig(Settings):
         """Hash by which the run names its teacher, if it needs one and names it so."""
         return self.teacher.hash if self.teacher and self.needs_teacher else None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As text with this process's plug-ins, wherever a run is sent to another process."""
+        return _received, (loaded_plugins(), self.model_dump_json())
+
     def teacher_run(self) -> "RunConfig":
         """The run that trains this run's teacher: plain cross entropy on the same images.
 
@@ -316,6 +321,12 @@ def _unweighted(term: str) -> str:
     if only_prepares(kind):
         return "only prepares the student"
     return "" if kind.per_sample else "is one number for the batch"
+
+
+def _received(plugins: list[Plugin], run: str) -> RunConfig:
+    """A run that another process sent; what it names is imported first."""
+    load_plugins(plugins)
+    return RunConfig.model_validate_json(run)
 
 
 def _with_method(values: Any) -> Any:  # noqa: ANN401

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from pckd.storage import Storage
 from pckd.study.planning import make_plan
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
+from pckd.study.study_file import read_study
 
 pytestmark = pytest.mark.usefixtures("cluster")
 MakeStudy = Callable[..., StudySpec]
@@ -176,3 +178,32 @@ def test_cases_are_confirmed_on_fresh_seeds_until_it_is_clear(
     before = store.read("trials")["updated"].tolist()
     assert len(run_study(spec, storage, display)) == 2 + 4
     assert store.read("trials")["updated"].tolist() == before
+
+
+@pytest.mark.usefixtures("no_plugins")
+def test_terms_networks_and_data_of_a_plugin_reach_the_workers(
+    storage: Storage, display: Display, tmp_path: Path
+) -> None:
+    shutil.copy(Path(__file__).parents[1] / "plugin.py", tmp_path)
+    (tmp_path / "tiny.yaml").write_text(
+        """
+        study: tiny
+        plugins: [plugin.py]
+        run:
+          data: shades
+          teacher: {model: thin, optimization: {epochs: 1}}
+          student: thin
+          method: cross_entropy
+          loss: {gap: 0.5}
+          views: {crop_padding: 1, flip: false}
+          optimization: {epochs: 1, batch_size: 16}
+        pictures: {examples: 2}
+        probe: {data: shades}
+        """
+    )
+    run_study(read_study(tmp_path / "tiny.yaml", {}), storage, display)
+    (trial,) = _table(storage, "trials").to_dict("records")
+    assert trial["status"] == "completed"
+    (epoch,) = _table(storage, "epochs").to_dict("records")
+    assert {each["term"] for each in epoch["terms"]} == {"cross_entropy", "gap"}
+    assert sorted(_table(storage, "probes")["role"]) == ["student", "teacher"]
