@@ -1,4 +1,4 @@
-"""What this process may use of its machine: CPUs, memory, and the folder of its cache."""
+"""The machine that this process may use: CPUs, memory, and the folder of its cache."""
 
 import os
 from contextlib import suppress

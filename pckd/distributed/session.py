@@ -43,7 +43,7 @@ GONE = (
     ray.exceptions.TaskUnschedulableError,
     ray.exceptions.WorkerCrashedError,
 )
-"""What Ray raises for a task whose node went away."""
+"""Errors that Ray raises for a task whose node went away."""
 
 
 @contextmanager
@@ -151,7 +151,7 @@ def _nodes() -> list[dict[str, Any]]:
 
 
 def _ask_nodes(task: Any, argument: Any) -> list[tuple[str, Any]]:  # noqa: ANN401
-    """What a task answers on each node, beside the node's address.
+    """Ask each node by a task; return the nodes' addresses, each with its answer.
 
     Of a node that goes away meanwhile no answer is awaited: nothing will be trained there.
     """
