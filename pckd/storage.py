@@ -1,8 +1,7 @@
 """Files below one root: a local folder or any pyarrow filesystem URI such as s3://bucket/results.
 
 A write is atomic: a reader sees the old file, the new file or none, never half of one. On a local
-disk `pckd.files` sees to that; object stores show an object only once its upload is complete. A
-request to S3 that fails is tried again, for about a minute at most.
+disk `pckd.files` sees to that; object stores show an object only once its upload is complete.
 """
 
 import os
@@ -15,11 +14,7 @@ from pyarrow import fs
 from pckd.addresses import check_address
 from pckd.errors import InputError
 from pckd.files import hold_lock, write_atomically
-
-ATTEMPTS = 5
-"""Attempts per S3 request: 13 s if the connection is refused, up to 60 s if the server does not
-answer. Without this, pyarrow waits 100 s each time.
-"""
+from pckd.files.remote import open_uri
 
 
 class Storage:
@@ -146,18 +141,4 @@ class Storage:
 
 
 def _open(root: str) -> tuple[fs.FileSystem, str]:
-    filesystem, base = fs.FileSystem.from_uri(root)
-    if not isinstance(filesystem, fs.S3FileSystem):
-        return filesystem, base
-    # What a URI cannot say: a few retries, and small files in one request instead of three.
-    _, (options,) = filesystem.__reduce__()
-    patience = fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS)
-    changes = {"retry_strategy": patience, "allow_delayed_open": True}
-    filesystem = fs.S3FileSystem(**{**options, **changes})
-    if not base:
-        raise ValueError("it names no bucket")
-    bucket = PurePosixPath(base).parts[0]
-    missing = filesystem.get_file_info(bucket).type == fs.FileType.NotFound
-    if missing and not options["allow_bucket_creation"]:
-        raise FileNotFoundError(f"there is no bucket {bucket}")
-    return filesystem, base
+    return open_uri(root) if "://" in root else fs.FileSystem.from_uri(root)

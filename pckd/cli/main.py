@@ -1,6 +1,9 @@
 """The application: all commands, and errors as one sentence."""
 
+import io
+import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -86,14 +89,36 @@ app.command()(methods.methods)
 
 def main() -> None:
     """Run the command line; exit with 0 done, 1 something failed, 2 bad input."""
+    _write_what_the_terminal_lacks()
+    _find_a_home()
     try:
         app()
     except InputError as error:
         _end(str(error), 2)
     except RunError as error:
         _end(str(error), 1)
+    except RuntimeError as error:
+        if "home directory" not in str(error):
+            raise
+        _end("there is no home folder: set HOME, or PCKD_CACHE to a folder for cached images", 2)
     except OSError as error:
         _end(f"{error}; run the same command again to go on", 1)
+
+
+def _write_what_the_terminal_lacks() -> None:
+    """Show letters that the terminal's encoding lacks as escapes; they would end the work."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _find_a_home() -> None:
+    """Give libraries a home folder where the user has none and pckd itself needs none."""
+    try:
+        Path.home()
+    except RuntimeError:
+        if "PCKD_CACHE" in os.environ:
+            os.environ["HOME"] = tempfile.gettempdir()
 
 
 def _end(message: str, code: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pckd.addresses import check_address
 from pckd.errors import InputError
+from pckd.files.remote import open_uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +90,13 @@ def open_place(root: Path | str) -> Place:
         InputError: If the URI holds a secret, or names an unknown filesystem or one that cannot be
             reached.
     """
-    from pyarrow.fs import FileSystem, LocalFileSystem
+    from pyarrow.fs import LocalFileSystem
 
     check_address(str(root), "data root")
     if "://" not in str(root):
         return Place(LocalFileSystem(), str(Path(root).expanduser().absolute()))
     try:
-        filesystem, path = FileSystem.from_uri(str(root))
+        filesystem, path = open_uri(str(root))
     except (OSError, ValueError) as error:
         raise InputError(f"cannot open the data root {root}: {error}") from error
     return Place(filesystem, path.rstrip("/"))

@@ -21,7 +21,7 @@ from pckd.study.confirm import check_confirm, confirm_study
 from pckd.study.holding import only_driver
 from pckd.study.kept_verdicts import keep_verdicts
 from pckd.study.pictures.stage import PictureTask, missing_pictures, picture_tasks
-from pckd.study.plan import Ended, Plan
+from pckd.study.plan import Ended, FixedPlan, Plan
 from pckd.study.planning import (
     changes_since,
     check_plan,
@@ -144,6 +144,8 @@ def _run_held(
         display.say(f"{spec.study}: the study file changed: {change}")
     journal = optuna_journal(spec, storage)
     plan = make_plan(spec, storage, retry_failed=retry_failed, journal=journal)
+    for sentence in plan.same_runs() if isinstance(plan, FixedPlan) else ():
+        display.say(f"{spec.study}: {sentence}")
     display.say(f"{spec.study}: {plan.done} of {plan.total} trials are done")
     with ExitStack() as started:  # Ray, once for all stages, if there are trials to run
         if plan.done < plan.total:

@@ -11,7 +11,8 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from pckd.errors import InputError, RunError
+from pckd.distributed.starting import check_answers, check_temporary_folder, no_start
+from pckd.errors import InputError
 from pckd.plugins import Plugin, load_plugins, loaded_plugins
 from pckd.storage import Storage
 from pckd.study.resources import Resources
@@ -55,7 +56,8 @@ def ray_session(address: str | None) -> Iterator[None]:
             that runs already, unless the environment variable RAY_ADDRESS names one.
 
     Raises:
-        RunError: The cluster cannot be reached.
+        InputError: The temporary folder does not suit Ray.
+        RunError: Ray does not start, or the cluster cannot be reached.
     """
     if ray.is_initialized():
         yield
@@ -63,10 +65,14 @@ def ray_session(address: str | None) -> Iterator[None]:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     address = address or os.environ.get("RAY_ADDRESS") or "local"
+    if address == "local":
+        check_temporary_folder()
+    else:
+        check_answers(address)
     try:
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
-    except (ConnectionError, ValueError) as error:
-        raise RunError(f"Ray cluster {address} cannot be reached: {error}") from None
+    except Exception as error:  # Ray raises bare ones too
+        raise no_start(address, error) from None
     try:
         yield
     finally:

@@ -88,6 +88,17 @@ class FixedPlan(Plan):
             (trial, finished[trial.identity]) for trial in self.trials if trial.identity in finished
         ]
 
+    def same_runs(self) -> list[str]:
+        """The cases that have another case's configuration, a sentence each."""
+        names = {trial.identity: trial.case for trial in self.trials}
+        trials = [item.trial for item in self.planned]
+        shared = [(trial.case, names[trial.identity]) for trial in trials]
+        return [
+            f"{case} is the same run as {first}, trained once"
+            for case, first in dict.fromkeys(shared)
+            if case != first
+        ]
+
     def next_trial(self) -> Trial | None:
         """Return the next trial in the order of the study file."""
         return self.waiting.pop(0) if self.waiting else None

@@ -94,7 +94,7 @@ class SamplerConfig(Settings):
         grouped = {"group": conditional} if self.name == "tpe" else {}
         options = {**DEFAULTS.get(self.name, {}), **grouped, **self.options}
         if "seed" in inspect.signature(SAMPLERS[self.name]).parameters:
-            options["seed"] = seed if self.name == "random" else seed + known
+            options["seed"] = seed if self.name == "random" else (seed + known) % 2**32
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             return SAMPLERS[self.name](**options)

@@ -56,6 +56,7 @@ class SearchPlan(Plan):
         self.search: SearchConfig = spec.search
         self.pair_name, self.pair = named_pairs(spec)[0]
         self._check_space()
+        self.search.check_sampler()
         self.outcomes = dict(outcomes)
         self.total = self.search.trials * len(spec.seeds)
         self.planned = []

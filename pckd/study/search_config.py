@@ -11,6 +11,7 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.study import StudyDirection
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pckd.errors import InputError
@@ -21,6 +22,10 @@ from pckd.training.changes import full_key
 Value = float | int | str | bool
 Point = dict[str, Value]
 """A configuration: the value of each parameter that is active in it, by dotted key."""
+
+
+KNOWN = 12
+"""Points that are known when a sampler is tried: more than most samplers draw at random first."""
 
 
 class Parameter(Settings):
@@ -124,7 +129,7 @@ class SearchConfig(Settings):
     sampler: Annotated[SamplerConfig, BeforeValidator(named_sampler)] = Field(
         default_factory=SamplerConfig, description="who proposes"
     )
-    seed: int = Field(0, ge=0, description="of the sampler")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="of the sampler")
     first: tuple[Point, ...] = Field(
         (), description="configurations to try first; a mapping gives them names"
     )
@@ -192,6 +197,30 @@ class SearchConfig(Settings):
     def named_first(self) -> dict[str, Point]:
         """The first configurations by name; none where they have no names."""
         return dict(zip(self.first_names, self.first, strict=False))
+
+    def check_sampler(self) -> None:
+        """Let the sampler propose a point after some random ones, in memory.
+
+        Raises:
+            InputError: Optuna does not take an option of it; the reason is Optuna's.
+        """
+        costs = len(self.objectives) - 1
+        directions = [StudyDirection.MAXIMIZE, *[StudyDirection.MINIMIZE] * costs]
+        random = optuna.samplers.RandomSampler(0)
+        try:
+            study = optuna.create_study(directions=directions, sampler=random)
+            for number in range(KNOWN):
+                trial = study.ask()
+                self.suggest(trial)
+                study.tell(trial, [float(number)] * len(directions))
+            study.sampler = self.create_sampler(KNOWN)
+            self.suggest(study.ask())
+        except Exception as error:  # an option is handed on as it is, and fails as it likes
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            options = self.sampler.options
+            raise InputError(
+                f"search.sampler {self.sampler.name} with options {options}: {reason}"
+            ) from None
 
     def create_sampler(self, known: int) -> optuna.samplers.BaseSampler:
         """Make Optuna's sampler for this search; it continues after `known` configurations."""

@@ -1,6 +1,8 @@
 """Bad input on the command line: one sentence, exit code 2, and nothing begun or written."""
 
+import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -28,6 +30,7 @@ STUDIES: dict[str, dict[str, object]] = {
     "teacher": {"run": {**RUN, "teacher": None}},
     "classes": {"run": {**RUN, "data": {"name": "digits", "classes": [0, 12]}}},
     "search": {"search": {"trials": 2, "parameters": {"loss.kdd": LOW_HIGH}}},
+    "space": {"search": {"trials": 2, "parameters": {"loss.kd": LOW_HIGH}}},
     "seed": {"run": {**RUN, "teacher": None, "loss": NO_TEACHER}, "seeds": [-1]},
     "probe": {"probe": {"data": [{"name": "digits", "classes": [12]}]}},
 }
@@ -76,6 +79,13 @@ def pckd_command(
 DISTILL = ("distill", "--data", "digits", "--student", "resnet8", "--teacher", "resnet20")
 STUDY = ("study", "run")
 
+
+def sampler(value: str) -> tuple[str, ...]:
+    return "--dry-run", "--set", f"search.sampler={value}"
+
+
+SAMPLERS = r"search\.sampler \w+ with options \{'\w+': [^:]+\}: .*"
+
 BAD: dict[tuple[str, ...], str] = {
     (*STUDY, "no_yaml"): r"studies/no_yaml\.yaml: is not YAML \(line 2\): .*",
     (*STUDY, "goood"): r".*no study named goood; did you mean good\?.*",
@@ -88,6 +98,11 @@ BAD: dict[tuple[str, ...], str] = {
     (*STUDY, "teacher"): r"studies/teacher\.yaml, run: teacher is missing: name one, .*",
     (*STUDY, "classes"): r".*class 12 is out of range: .* 0 to 9",
     (*STUDY, "search"): r".*loss: kdd is not a known term.*",
+    (*STUDY, "space", *sampler("{name: tpe, options: {n_startup_trials: ten}}")): SAMPLERS,
+    (*STUDY, "space", *sampler("{name: tpe, options: {gamma: 3}}")): SAMPLERS,
+    (*STUDY, "space", *sampler("{name: nsga2, options: {population_size: 1}}")): SAMPLERS,
+    (*STUDY, "space", *sampler("{name: qmc, options: {qmc_type: sobool}}")): SAMPLERS,
+    (*STUDY, "space", "--set", "search.seed=4294967296"): r".*search\.seed is 4294967296: .*",
     (*STUDY, "probe"): r".*class 12 is out of range: .* 0 to 9",
     (*STUDY, "good", "--set", "loss.kd"): r"--set loss\.kd: write KEY=VALUE, .*",
     (*STUDY, "good", "--set", "loss.kdd=1"): r"studies/good\.yaml, run: loss: kdd is not .*",
@@ -186,3 +201,33 @@ def test_the_installed_command_ends_with_the_code(tmp_path: Path) -> None:
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == "pckd: nothing.yaml: there is no such study file\n"
+
+
+def test_letters_that_the_terminal_lacks_are_written_as_escapes(
+    pckd_command: Pckd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii", newline="\n")
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert pckd_command(*STUDY, "größe β").code == 2
+    terminal.seek(0)
+    assert "no study named gr\\xf6\\xdfe \\u03b2" in terminal.read()
+
+
+def test_a_user_without_a_home_is_given_one_where_pckd_needs_none(
+    pckd_command: Pckd, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def homeless() -> Path:
+        if "HOME" in os.environ:
+            return Path(os.environ["HOME"])
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.delenv("HOME")
+    assert pckd_command("study", "list").code == 0
+    assert Path.home().is_dir()
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("PCKD_CACHE")
+    monkeypatch.setattr(pckd.cli.study, "Storage", lambda _: Path.home())
+    ended = pckd_command("study", "list")
+    assert ended.code == 2
+    assert ended.err.startswith("pckd: there is no home folder: set HOME, or PCKD_CACHE")

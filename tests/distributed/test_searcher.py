@@ -70,7 +70,7 @@ def test_a_results_root_that_is_lost_meanwhile_ends_the_study(tmp_path: Path) ->
 
 @pytest.mark.parametrize("waits", [True, False])
 def test_a_plan_that_has_no_trial_yet_is_asked_again(tmp_path: Path, waits: bool) -> None:
-    plan = SimpleNamespace(next_trial=lambda: None, waits=waits)
+    plan = SimpleNamespace(planned=[], next_trial=lambda: None, waits=waits)
     searcher = PlanSearcher(cast("Plan", plan), Storage(tmp_path))
     assert (searcher.suggest("first") is None) == waits
     searcher.interruption = "the disk is full"

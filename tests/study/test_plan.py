@@ -12,7 +12,7 @@ from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.outcome import Outcome, histories_of, outcomes_of
-from pckd.study.plan import Plan, cases, fixed_trials
+from pckd.study.plan import FixedPlan, Plan, cases, fixed_trials
 from pckd.study.planning import make_plan
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
@@ -102,6 +102,14 @@ def test_a_run_that_several_cases_describe_is_trained_once(plan: MakePlan) -> No
     assert (made.total, made.done) == (4, 0)
     trials = left(made)
     assert len({trial.identity for trial in trials}) == len(trials) == 4
+
+
+def test_every_name_of_a_run_that_several_cases_describe_is_said(plan: MakePlan) -> None:
+    made = plan(
+        study(cases={"KD": {"loss.kd": 2.0}, "twice": {"loss.kd": 2.0}, "B": {}}, seeds=[0, 1])
+    )
+    assert isinstance(made, FixedPlan)
+    assert made.same_runs() == ["twice is the same run as KD, trained once"]
 
 
 def test_the_run_of_the_file_stays_the_default_where_cases_repeat_it(plan: MakePlan) -> None:
