@@ -121,22 +121,26 @@ def _run_plan(
     retry_failed: bool,
     fresh: bool,
 ) -> list[Ended]:
-    """Run what is missing of the plan and of the stages after it, as the study's only driver."""
+    """Run what is missing of the plan and of the stages after it, as the study's only driver.
+
+    Input that is refused leaves no file behind, so the checks come before the lock.
+    """
+    teachers = missing_teachers(spec, storage)
+    check_stages(spec)
+    check_plan(spec)
     with only_driver(spec.study, storage):
-        return _run_held(spec, storage, display, address, retry_failed, fresh)
+        return _run_held(spec, teachers, storage, display, address, retry_failed, fresh)
 
 
 def _run_held(
     spec: StudySpec,
+    teachers: Sequence[Trial],
     storage: Storage,
     display: Display,
     address: str | None,
     retry_failed: bool,
     fresh: bool,
 ) -> list[Ended]:
-    teachers = missing_teachers(spec, storage)
-    check_stages(spec)
-    check_plan(spec)
     if fresh:
         set_aside(spec.study, storage, display.say)
     picture_tasks(spec, storage)  # students that were not kept are missed before any training
