@@ -6,7 +6,7 @@ from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.study.estimate import Estimate, estimate
 from pckd.study.placement import Placement, this_device
-from pckd.study.plan import Plan
+from pckd.study.plan import FixedPlan, Plan
 from pckd.study.planning import make_plan
 from pckd.study.resources import Resources
 from pckd.study.spec import StudySpec
@@ -18,17 +18,22 @@ class Cost:
     """Cost of what is left of a study."""
 
     trials: int
-    """Trials of its plan, at most."""
+    """Trials of its plan, at most; 1 or more."""
     confirming: int
     """Trials of the study that confirms it, at most."""
-    one: Estimate
-    """One trial, on one worker of this machine."""
+    planned: Estimate
+    """The trials of its plan, one after the other on one worker of this machine."""
     resources: Resources
+
+    @property
+    def seconds_each(self) -> float:
+        """Seconds of a trial, in the mean over the plan."""
+        return self.planned.seconds / self.trials
 
     @property
     def hours(self) -> float:
         """Hours of all trials, one after the other."""
-        return (self.trials + self.confirming) * self.one.seconds / 3600
+        return (self.trials + self.confirming) * self.seconds_each / 3600
 
     @property
     def bill(self) -> str:
@@ -42,18 +47,21 @@ class Cost:
 
 
 def cost_of(spec: StudySpec, plan: Plan) -> Cost:
-    """The cost of what is left, from a few timed steps of one trial.
+    """The cost of what is left, from a few timed steps of each distinct run.
 
     Raises:
         InputError: The data set cannot be opened.
     """
     resources = spec.resources
-    trial = make_trial(spec, "dry run", spec.pair_changes()[0], spec.seeds[0])
-    one = estimate(trial, Placement(this_device(), resources.cpus_per_worker))
+    waiting = plan.total - plan.done
+    trials = plan.waiting if isinstance(plan, FixedPlan) else []
+    if len(trials) != waiting:  # what a search will propose is not known: the file's run stands in
+        trials = [make_trial(spec, "dry run", spec.pair_changes()[0], spec.seeds[0])] * waiting
+    planned = estimate(trials, Placement(this_device(), resources.cpus_per_worker))
     confirm = spec.confirm
     compared = 0 if confirm is None else confirm.cases * confirm.seeds.at_most
     confirming = compared * len(spec.pair_changes())
-    return Cost(plan.total - plan.done, confirming, one, resources)
+    return Cost(waiting, confirming, planned, resources)
 
 
 def check_budget(spec: StudySpec, storage: Storage, hours: float) -> None:
@@ -67,7 +75,7 @@ def check_budget(spec: StudySpec, storage: Storage, hours: float) -> None:
         return
     cost = cost_of(spec, plan)
     if cost.hours > hours:
-        fitting = int(hours * 3600 / cost.one.seconds)
+        fitting = int(hours * 3600 / cost.seconds_each)
         raise InputError(
             f"study {spec.study} takes about {cost.hours:.2f} hours, and --budget is {hours:g}: "
             f"{fitting} of its {cost.trials + cost.confirming} trials fit; plan fewer, or fewer "

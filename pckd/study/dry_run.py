@@ -80,20 +80,18 @@ def _cost(spec: StudySpec, plan: Plan) -> Iterator[str]:
     if plan.done == plan.total:
         return
     cost = cost_of(spec, plan)
-    waiting, one = cost.trials, cost.one
-    epochs = waiting * spec.base_run(f"study {spec.study}").optimization.epochs
-    students = waiting * one.student_bytes * (spec.keep != "none")
-    yield f"epochs in all: {epochs}"
+    students = cost.planned.student_bytes * (spec.keep != "none")
+    yield f"epochs in all: {cost.planned.epochs}"
     if cost.confirming:
         yield f"trials to confirm: {cost.confirming} at most"
     yield (
-        f"about {_duration(one.seconds)} a trial on one worker of this machine "
+        f"about {_duration(cost.seconds_each)} a trial on one worker of this machine "
         f"({this_device().type}), {_duration(3600 * cost.hours)} for all of them, one after the "
         "other"
     )
     yield cost.bill
     yield f"students kept ({spec.keep}): about {students / 2**20:.1f} MiB"
-    yield f"tables: about {waiting * one.table_bytes / 2**20:.1f} MiB, less after results compact"
+    yield f"tables: about {cost.planned.table_bytes / 2**20:.1f} MiB, less after results compact"
 
 
 def _duration(seconds: float) -> str:

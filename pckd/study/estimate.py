@@ -1,60 +1,133 @@
 """Cost of a study: epochs, hours extrapolated from a few timed steps, and disk space."""
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
+from pckd.data.splits import ImageSplit
 from pckd.models import create_model
 from pckd.study.placement import Placement
 from pckd.study.results import Row, to_parquet, to_table
 from pckd.study.rows import epoch_row, trial_columns
 from pckd.study.trial import Trial
 from pckd.training.config import RunConfig
+from pckd.training.record import EpochRecord
 from pckd.training.run import Run
 from pckd.training.run_data import prepare_data
 
-TIMED_IMAGES_PER_CLASS = 2
+WARM_UP = 2
+"""Batches of the first, slow steps, which are not counted."""
+
+TIMED = 6
+"""Batches that are timed, full ones where there are enough images."""
+
+REPEATS = 9
+"""Times that they are timed, at most."""
+
+SECONDS = 3.0
+"""After which they are not timed again."""
+
+EVALUATED = 1000
+"""Images of the timed evaluation, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The cost of one trial on one worker of this machine."""
+    """Cost of some trials, one after the other, on one worker of this machine."""
+
+    seconds: float
+    epochs: int
+    student_bytes: int
+    table_bytes: int
+    """Bytes of their files in the result tables, before they are merged."""
+
+    def plus(self, times: int, one: "Estimate") -> "Estimate":
+        """Sum of this cost and of several trials of another."""
+        return Estimate(
+            self.seconds + times * one.seconds,
+            self.epochs + times * one.epochs,
+            self.student_bytes + times * one.student_bytes,
+            self.table_bytes + times * one.table_bytes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Time of an epoch of a run, and the bytes that a trial of it leaves."""
 
     seconds: float
     student_bytes: int
-    table_bytes: int
-    """Bytes of its files in the result tables, before they are merged."""
+    record: EpochRecord
 
 
-def estimate(trial: Trial, placement: Placement) -> Estimate:
-    """The cost of a trial, from one epoch over two images a class and one evaluation.
+def estimate(trials: Sequence[Trial], placement: Placement) -> Estimate:
+    """Cost of trials: one timing for each distinct run among them, summed over all.
 
     The teacher's weights do not matter for this: it is not trained, and looks at every view, which
     is an upper bound for studies with a bank.
 
     Raises:
-        InputError: The data set cannot be opened.
+        InputError: A data set cannot be opened.
     """
     torch.set_num_threads(placement.threads)
-    config = trial.config
-    images = len(prepare_data(config.data, config.protocol).train)
-    short = config.model_copy(
-        update={
-            "data": config.data.model_copy(update={"images_per_class": TIMED_IMAGES_PER_CLASS}),
-            "protocol": "paper",
-            "bank": False,
-        }
-    )
-    run = untrained_run(short, placement)
-    record = run.train_epoch()
-    timed = len(run.data.train) / record.images_per_second
-    epoch = images / record.images_per_second + (record.seconds - timed)
-    epochs = config.optimization.epochs
-    state = run.student.state_dict().values()
+    timings: dict[str, Timing] = {}
+    alike: dict[tuple[str, int], list[Trial]] = defaultdict(list)
+    for trial in trials:
+        alike[_what_takes_time(trial.config), trial.config.optimization.epochs].append(trial)
+    total = Estimate(0.0, 0, 0, 0)
+    for (key, epochs), group in alike.items():
+        if key not in timings:
+            timings[key] = _time(group[0].config, placement)
+        total = total.plus(len(group), _cost_of_one(group[0], epochs, timings[key]))
+    return total
+
+
+def _cost_of_one(trial: Trial, epochs: int, timing: Timing) -> Estimate:
     tables = _file_size("trials", [trial_columns(trial)])
-    tables += _file_size("epochs", [epoch_row(trial, record)] * epochs)
-    return Estimate(epoch * epochs, sum(value.nbytes for value in state), tables)
+    tables += _file_size("epochs", [epoch_row(trial, timing.record)] * epochs)
+    return Estimate(timing.seconds * epochs, epochs, timing.student_bytes, tables)
+
+
+def _what_takes_time(config: RunConfig) -> str:
+    """Key of a run, the same for runs whose epochs take equally long."""
+    optimization = config.optimization
+    teacher = config.teacher.model if config.teacher and config.needs_teacher else None
+    parts = (config.data, config.protocol, config.student, teacher, sorted(config.loss.active))
+    shape = (optimization.batch_size, optimization.accumulation)
+    return repr((*parts, *shape, optimization.precision, optimization.compile))
+
+
+def _time(config: RunConfig, placement: Placement) -> Timing:
+    """Seconds of a whole epoch, from warm steps over full batches and a warm evaluation."""
+    run = untrained_run(config.model_copy(update={"bank": False}), placement)
+    whole, batch = run.data, config.optimization.batch_size
+    tested = _first(whole.evaluation, EVALUATED)
+    run.data = replace(whole, train=_first(whole.train, WARM_UP * batch), evaluation=tested)
+    run.train_epoch()
+    run.data = replace(run.data, train=_first(whole.train, TIMED * batch))
+    record = _median_epoch(run)
+    training = len(run.data.train) / record.images_per_second
+    evaluation = (record.seconds - training) * len(whole.evaluation) / len(tested)
+    state = run.student.state_dict().values()
+    return Timing(
+        len(whole.train) / record.images_per_second + evaluation,
+        sum(value.nbytes for value in state),
+        record,
+    )
+
+
+def _median_epoch(run: Run) -> EpochRecord:
+    """The median of some epochs: other work on the machine slows single ones."""
+    records: list[EpochRecord] = []
+    while len(records) < REPEATS and sum(record.seconds for record in records) < SECONDS:
+        records.append(run.train_epoch())
+    return sorted(records, key=lambda record: record.seconds)[len(records) // 2]
+
+
+def _first(images: ImageSplit, count: int) -> ImageSplit:
+    return images.at(torch.arange(min(count, len(images))))
 
 
 def _file_size(table: str, rows: Sequence[Row]) -> int:

@@ -139,3 +139,20 @@ def test_a_journal_s_lock_that_a_killed_search_left_is_cleared_away(storage: Sto
     journal = optuna_journal(spec, storage)
     assert make_plan(spec, storage, retry_failed=False, journal=journal).next_trial()
     assert not left.is_symlink()
+
+
+def test_a_dry_run_sums_over_trials_of_other_epochs_and_students(storage: Storage) -> None:
+    """resnet14 has twice the weights of resnet8 and more."""
+    small = {"method": "cross_entropy", "optimization.epochs": 3}
+    cases = {"small": small, "longer": {**small, "optimization.epochs": 40}}
+    lines = list(dry_run(_spec(cases=cases, seeds=[0]), storage, retry_failed=False))
+    assert "epochs in all: 43" in lines
+    larger = {**small, "student": "resnet14"}
+    (kept,) = _kept(_spec(cases={"small": small}, seeds=[0]), storage)
+    (both,) = _kept(_spec(cases={"small": small, "larger": larger}, seeds=[0]), storage)
+    assert both > 2.5 * kept
+
+
+def _kept(spec: StudySpec, storage: Storage) -> list[float]:
+    text = "\n".join(dry_run(spec, storage, retry_failed=False))
+    return [float(size) for size in re.findall(r"students kept .*: about ([\d.]+) MiB", text)]

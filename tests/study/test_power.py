@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,16 +111,19 @@ def test_a_single_run_shows_nothing(tmp_path: Path) -> None:
 
 
 def test_the_bill_counts_gpus_or_cores() -> None:
-    one = Estimate(1800.0, 0, 0)
+    six = Estimate(6 * 1800.0, 6, 0, 0)
     gpus = Resources(gpus_per_worker=0.25, price=2.0)
-    assert Cost(6, 2, one, gpus).bill == "1.00 GPU-hours at most, for 2.00"
-    assert Cost(6, 2, one, Resources(cpus_per_worker=2)).bill == "8.00 core-hours at most"
+    assert Cost(6, 2, six, gpus).bill == "1.00 GPU-hours at most, for 2.00"
+    assert Cost(6, 2, six, Resources(cpus_per_worker=2)).bill == "8.00 core-hours at most"
 
 
 def test_a_study_beyond_its_budget_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cost, "estimate", lambda *_: cast("Any", SimpleNamespace(seconds=1800.0)))
+    half_an_hour = 1800.0
+    monkeypatch.setattr(
+        cost, "estimate", lambda trials, _: SimpleNamespace(seconds=half_an_hour * len(trials))
+    )
     spec = _spec(seeds=[0, 1])
     check_budget(spec, Storage(tmp_path), 2.0)
     with pytest.raises(InputError, match=r"about 2\.00 hours, .* 1\.5: 3 of its 4"):
