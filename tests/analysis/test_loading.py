@@ -119,9 +119,9 @@ def test_cases_and_seeds_that_are_no_longer_planned_do_not_enter(new_study: NewS
 
 
 def test_numbers_of_the_file_are_compared_by_value(new_study: NewStudy) -> None:
-    """YAML reads 1e-4 as text and 1 as an integer; the configuration has floats."""
+    """YAML reads 1 as an integer; the configuration has floats."""
     builder = new_study(cases={"PCKD": {"loss.kd": 1}})
-    builder.respecify(run={**builder.spec.run, "loss": {"center_contrast": "1e-4"}})
+    builder.respecify(run={**builder.spec.run, "loss": {"center_contrast": 1}})
     builder.trial("PCKD", {"loss.kd": 1}, 0)
     builder.respecify(cases={"PCKD": {"loss.kd": 1.0}})
     assert len(loaded(builder).trials) == 1
