@@ -21,7 +21,7 @@ RUN = {"data": {"name": "digits", "classes": [0, 1]}, "student": "resnet8", "tea
 @pytest.fixture(name="planned")
 def _planned() -> list[Planned]:
     spec = validate(
-        StudySpec, {"study": "hunt", "run": RUN, "cases": {CASE: {}}, "seeds": range(4)}, "hunt"
+        StudySpec, {"study": "hunt", "run": RUN, "cases": {CASE: {}}, "seeds": [0, 1, 2, 3]}, "hunt"
     )
     return fixed_plan(spec)
 

@@ -11,7 +11,7 @@ from pckd.storage import Storage
 from pckd.study.results import ResultsStore
 from tests.cluster.nodes import Cluster, tiny
 
-pytestmark = pytest.mark.cluster
+pytestmark = pytest.mark.faults
 
 PLUGIN = Path(__file__).parents[1] / "plugin.py"
 
