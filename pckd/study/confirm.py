@@ -11,6 +11,9 @@ from pckd.study.plan import Ended
 from pckd.study.spec import CONFIRM, SMOKE, StudySpec
 from pckd.study.trial import make_trial
 
+SHARED = {"source", "plugins", "run", "pairs", "resources", "keep"}
+"""Keys that the study that confirms has in common with the one that is confirmed."""
+
 
 def confirm_study(spec: StudySpec, ended: Sequence[Ended]) -> StudySpec:
     """The study that compares the candidates with their references until it is clear.
@@ -29,7 +32,7 @@ def confirm_study(spec: StudySpec, ended: Sequence[Ended]) -> StudySpec:
     candidates = _best(spec, confirm, ended) if spec.search else _named_cases(spec, confirm)
     cases = {**candidates, **references(spec)}
     values = {
-        **spec.model_dump(mode="json", include={"source", "run", "pairs", "resources", "keep"}),
+        **spec.model_dump(mode="json", include=SHARED),
         "study": confirm_name(spec.study),
         "cases": cases,
         "probe": spec.probe.model_dump(mode="json") if spec.probe else None,

@@ -74,6 +74,11 @@ def test_the_best_by_the_held_out_mean_meets_its_references_on_fresh_seeds() -> 
     assert confirming.search is None
 
 
+def test_plugins_are_those_of_the_study() -> None:
+    spec = _spec(plugins=["my_losses.py"])
+    assert confirm_study(spec, _ended(spec, [(2.0, 50, 60)])).plugins == ("my_losses.py",)
+
+
 def test_several_of_the_best_are_numbered() -> None:
     spec = _spec(confirm={**CONFIRM, "candidates": 2})
     ended = _ended(spec, [(2.0, 50, 60), (3.0, 70, 41), (4.0, 56, 57)])
