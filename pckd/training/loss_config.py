@@ -18,7 +18,7 @@ from pydantic import (
 
 from pckd.errors import InputError
 from pckd.method import Needs, TermConfig, find_term, list_terms
-from pckd.method.preparation import PreparedConfig, only_prepares
+from pckd.method.preparation import PreparedConfig, PreparedTerm, only_prepares
 from pckd.settings import Settings
 from pckd.training.changes import refuse_renamed
 
@@ -51,6 +51,16 @@ class Loss(RootModel[dict[str, SerializeAsAny[TermConfig]]]):
             names = " and ".join(self.active)
             raise ValueError(
                 f"the student is only prepared by {names}: at least one other term must be on"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_prepared_student(self) -> "Loss":
+        preparing = [name for name in self.prepared if _prepares_student(name)]
+        if len(preparing) > 1:
+            raise ValueError(
+                f"{' and '.join(preparing)} each prepare the whole student, and the last would "
+                "undo the others: set the weight of all but one to 0"
             )
         return self
 
@@ -112,6 +122,11 @@ def _all_settings(kinds: tuple[tuple[str, type[TermConfig]], ...]) -> type[Setti
     """A class with a field for each term; making one takes longer than using it."""
     fields: dict[str, Any] = {name: (kind, ...) for name, kind in kinds}
     return create_model("Terms", __base__=Settings, **fields)
+
+
+def _prepares_student(name: str) -> bool:
+    kind = find_term(name)
+    return issubclass(kind, PreparedTerm) and kind.Preparation.student_learns
 
 
 def _settings_class(name: str) -> type[TermConfig]:

@@ -125,6 +125,8 @@ def test_what_no_training_has_is_refused() -> None:
         config_of("ab", loss={"cross_entropy": 0})
     with pytest.raises(InputError, match=r"preview\.applies_to: ab only prepares the student; "):
         config_of("ab", preview={"applies_to": ["ab"]})
+    with pytest.raises(InputError, match="ab and fsp each prepare the whole student"):
+        config_of("ab", loss={"fsp": 1})
 
 
 def test_networks_of_other_widths_have_no_flow() -> None:
