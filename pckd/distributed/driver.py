@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from ray import tune
@@ -68,10 +69,9 @@ def run_study(
         InputError: The study cannot run as it is written, not on this cluster, or runs already.
         RunError: A teacher or a preparation failed, or the study was interrupted.
     """
-    ended = _run_plan(spec, storage, display, address, retry_failed, fresh)
-    if spec.confirm is None:
-        return ended
-    return ended + _confirm(spec, ended, storage, display, address, retry_failed, fresh)
+    launch = _Launch(storage, display, address, retry_failed, fresh)
+    ended = _run_plan(spec, launch)
+    return ended if spec.confirm is None else ended + _confirm(spec, ended, launch)
 
 
 def confirm_ended(
@@ -94,60 +94,51 @@ def confirm_ended(
             "before it is confirmed"
         )
     check_confirm(spec)
-    return _confirm(spec, plan.ended, storage, display, address, retry_failed, fresh=False)
+    launch = _Launch(storage, display, address, retry_failed, fresh=False)
+    return _confirm(spec, plan.ended, launch)
 
 
-def _confirm(
-    spec: StudySpec,
-    ended: Sequence[Ended],
-    storage: Storage,
-    display: Display,
-    address: str | None,
-    retry_failed: bool,
-    fresh: bool,
-) -> list[Ended]:
+@dataclass(frozen=True, slots=True)
+class _Launch:
+    """The arguments of `run_study` that hold for a study and for the one that confirms it."""
+
+    storage: Storage
+    display: Display
+    address: str | None
+    retry_failed: bool
+    fresh: bool
+
+
+def _confirm(spec: StudySpec, ended: Sequence[Ended], launch: _Launch) -> list[Ended]:
     """Run what is missing of the study that confirms another."""
     confirming = confirm_study(spec, ended)
     for name, changes in (confirming.cases or {}).items():
-        display.say(f"{confirming.study}: {name}: {describe_point(changes) or 'the run as it is'}")
-    return _run_plan(confirming, storage, display, address, retry_failed, fresh)
+        what = describe_point(changes) or "the run as it is"
+        launch.display.say(f"{confirming.study}: {name}: {what}")
+    return _run_plan(confirming, launch)
 
 
-def _run_plan(
-    spec: StudySpec,
-    storage: Storage,
-    display: Display,
-    address: str | None,
-    retry_failed: bool,
-    fresh: bool,
-) -> list[Ended]:
+def _run_plan(spec: StudySpec, launch: _Launch) -> list[Ended]:
     """Run what is missing of the plan and of the stages after it, as the study's only driver.
 
     Input that is refused leaves no file behind, so the checks come before the lock.
     """
-    teachers = missing_teachers(spec, storage)
+    teachers = missing_teachers(spec, launch.storage)
     check_stages(spec)
     check_plan(spec)
-    with only_driver(spec.study, storage):
-        return _run_held(spec, teachers, storage, display, address, retry_failed, fresh)
+    with only_driver(spec.study, launch.storage):
+        return _run_held(spec, teachers, launch)
 
 
-def _run_held(
-    spec: StudySpec,
-    teachers: Sequence[Trial],
-    storage: Storage,
-    display: Display,
-    address: str | None,
-    retry_failed: bool,
-    fresh: bool,
-) -> list[Ended]:
-    if fresh:
+def _run_held(spec: StudySpec, teachers: Sequence[Trial], launch: _Launch) -> list[Ended]:
+    storage, display, address = launch.storage, launch.display, launch.address
+    if launch.fresh:
         set_aside(spec.study, storage, display.say)
     picture_tasks(spec, storage)  # students that were not kept are missed before any training
     for change in changes_since(spec, storage):
         display.say(f"{spec.study}: the study file changed: {change}")
     journal = optuna_journal(spec, storage)
-    plan = make_plan(spec, storage, retry_failed=retry_failed, journal=journal)
+    plan = make_plan(spec, storage, retry_failed=launch.retry_failed, journal=journal)
     for sentence in plan.same_runs() if isinstance(plan, FixedPlan) else ():
         display.say(f"{spec.study}: {sentence}")
     display.say(f"{spec.study}: {plan.done} of {plan.total} trials are done")

@@ -1,6 +1,6 @@
 """Single Ray tasks: training a teacher, preparing a term, and looking at trained networks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import ray
@@ -42,14 +42,8 @@ def train_teachers(
     Raises:
         RunError: A training failed.
     """
-    options = _options(resources)
-    waiting = [
-        _teacher_task.options(**options).remote(
-            trial_to_json(trial), storage.root, resources.cpus_per_worker
-        )
-        for trial in trials
-    ]
-    _collect(waiting, on_wait)
+    sent = [(trial_to_json(trial), storage.root) for trial in trials]
+    _collect(_started(_teacher_task, sent, resources), on_wait)
 
 
 def prepare_all(
@@ -69,12 +63,8 @@ def prepare_all(
     Raises:
         RunError: A preparation failed.
     """
-    options = _options(resources)
-    waiting = [
-        _preparation_task.options(**options).remote(task, storage.root, resources.cpus_per_worker)
-        for task in tasks
-    ]
-    _collect(waiting, on_wait)
+    sent = [(task, storage.root) for task in tasks]
+    _collect(_started(_preparation_task, sent, resources), on_wait)
 
 
 def train_spread(
@@ -111,20 +101,24 @@ def run_tasks(
     Raises:
         InputError: A network or images are not there or do not suit.
     """
-    options, plugins = _options(resources), loaded_plugins()
-    waiting = [
-        _task.options(**options).remote(plugins, task, storage.root, resources.cpus_per_worker)
-        for task in tasks
-    ]
-    return [failure for failure in _collect(waiting, on_wait) if failure]
+    plugins = loaded_plugins()
+    sent = [(plugins, task, storage.root) for task in tasks]
+    failures = _collect(_started(_task, sent, resources), on_wait)
+    return [failure for failure in failures if failure]
 
 
-def _options(resources: Resources) -> dict[str, float]:
-    return {"num_cpus": resources.cpus_per_worker, "num_gpus": resources.gpus}
+def _started(
+    function: Any,  # noqa: ANN401, a remote function of Ray
+    sent: Iterable[tuple[Any, ...]],
+    resources: Resources,
+) -> list["ray.ObjectRef[Any]"]:
+    """Start a Ray task for each tuple of arguments; the number of threads comes last."""
+    placed = function.options(num_cpus=resources.cpus_per_worker, num_gpus=resources.gpus)
+    return [placed.remote(*arguments, resources.cpus_per_worker) for arguments in sent]
 
 
 def _collect(waiting: list["ray.ObjectRef[Any]"], on_wait: Callable[[int], None]) -> list[Any]:
-    """Yield the results of the tasks in the order in which they end."""
+    """Return the results of the tasks in the order in which they end."""
     total = len(waiting)
     results: list[Any] = []
     while waiting:

@@ -42,13 +42,10 @@ def source_file(name: str) -> Path:
         InputError: the name is not known, or a plug-in cannot be imported.
     """
     canonical = canonical_name(name)
-    for family, names in FAMILIES.items():
-        if canonical in names:
-            return Path(inspect.getfile(import_module(f"pckd.models.{family}")))
-    if library := library_of(canonical):
-        return Path(inspect.getfile(import_module(library)))
-    constructor = _constructor(canonical)
-    return Path(inspect.getfile(getattr(constructor, "func", constructor)))
+    families = (family for family, names in FAMILIES.items() if canonical in names)
+    module = next((f"pckd.models.{family}" for family in families), library_of(canonical))
+    made = import_module(module) if module else _constructor(canonical)
+    return Path(inspect.getfile(getattr(made, "func", made)))
 
 
 def _constructor(name: str) -> "Constructor":

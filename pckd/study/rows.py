@@ -15,7 +15,7 @@ from pckd.study.plan import Planned
 from pckd.study.results import Row
 from pckd.study.term_rows import term_rows
 from pckd.study.trial import Trial
-from pckd.training.code import core_version
+from pckd.training.code import code_of
 from pckd.training.config import RunConfig
 from pckd.training.evaluation import Accuracy
 from pckd.training.loss_config import Loss
@@ -52,7 +52,7 @@ def trial_columns(trial: Trial) -> dict[str, Any]:
         "seed": config.seed,
         "epochs_planned": config.optimization.epochs,
         "evaluated_on": evaluated_on(config),
-        "code_version": core_version(),
+        "code_version": code_of(),
         "pckd": pckd.__version__,
         "torch": torch.__version__,
         "python": platform.python_version(),

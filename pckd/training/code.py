@@ -60,7 +60,7 @@ KEEPING = (
 def code_of(
     *, terms: Iterable[str] = (), networks: Iterable[str] = (), prepares: bool = False
 ) -> str:
-    """A hash of the code that decides a run's numbers.
+    """Hash the code that decides a run's numbers; without names, the code that all runs share.
 
     Comments, docstrings, descriptions of fields, messages of errors and layout do not count.
 
@@ -88,11 +88,6 @@ def term_file(name: str) -> Path:
         InputError: There is no such term.
     """
     return Path(inspect.getfile(find_term(name)))
-
-
-def core_version() -> str:
-    """A hash of the code that all runs share."""
-    return code_of()
 
 
 @cache
