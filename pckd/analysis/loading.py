@@ -29,6 +29,8 @@ class StudyResults:
     """The study file; empty where none was kept."""
     groups: Mapping[str, frozenset[str]]
     """Names that methods give to several terms together."""
+    left_out: pd.DataFrame
+    """The plan's cells that a pair is without: columns pair, case and position."""
     trials: pd.DataFrame
     """One row a planned pair, case and seed that has started: a student that learns without a
     teacher stands beside each teacher of the pairs. Case, pair, position, teacher_model and
@@ -94,6 +96,8 @@ def load_study(storage: Storage, name: str) -> StudyResults:
     spec, rows, plan = read_spec(store), store.read("trials"), store.read("plan")
     files, _ = store.file_names("plan")
     is_planned, is_exact = bool(files), bool(files) and files != [EARLIER_PLAN]
+    left_out = plan.loc[plan["trial"].isna(), ["pair", "case", "position"]].drop_duplicates()
+    plan = plan.dropna(subset="trial")
     kept = _placed(plan if is_planned else _unplanned(rows), rows, spec)
     verdicts = store.read("verdicts")
     is_settled = len(verdicts) > 0 and not (verdicts["name"] == "go on").any()
@@ -102,6 +106,7 @@ def load_study(storage: Storage, name: str) -> StudyResults:
         name=name,
         spec=spec,
         groups={group: frozenset(terms) for group, terms in read_groups(store).items()},
+        left_out=left_out,
         trials=kept,
         epochs=_epochs(store.read("epochs"), kept),
         probes=_probes(store.read("probes"), kept),

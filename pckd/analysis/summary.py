@@ -8,7 +8,7 @@ import pandas as pd
 
 from pckd.analysis.describing import TEST_ACCURACY, basis, scale_label
 from pckd.analysis.loading import StudyResults
-from pckd.analysis.numbers.comparison import compare_cases
+from pckd.analysis.numbers.comparison import LEFT_OUT, compare_cases
 from pckd.analysis.numbers.ranking import completed, configurations
 from pckd.analysis.search_space import parameters
 from pckd.analysis.sections.search import HELDOUT_ACCURACY
@@ -58,12 +58,13 @@ def summarise(study: StudyResults) -> Summary:
 
 def _of_cases(study: StudyResults) -> Summary:
     table = compare_cases(study)
+    is_there = table["verdict"] != LEFT_OUT
     lows, highs = table["difference_low"], table["difference_high"]
     cells = pd.DataFrame(
         {
             "networks": without_repeats([str(pair) for pair in table["pair"]]),
             "case": table["case"].map(str),
-            "n": table["n"].map(str),
+            "n": table["n"].map(str).where(is_there, MISSING),
             ACCURACY: list(map(_with_half, table["test_mean"], table["test_high"])),
             "difference": list(
                 map(_with_bounds, table["difference"], lows, highs, table["difference_n"])
@@ -73,13 +74,13 @@ def _of_cases(study: StudyResults) -> Summary:
     )
     # What no row has, and an n that all rows share, take no column: the caption tells n.
     idle = [name for name in cells if cells[name].isin([MISSING, ""]).all()]
-    idle += ["n"] if cells["n"].nunique() == 1 else []
+    idle += ["n"] if table.loc[is_there, "n"].nunique() == 1 else []
     first = "the pair's first case" if study.spec.get("pairs") else "the first case"
     difference = (
         f" Difference: from {first}, paired by seed, with its 95% t-interval (none where one "
         "seed, or equal ones, show no noise), not adjusted for the number of cases."
     )
-    caption = _caption(study, table["n"], difference, TEST_ACCURACY)
+    caption = _caption(study, table.loc[is_there, "n"], difference, TEST_ACCURACY)
     groups = [str(pair) for pair in table["pair"]]
     return Summary(caption, cells.drop(columns=idle), groups, _places(table["test_mean"], groups))
 

@@ -46,6 +46,20 @@ def _one_term(
     )
 
 
+def _mld(epochs: int, why: str) -> Preset:
+    """Multi-level logit distillation; the rate drops after epochs 150, 180 and 210."""
+    return Preset(
+        terms={"cross_entropy": {"weight": 0.1, "strong_view": True}, "mld": {}},
+        optimization={
+            "epochs": epochs,
+            "learning_rate": 0.025,
+            "decay_at": tuple(epoch / epochs for epoch in (150, 180, 210)),
+        },
+        source=f"Jin et al., CVPR 2023; the authors' code of March 2023, {why}, and two views of "
+        "each image",
+    )
+
+
 PRESETS: Mapping[str, Preset] = {
     "pckd": Preset(
         terms={
@@ -107,12 +121,14 @@ PRESETS: Mapping[str, Preset] = {
     "reviewkd": _one_term(
         "reviewkd",
         "Chen et al., CVPR 2021, arXiv 2104.09044; weights of the authors' code for most pairs "
-        "(loss.reviewkd.weight is 5), recipe of mdistiller",
+        "(loss.reviewkd.weight is 5; 0.6 for ResNet56 and ResNet20, 1 for ResNet110 and ResNet32, "
+        "8 for ResNet32x4 and ShuffleNetV2), recipe of mdistiller",
     ),
     "dkd": _one_term(
         "dkd",
-        "Zhao et al., CVPR 2022, arXiv 2203.08679; the authors' code; loss.dkd.beta is 8, which "
-        "the source sets by pair",
+        "Zhao et al., CVPR 2022, arXiv 2203.08679; the authors' code; loss.dkd.beta is 8, as for "
+        "ResNet32x4 and for ShuffleNets; 6 for VGG13 and for WRN students, 2 for pairs of plain "
+        "ResNets",
     ),
     "dist": _one_term(
         "dist",
@@ -124,16 +140,8 @@ PRESETS: Mapping[str, Preset] = {
         "Yang et al., ICCV 2023, arXiv 2303.13005; gamma and temperature of the authors' code for "
         "CIFAR-100, with CRD's recipe",
     ),
-    "mld": Preset(
-        terms={"cross_entropy": {"weight": 0.1, "strong_view": True}, "mld": {}},
-        optimization={
-            "epochs": 480,
-            "learning_rate": 0.025,
-            "decay_at": (0.3125, 0.375, 0.4375),
-        },
-        source="Jin et al., CVPR 2023; the authors' code of March 2023, in which most pairs have "
-        "480 epochs: twice as many as other methods, and two views of each image",
-    ),
+    "mld": _mld(480, "in which most pairs have 480 epochs: twice as many as other methods"),
+    "mld_960": _mld(960, "in which ResNet32x4 with a ShuffleNet has 960 epochs"),
 }
 """Each method by the name that study files use."""
 

@@ -123,21 +123,19 @@ def comparisons_of(spec: StudySpec) -> list[Comparison]:
         raise ValueError(f"study {spec.study} compares no cases")
     cases, design = spec.cases, spec.until_clear
     named = design.compared(cases)
-    pairs = spec.pair_changes()
+    pairs = len(spec.pair_changes())
 
     def trials(case: str, pair: dict[str, Any]) -> list[Trial]:
         return [make_trial(spec, case, {**cases[case], **pair}, seed) for seed in spec.seeds]
 
     by_case = {
         (case, place): trials(case, pair)
-        for place, pair in enumerate(pairs)
         for case in dict.fromkeys(name for both in named for name in both)
+        for place, pair in enumerate(spec.pair_changes(case))
     }
     return [
-        Comparison(
-            by_case[candidate, place], by_case[reference, place], design, len(named) * len(pairs)
-        )
-        for place in range(len(pairs))
+        Comparison(by_case[candidate, place], by_case[reference, place], design, len(named) * pairs)
+        for place in range(pairs)
         for candidate, reference in named
     ]
 

@@ -11,7 +11,7 @@ from pckd.study.plan import Ended
 from pckd.study.spec import CONFIRM, SMOKE, StudySpec
 from pckd.study.trial import make_trial
 
-SHARED = {"source", "plugins", "run", "pairs", "resources", "keep"}
+SHARED = {"source", "plugins", "run", "resources", "keep"}
 """Keys that the study that confirms has in common with the one that is confirmed."""
 
 
@@ -35,6 +35,7 @@ def confirm_study(spec: StudySpec, ended: Sequence[Ended]) -> StudySpec:
         **spec.model_dump(mode="json", include=SHARED),
         "study": confirm_name(spec.study),
         "cases": cases,
+        "pairs": [pair.in_study_of(cases) for pair in spec.pairs],
         "probe": spec.probe.model_dump(mode="json") if spec.probe else None,
         "seeds": {
             "until": "clear",
@@ -73,7 +74,7 @@ def check_confirm(spec: StudySpec) -> None:
     if spec.confirm is None:
         return
     for name, changes in references(spec).items():
-        for pair in spec.pair_changes():
+        for pair in spec.pair_changes(name):
             make_trial(spec, f"confirm.against {name}", {**changes, **pair}, spec.seeds[0])
 
 

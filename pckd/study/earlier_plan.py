@@ -45,7 +45,7 @@ def ensure_plan(storage: Storage, study: str) -> None:
     except InputError:
         return
     if spec is not None:
-        write_plan(storage, study, planned, EARLIER_PLAN)
+        write_plan(storage, spec, planned, EARLIER_PLAN)
 
 
 def _lacks_plan(storage: Storage, study: str) -> bool:
@@ -54,7 +54,7 @@ def _lacks_plan(storage: Storage, study: str) -> bool:
     if files != [EARLIER_PLAN]:
         return not files
     trials = ResultsStore(storage, study).read("plan")["trial"]
-    return bool(trials.str.startswith(MISSING).any())
+    return bool(trials.str.startswith(MISSING, na=False).any())
 
 
 class _Recorded:

@@ -120,13 +120,13 @@ def fixed_plan(spec: StudySpec, make: MakeTrial = make_trial) -> list[Planned]:
     """
     planned: list[Planned] = []
     defaults: set[str] = set()
-    combinations = product(enumerate(cases(spec)), named_pairs(spec), spec.seeds)
-    for (position, (case, changes)), (pair, of_pair), seed in combinations:
-        trial = make(spec, case, {**changes, **of_pair}, seed)
-        if spec.vary_one and not changes:
-            defaults.add(trial.identity)
-        is_default = trial.identity in defaults
-        planned.append(Planned(trial, pair, position, written_out(changes), is_default))
+    for position, (case, changes) in enumerate(cases(spec)):
+        for (pair, of_pair), seed in product(named_pairs(spec, case), spec.seeds):
+            trial = make(spec, case, {**changes, **of_pair}, seed)
+            if spec.vary_one and not changes:
+                defaults.add(trial.identity)
+            is_default = trial.identity in defaults
+            planned.append(Planned(trial, pair, position, written_out(changes), is_default))
     return planned
 
 
@@ -139,20 +139,26 @@ def fixed_trials(spec: StudySpec) -> list[Trial]:
     return [item.trial for item in fixed_plan(spec)]
 
 
-def named_pairs(spec: StudySpec) -> list[tuple[str, dict[str, Any]]]:
-    """The name of each teacher-student pair, and what it changes in the run.
+def named_pairs(spec: StudySpec, case: str = "") -> list[tuple[str, dict[str, Any]]]:
+    """The name of each teacher-student pair that has a case, and what it changes in that case.
 
     Pairs of the same two models are told apart by their changes; a study that lists no pairs has
     one without a name.
     """
+    named = zip(pair_names(spec), spec.pairs, strict=True)
+    having = [(name, pair.run_changes(case)) for name, pair in named if case not in pair.without]
+    return having or [("", {})]
+
+
+def pair_names(spec: StudySpec) -> list[str]:
+    """The names of the teacher-student pairs, in the order of the file."""
     counts = Counter(map(str, spec.pairs))
-    names = [
+    return [
         f"{pair} ({describe_changes(pair.changes)})"
         if pair.changes and counts[str(pair)] > 1
         else str(pair)
         for pair in spec.pairs
     ]
-    return list(zip(names or [""], spec.pair_changes(), strict=True))
 
 
 def cases(spec: StudySpec) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -179,5 +185,5 @@ def study_runs(spec: StudySpec) -> list[RunConfig]:
     return [
         spec.run_config({**changes, **pair}, f"study {spec.study}, {case}")
         for case, changes in cases(spec)
-        for pair in spec.pair_changes()
+        for pair in spec.pair_changes(case)
     ]

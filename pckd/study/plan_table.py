@@ -4,26 +4,31 @@ The whole plan is one file, which each run of the study replaces; a search that 
 a proposal, until the study has ended and the whole is written again.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from itertools import product
 
 from pckd.storage import Storage
-from pckd.study.plan import Planned
-from pckd.study.results import ResultsStore
+from pckd.study.plan import Planned, cases, pair_names
+from pckd.study.results import ResultsStore, Row
 from pckd.study.rows import plan_row
+from pckd.study.spec import StudySpec
 
 TABLE = "plan"
 WHOLE = "plan"
 """The file of the whole plan."""
 
 
-def write_plan(storage: Storage, study: str, planned: Sequence[Planned], name: str = WHOLE) -> None:
+def write_plan(
+    storage: Storage, spec: StudySpec, planned: Sequence[Planned], name: str = WHOLE
+) -> None:
     """Replace the plan of a study by one file.
 
     It is written before files of the plan before go: a crash in between loses nothing.
     """
-    store = ResultsStore(storage, study)
-    earlier = plan_files(storage, study)
-    store.write(TABLE, name, [plan_row(item) for item in planned])
+    store = ResultsStore(storage, spec.study)
+    earlier = plan_files(storage, spec.study)
+    store.write(TABLE, name, [*map(plan_row, planned), *_left_out(spec)])
     for other in earlier:
         if other != name:
             storage.delete(store.path(TABLE, other))
@@ -39,3 +44,24 @@ def plan_files(storage: Storage, study: str) -> list[str]:
     """The names of the files of a study's plan; none where it was never written."""
     own, _ = ResultsStore(storage, study).file_names(TABLE)
     return own
+
+
+def _left_out(spec: StudySpec) -> Iterator[Row]:
+    """A row without a trial for each case that a pair is without, under each seed."""
+    named = zip(pair_names(spec), spec.pairs, strict=True)
+    for (position, (case, changes)), (name, pair), seed in product(
+        enumerate(cases(spec)), named, spec.seeds
+    ):
+        if case in pair.without:
+            yield {
+                "study": spec.study,
+                "trial": None,
+                "pair": name,
+                "teacher_model": pair.teacher,
+                "student_model": pair.student,
+                "case": case,
+                "position": position,
+                "seed": seed,
+                "changes": json.dumps(changes),
+                "is_default": False,
+            }

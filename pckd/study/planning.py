@@ -87,7 +87,7 @@ def optuna_journal(spec: StudySpec, storage: Storage) -> optuna.storages.BaseSto
 def write_study(spec: StudySpec, plan: Plan, storage: Storage) -> None:
     """Keep the study file, as it was validated, and the plan beside the results."""
     write_spec(spec, storage)
-    write_plan(storage, spec.study, plan.planned)
+    write_plan(storage, spec, plan.planned)
 
 
 def write_spec(spec: StudySpec, storage: Storage) -> None:

@@ -130,7 +130,7 @@ PROBE_COLUMNS: list[Column] = [
 
 PLAN_COLUMNS: list[Column] = [
     ("study", TEXT, "name of the study"),
-    ("trial", TEXT, "identity of the trial that is meant; null if it is not known"),
+    ("trial", TEXT, "identity of the trial that is meant; null where the pair leaves the case out"),
     ("pair", TEXT, "name of the teacher-student pair; empty where the study lists none"),
     ("teacher_model", TEXT, "architecture of the pair's teacher; null without one"),
     ("student_model", TEXT, "architecture of the student"),

@@ -1,20 +1,19 @@
 """`StudySpec`: a study file, validated."""
 
-from collections.abc import Callable
 from itertools import product
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from pckd.errors import InputError
 from pckd.settings import Settings, validate
 from pckd.study.confirm_config import ConfirmConfig
+from pckd.study.pair import Pair, sentence_of
 from pckd.study.pictures.config import PictureStage
 from pckd.study.resources import Resources
 from pckd.study.search_config import SearchConfig
 from pckd.study.until_clear import UntilClear, with_listed_seeds
 from pckd.training.changes import changed_run, full_key, written_out
-from pckd.training.config import ModelName, RunConfig, Scale
+from pckd.training.config import RunConfig, Scale
 from pckd.transfer.protocols import ProbeStage
 
 NAME = r"^[a-z0-9][a-z0-9_-]*$"
@@ -28,45 +27,6 @@ CONFIRM = "-confirm"
 
 SMOKE = "-smoke"
 """Ending of a study's name at smoke scale, and at no other."""
-
-
-Result = TypeVar("Result")
-
-
-def _sentence_of(work: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
-    """Call a function; bad input becomes the error that pydantic expects."""
-    try:
-        return work(*arguments)
-    except InputError as error:
-        raise ValueError(str(error)) from None
-
-
-class Pair(Settings):
-    """A teacher and a student."""
-
-    teacher: ModelName | None = Field(
-        None, description="architecture of the teacher; none where no case needs one"
-    )
-    student: ModelName = Field(description="architecture of the student")
-    changes: dict[str, Any] = Field(
-        default_factory=dict, description="keys of the run that differ for this pair alone"
-    )
-
-    def __str__(self) -> str:
-        """The architectures; a student that learns from no teacher stands alone."""
-        return (
-            f"{self.teacher} \N{RIGHTWARDS ARROW} {self.student}" if self.teacher else self.student
-        )
-
-    def run_changes(self) -> dict[str, Any]:
-        """Changes that the pair makes in the run, by dotted key."""
-        teacher = {} if self.teacher is None else {"teacher.model": self.teacher}
-        return {**teacher, "student": self.student, **self.changes}
-
-    @field_validator("changes")
-    @classmethod
-    def _full_keys(cls, changes: dict[str, Any]) -> dict[str, Any]:
-        return _sentence_of(written_out, changes)
 
 
 class StudySpec(Settings):
@@ -117,14 +77,14 @@ class StudySpec(Settings):
     def _full_keys_of_cases(cls, cases: dict[str, dict[str, Any]] | None) -> Any:  # noqa: ANN401
         if cases is None:
             return None
-        return {name: _sentence_of(written_out, changes) for name, changes in cases.items()}
+        return {name: sentence_of(written_out, changes) for name, changes in cases.items()}
 
     @field_validator("grid", "vary_one")
     @classmethod
     def _full_keys_of_lists(cls, lists: dict[str, list[Any]] | None) -> Any:  # noqa: ANN401
         if lists is None:
             return None
-        return {_sentence_of(full_key, key, values): values for key, values in lists.items()}
+        return {sentence_of(full_key, key, values): values for key, values in lists.items()}
 
     @field_validator("study")
     @classmethod
@@ -141,7 +101,7 @@ class StudySpec(Settings):
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds {list(self.seeds)} repeat themselves")
         if self.until_clear:
-            self.until_clear.check(self.cases, len(self.pair_changes()))
+            self.until_clear.check(self.cases, self.pairs)
         if self.confirm:
             if self.until_clear or not (self.search or self.cases):
                 raise ValueError("confirm is for a search, or for cases with listed seeds")
@@ -152,8 +112,14 @@ class StudySpec(Settings):
             raise ValueError("protocol and seed cannot be searched")
         if "scale" in self.planned_keys():
             raise ValueError("scale is the same for all trials of a study: see --scale")
-        if "seed" in self.planned_keys().union(*(pair.changes for pair in self.pairs)):
+        changed = (each for pair in self.pairs for each in (pair.changes, *pair.cases.values()))
+        if "seed" in self.planned_keys().union(*changed):
             raise ValueError("seed is not for a plan: list seeds under the key seeds")
+        for pair in self.pairs:
+            pair.check(self.cases or {})
+        for case in self.cases or ():
+            if self.pairs and all(case in pair.without for pair in self.pairs):
+                raise ValueError(f"{case} is left out of every pair: leave it out of the cases")
         for pair in self.pairs:
             for key, planned in product(pair.run_changes(), self.planned_keys()):
                 if f"{key}.".startswith(f"{planned}.") or f"{planned}.".startswith(f"{key}."):
@@ -194,9 +160,13 @@ class StudySpec(Settings):
         first = self.search.named_first() if self.search else {}
         return {**first, **(self.cases or {})}
 
-    def pair_changes(self) -> list[dict[str, Any]]:
-        """Changes of each teacher-student pair; one pair without changes if none are listed."""
-        return [pair.run_changes() for pair in self.pairs] or [{}]
+    def pair_changes(self, case: str = "") -> list[dict[str, Any]]:
+        """Changes of each teacher-student pair, or of those that have a case, in that case.
+
+        One pair without changes if none are listed.
+        """
+        having = [pair for pair in self.pairs if case not in pair.without]
+        return [pair.run_changes(case) for pair in having] or [{}]
 
     def probe_stage(self) -> ProbeStage | None:
         """Settings of the transfer stage; a target without a root has the root of the run's images.

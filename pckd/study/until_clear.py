@@ -1,12 +1,14 @@
 """Seeds until it is clear: which cases are compared, and what would matter."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from pckd.errors import InputError
 from pckd.settings import Settings, near_misses, validate
+from pckd.study.pair import Pair
 from pckd.study.repeated_intervals import LEAST_LEVEL
 
 
@@ -50,12 +52,12 @@ class UntilClear(Settings):
         candidates = self.candidates or [name for name in cases if name not in self.against]
         return [(candidate, reference) for candidate in candidates for reference in self.against]
 
-    def check(self, cases: Mapping[str, Any] | None, pairs: int) -> None:
+    def check(self, cases: Mapping[str, Any] | None, pairs: Sequence[Pair]) -> None:
         """Refuse names that are no cases, and a level that so many comparisons cannot share.
 
         Args:
             cases: Of the study, by name.
-            pairs: The number of its teacher-student pairs, each compared by itself.
+            pairs: Its teacher-student pairs, each compared by itself.
 
         Raises:
             ValueError: One sentence.
@@ -65,7 +67,11 @@ class UntilClear(Settings):
         for name in (*self.against, *self.candidates):
             if name not in cases:
                 raise ValueError(f"seeds name the case {name!r}{near_misses(name, list(cases))}")
-        comparisons = len(self.compared(cases)) * pairs
+        compared = self.compared(cases)
+        for name, pair in product({name for both in compared for name in both}, pairs):
+            if name in pair.without:
+                raise ValueError(f"seeds compare {name}, which pair {pair} is without")
+        comparisons = len(compared) * max(len(pairs), 1)
         if not comparisons:
             raise ValueError("seeds until clear need a case that is no reference")
         if self.level / comparisons < LEAST_LEVEL:

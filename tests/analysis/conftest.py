@@ -55,7 +55,7 @@ class StudyBuilder:
 
     def _write_plan(self) -> None:
         planned = self.proposed if self.spec.search else fixed_plan(self.spec, self.planned_trial)
-        write_plan(self.storage, self.spec.study, planned)
+        write_plan(self.storage, self.spec, planned)
 
     def _allows(self, point: Mapping[str, Any]) -> bool:
         return self.spec.search is not None and self.spec.search.allows(dict(point))

@@ -1,5 +1,6 @@
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -7,6 +8,10 @@ from scipy import stats
 
 from pckd.analysis.loading import load_study
 from pckd.analysis.numbers.comparison import compare_cases, compare_teachers
+from pckd.analysis.parts import Table
+from pckd.analysis.sections.comparison import comparison
+from pckd.analysis.summary import summarise
+from pckd.analysis.words import MISSING
 
 if TYPE_CHECKING:
     from tests.analysis.conftest import StudyBuilder
@@ -80,6 +85,30 @@ def test_each_pair_has_its_own_reference(new_study: NewStudy) -> None:
     table = compare_cases(load_study(builder.storage, "demo"))
     assert table["test_mean"].tolist() == pytest.approx([80.5, 82.5, 60.5, 62.5])
     assert table["difference"].dropna().tolist() == pytest.approx([2.0, 2.0])
+
+
+def test_a_case_that_a_pair_leaves_out_has_an_empty_row(new_study: NewStudy) -> None:
+    pairs: list[dict[str, Any]] = [
+        {"teacher": "resnet20", "student": "resnet14"},
+        {"teacher": "resnet20", "student": "resnet8", "without": ["FSP"]},
+    ]
+    changes = {"KD": {"method": "kd"}, "FSP": {"method": "fsp"}, "PCKD": {}}
+    builder = new_study(cases=changes, pairs=pairs)
+    for pair, case in product(pairs, changes):
+        if case not in pair.get("without", ()):
+            models = {"teacher.model": "resnet20", "student": pair["student"]}
+            builder.trial(case, {**changes[case], **models}, 0, 80.0)
+    study = load_study(builder.storage, "demo")
+    table = compare_cases(study)
+    assert table["case"].tolist() == [*changes] * 2
+    assert table["n"].tolist() == [1, 1, 1, 1, 0, 1]
+    assert table["verdict"].tolist()[4] == "left out"
+    assert study.planned_trials == 5
+    report = comparison(study)
+    assert report is not None and isinstance(report.parts[0], Table)
+    shown = report.parts[0].shown[["n", "test, last", "in words"]].to_numpy()[4]
+    assert list(shown) == [MISSING, MISSING, "left out"]
+    assert "n = 1." in summarise(study).caption
 
 
 def test_the_paper_s_number_stands_beside_ours_with_the_gap(new_study: NewStudy) -> None:

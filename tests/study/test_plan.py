@@ -143,6 +143,18 @@ def test_a_pair_may_change_more_than_the_models() -> None:
     assert trials[0].changes["preview.growth_rate"] == 1.015
 
 
+def test_a_pair_may_change_single_cases_and_leave_others_out() -> None:
+    pairs = [
+        {"teacher": "resnet20", "student": "resnet8", "cases": {"b": {"loss.dkd.beta": 2.0}}},
+        {"teacher": "resnet20", "student": "resnet14", "without": ["a"]},
+    ]
+    trials = fixed_trials(study(cases={"a": {}, "b": {"method": "dkd"}}, pairs=pairs))
+    found = [(trial.case, trial.config.student) for trial in trials]
+    assert found == [("a", "resnet8"), ("b", "resnet8"), ("b", "resnet14")]
+    assert [trial.config.loss["dkd"].beta for trial in trials[1:]] == [2.0, 8.0]  # type: ignore[attr-defined]
+    assert trials[0].config.method == "pckd"
+
+
 def test_a_pair_without_a_teacher_is_a_student_alone() -> None:
     run = {"data": "digits", "loss": dict.fromkeys(TEACHER_TERMS, 0.0)}
     trials = fixed_trials(study(run=run, pairs=[{"student": "resnet8"}, {"student": "vgg8"}]))

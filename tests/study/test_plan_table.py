@@ -59,6 +59,19 @@ def test_every_case_pair_and_seed_has_a_row(storage: Storage) -> None:
     assert rows["trial"].tolist() == [item.trial.identity for item in fixed_plan(spec)]
 
 
+def test_a_case_that_a_pair_leaves_out_has_a_row_without_a_trial(storage: Storage) -> None:
+    pairs = [
+        {"teacher": "resnet20", "student": "resnet8"},
+        {"teacher": "resnet14", "student": "resnet8", "without": ["b"]},
+    ]
+    spec = study(cases={"a": {}, "b": {"loss.kd": 2.0}}, pairs=pairs)
+    write_plan(storage, spec, fixed_plan(spec))
+    rows = table(storage)
+    assert rows["trial"].isna().tolist() == [False] * 3 + [True]
+    left_out = rows[["pair", "teacher_model", "case", "position", "seed"]].to_numpy()[3]
+    assert list(left_out) == ["resnet14 → resnet8", "resnet14", "b", 1, 0]
+
+
 def test_a_varied_key_at_its_default_is_marked() -> None:
     planned = fixed_plan(study(vary_one={"loss.kd": [0.5, 1.0]}, seeds=[0, 1]))
     assert [(item.position, item.is_default) for item in planned] == [
@@ -70,7 +83,8 @@ def test_a_varied_key_at_its_default_is_marked() -> None:
 
 def test_a_plan_replaces_the_one_before(storage: Storage) -> None:
     for seeds in ([0, 1, 2], [1]):
-        write_plan(storage, "example", fixed_plan(study(seeds=seeds)))
+        spec = study(seeds=seeds)
+        write_plan(storage, spec, fixed_plan(spec))
     assert table(storage)["seed"].tolist() == [1]
 
 

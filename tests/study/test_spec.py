@@ -135,6 +135,26 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         },
         r"preview\.growth_rate is changed both by a pair and by the plan",
     ),
+    "a pair of a case that is none": (
+        {"cases": {"KD": {}}, "pairs": [{"student": "resnet8", "cases": {"KDD": {}}}]},
+        r"pair resnet8 names 'KDD', which is no case of the study; did you mean KD\?",
+    ),
+    "a pair without a case that is none": (
+        {"pairs": [{"student": "resnet8", "without": ["KD"]}]},
+        r"pair resnet8 names 'KD', which is no case of the study",
+    ),
+    "a case that every pair leaves out": (
+        {"cases": {"a": {}, "b": {}}, "pairs": [{"student": "resnet8", "without": ["b"]}]},
+        r"b is left out of every pair: leave it out of the cases",
+    ),
+    "a case that is compared and left out": (
+        {
+            "cases": {"a": {}, "b": {}},
+            "pairs": [{"student": "resnet8", "without": ["b"]}, {"student": "resnet14"}],
+            "seeds": {"until": "clear", "against": "a", "smallest_difference": 1.0},
+        },
+        r"seeds compare b, which pair resnet8 is without",
+    ),
     "more than a GPU": (
         {"resources": {"gpus_per_worker": 2}},
         r"resources\.gpus_per_worker: 2 is neither a share of a GPU from 0 to 1 nor auto",

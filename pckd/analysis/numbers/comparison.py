@@ -12,11 +12,16 @@ from pckd.analysis.settings import setting
 from pckd.analysis.statistics import mean_interval, paired_difference
 from pckd.analysis.words import verdict
 
+LEFT_OUT = "left out"
+"""Verdict on a case that the pair is without."""
+
 METRICS: tuple[Metric, ...] = ("top1", "top5")
 
 
 def compare_cases(study: StudyResults) -> pd.DataFrame:
     """One row a pair and case, in the order of the study file, those without a result too.
+
+    A case that the pair leaves out has a row without numbers, and the verdict `left out`.
 
     Accuracies are in percent, over completed trials, n of them.
 
@@ -27,13 +32,26 @@ def compare_cases(study: StudyResults) -> pd.DataFrame:
         paper and gap (NaN where there is nothing to compare with); test_top5, paper_top5 and
         gap_top5, the same for top-5 accuracy.
     """
-    rows = [
-        {"pair": pair, "case": case, **_case_row(study, trials, first)}
-        for pair, of_pair in study.trials.groupby("pair", sort=False)
-        for first in [of_pair[of_pair["position"] == of_pair["position"].iloc[0]]]
+    by_pair = study.trials.groupby("pair", sort=False)
+    return pd.concat([_compared(study, *each) for each in by_pair], ignore_index=True)
+
+
+def _compared(study: StudyResults, pair: Hashable, of_pair: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a pair, in the order of its cases."""
+    first = of_pair[of_pair["position"] == of_pair["position"].iloc[0]]
+    rows: list[dict[str, Any]] = [
+        {
+            "pair": pair,
+            "case": case,
+            "position": trials["position"].iloc[0],
+            **_case_row(study, trials, first),
+        }
         for case, trials in of_pair.groupby("case", sort=False)
     ]
-    return pd.DataFrame(rows)
+    left_out = study.left_out[study.left_out["pair"] == pair]
+    empty = left_out.assign(n=0, difference_n=0, verdict=LEFT_OUT).to_dict("records")
+    table = pd.DataFrame([*rows, *empty]).sort_values("position", kind="stable")
+    return table.drop(columns="position")
 
 
 def compare_teachers(study: StudyResults) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from pckd.analysis.describing import (
 from pckd.analysis.figures.dots import DotPanel, DotRow, dot_plot
 from pckd.analysis.figures.style import colour
 from pckd.analysis.loading import StudyResults
-from pckd.analysis.numbers.comparison import compare_cases, compare_teachers
+from pckd.analysis.numbers.comparison import LEFT_OUT, compare_cases, compare_teachers
 from pckd.analysis.paper import tables_of
 from pckd.analysis.parts import Paragraph, Part, Picture, Section, Table
 from pckd.analysis.statistics import mean_interval
@@ -42,7 +42,7 @@ def _table(study: StudyResults, table: pd.DataFrame) -> Table:
         {
             "pair": without_repeats([unbroken(pair) for pair in table["pair"]]),
             "case": table["case"],
-            "n": table["n"].map(str),
+            "n": table["n"].map(str).where(table["verdict"] != LEFT_OUT, MISSING),
             "test, last": table["test_mean"].map(number),
             "95% interval": list(map(bounds, table["test_low"], table["test_high"])),
             LAST: table["selecting_last"].map(number),
@@ -116,7 +116,8 @@ def _in_words(table: pd.DataFrame) -> list[str]:
     """One sentence a pair that lists what is beyond noise and what is not."""
     sentences = []
     for pair, rows in table.groupby("pair", sort=False):
-        others = rows.iloc[1:]
+        (reference,) = rows.loc[rows["verdict"] == "reference", "case"]
+        others = rows[rows["case"] != reference]
         beyond = others[others["verdict"].str.contains("beyond", regex=False)]
         within = others.loc[others["verdict"] == "within noise", "case"]
         changes = map(_with_sign, beyond["case"], beyond["difference"])
@@ -127,7 +128,7 @@ def _in_words(table: pd.DataFrame) -> list[str]:
         words = "; ".join(f"{name}: {cases}" for name, cases in clauses.items() if cases)
         where = f"{pair!s}, against" if pair else "Against"
         if words:
-            sentences.append(f"{where} {rows['case'].iloc[0]}: {words}.")
+            sentences.append(f"{where} {reference}: {words}.")
     return sentences
 
 

@@ -110,7 +110,7 @@ def _check_names(spec: StudySpec, stage: PictureStage) -> None:
         raise InputError(f"pictures.seed: {stage.seed} is no seed of the study; seeds: {seeds}")
     if stage.cases and spec.search:
         raise InputError("pictures.cases: a search has no named cases: its best is looked at")
-    known = [name for name, _ in cases(spec)]
+    known = list(_cases_of_first_pair(spec))
     for name in stage.cases or ():
         if name not in known:
             raise InputError(
@@ -121,10 +121,20 @@ def _check_names(spec: StudySpec, stage: PictureStage) -> None:
 
 def _planned(spec: StudySpec, stage: PictureStage) -> list[Trial]:
     """List the trials of a plan without a search that the stage pictures."""
-    known = dict(cases(spec))
+    known = _cases_of_first_pair(spec)
     names = stage.cases or (known if spec.cases else list(known)[:1])
-    pair, seed = spec.pair_changes()[0], _seed(spec, stage)
-    return [make_trial(spec, name, {**known[name], **pair}, seed) for name in names]
+    seed = _seed(spec, stage)
+    return [make_trial(spec, name, known[name], seed) for name in names]
+
+
+def _cases_of_first_pair(spec: StudySpec) -> dict[str, dict[str, Any]]:
+    """What each case changes in the run, with the first pair; without cases that it leaves out."""
+    left_out = spec.pairs[0].without if spec.pairs else ()
+    return {
+        name: {**changes, **spec.pair_changes(name)[0]}
+        for name, changes in cases(spec)
+        if name not in left_out
+    }
 
 
 def _best_of_search(
