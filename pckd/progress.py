@@ -51,8 +51,6 @@ class TrialsProgress:
     bars: Progress
     study: str
     plan: Plan
-    epochs: int
-    """Number of epochs of one trial."""
     counts: Counter[str] = field(default_factory=Counter)
     """Number of trials that ended, in this run and before, by status."""
     before: int = field(init=False)
@@ -71,7 +69,7 @@ class TrialsProgress:
 
     def start(self, trial: Trial) -> None:
         """A trial started, or goes on."""
-        task = self.bars.add_task(f"  {escape(_short(trial.case))}", total=self.epochs, note="")
+        task = self.bars.add_task(f"  {escape(_short(trial.case))}", total=_epochs(trial), note="")
         self.running[trial.identity] = task
         self._show()
 
@@ -79,13 +77,13 @@ class TrialsProgress:
         """A trial finished an epoch; `top1` in percent."""
         task = self.running[trial.identity]
         self.bars.update(task, completed=epoch, note=f"epoch {epoch}, {top1:.1f} %")
-        self.bars.advance(self.overall)
+        self.bars.advance(self.overall, 1 / _epochs(trial))
 
     def end(self, trial: Trial, outcome: Outcome) -> None:
         """A trial ended."""
         task = self.running.pop(trial.identity)
         trained = sum(bar.completed for bar in self.bars.tasks if bar.id == task)
-        self.bars.advance(self.overall, self.epochs - trained)
+        self.bars.advance(self.overall, 1 - trained / _epochs(trial))
         self.bars.remove_task(task)
         is_best = self._count(trial, outcome)
         result = f"{outcome.value:.2f} %" if outcome.value is not None else outcome.reason
@@ -116,8 +114,12 @@ class TrialsProgress:
 
     def _show(self) -> None:
         # A search leaves out seeds of hopeless configurations: the total may fall on the way.
-        todo = (self.plan.total - self.before) * self.epochs
+        todo = self.plan.total - self.before
         self.bars.update(self.overall, total=todo, note=self.summary())
+
+
+def _epochs(trial: Trial) -> int:
+    return trial.config.optimization.epochs
 
 
 def _short(case: str) -> str:

@@ -15,7 +15,12 @@ from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial
 
 CASE = "kd=0.123, center_contrast=0.0512, feature_alignment=20.12, growth_rate=1.013"
-RUN = {"data": {"name": "digits", "classes": [0, 1]}, "student": "resnet8", "teacher": "resnet8"}
+RUN = {
+    "data": {"name": "digits", "classes": [0, 1]},
+    "student": "resnet8",
+    "teacher": "resnet8",
+    "optimization": {"epochs": 8},
+}
 
 
 @pytest.fixture(name="planned")
@@ -37,14 +42,14 @@ def _shown(planned: list[Planned], **console: Any) -> str:  # noqa: ANN401
     display = Display(Console(file=screen, **console))
     with display.bars() as bars:
         plan = FixedPlan(planned, {})
-        progress = TrialsProgress(display, bars, "hunt", plan, epochs=8)
+        progress = TrialsProgress(display, bars, "hunt", plan)
         for trial in trials:
             progress.start(trial)
             progress.epoch(trial, 1, 50.0)
         for trial, value in zip(trials, (60.0, 90.0, 70.0), strict=False):
             progress.end(trial, Outcome("stopped", value))
         (overall,) = (task for task in bars.tasks if task.id == progress.overall)
-        assert (overall.completed, overall.total) == (3 * 8 + 1, 4 * 8)
+        assert (overall.completed, overall.total) == (3 + 1 / 8, 4)
         bars.refresh()
     return screen.getvalue()
 
@@ -74,12 +79,12 @@ def test_what_earlier_runs_did_counts(planned: list[Planned], trials: list[Trial
         trials[1].identity: Outcome("failed", None, "it diverged"),
     }
     with display.bars() as bars:
-        progress = TrialsProgress(display, bars, "hunt", FixedPlan(planned, earlier), epochs=8)
+        progress = TrialsProgress(display, bars, "hunt", FixedPlan(planned, earlier))
         assert progress.summary().startswith("2/4 trials, 0 running, 1 failed, best 80.00 %")
         progress.start(trials[2])
         progress.end(trials[2], Outcome("completed", 70.0))
         (overall,) = (task for task in bars.tasks if task.id == progress.overall)
-        assert (overall.completed, overall.total) == (8, 2 * 8)
+        assert (overall.completed, overall.total) == (1, 2)
     name = f"resnet8 -> resnet8, {CASE}, seed 2"
     assert screen.getvalue() == f"3/4 completed {name}: 70.00 %\n"
 
@@ -90,9 +95,26 @@ def test_the_total_follows_a_plan_that_leaves_trials_out(
     display = Display(Console(file=io.StringIO()))
     plan = FixedPlan(planned, {})
     with display.bars() as bars:
-        progress = TrialsProgress(display, bars, "hunt", plan, epochs=8)
+        progress = TrialsProgress(display, bars, "hunt", plan)
         plan.total = 3
         progress.start(trials[0])
         assert progress.summary() == "0/3 trials, 1 running"
         (overall,) = (task for task in bars.tasks if task.id == progress.overall)
-        assert overall.total == 3 * 8
+        assert overall.total == 3
+
+
+def test_a_trial_counts_once_whatever_its_epochs() -> None:
+    cases = {"short": {"optimization.epochs": 2}, "long": {"optimization.epochs": 6}}
+    values = {"study": "hunt", "run": RUN, "cases": cases}
+    planned = fixed_plan(validate(StudySpec, values, "hunt"))
+    display = Display(Console(file=io.StringIO()))
+    with display.bars() as bars:
+        progress = TrialsProgress(display, bars, "hunt", FixedPlan(planned, {}))
+        for item in planned:
+            progress.start(item.trial)
+            progress.epoch(item.trial, 1, 50.0)
+        overall, short, long = bars.tasks
+        assert (short.total, long.total) == (2, 6)
+        assert overall.completed == pytest.approx(1 / 2 + 1 / 6)
+        progress.end(planned[1].trial, Outcome("stopped", 50.0))
+        assert overall.completed == pytest.approx(1 / 2 + 1)

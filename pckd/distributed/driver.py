@@ -22,7 +22,7 @@ from pckd.study.confirm import check_confirm, confirm_study
 from pckd.study.holding import only_driver
 from pckd.study.kept_verdicts import keep_verdicts
 from pckd.study.pictures.stage import PictureTask, missing_pictures, picture_tasks
-from pckd.study.plan import Ended, FixedPlan, Plan
+from pckd.study.plan import Ended, Plan
 from pckd.study.planning import (
     changes_since,
     check_plan,
@@ -139,7 +139,7 @@ def _run_held(spec: StudySpec, teachers: Sequence[Trial], launch: _Launch) -> li
         display.say(f"{spec.study}: the study file changed: {change}")
     journal = optuna_journal(spec, storage)
     plan = make_plan(spec, storage, retry_failed=launch.retry_failed, journal=journal)
-    for sentence in plan.same_runs() if isinstance(plan, FixedPlan) else ():
+    for sentence in plan.notices():
         display.say(f"{spec.study}: {sentence}")
     display.say(f"{spec.study}: {plan.done} of {plan.total} trials are done")
     with ExitStack() as started:  # Ray, once for all stages, if there are trials to run
@@ -273,13 +273,18 @@ def _prepare(
 def _run_trials(
     spec: StudySpec, plan: Plan, resources: Resources, storage: Storage, display: Display
 ) -> None:
-    epochs = spec.base_run(f"study {spec.study}").optimization.epochs
     scheduler = None
-    if isinstance(plan, SearchPlan) and plan.search.stop:
-        scheduler = stopping(plan.search.stop, epochs, plan.recorded)
+    if isinstance(plan, SearchPlan) and plan.stop:
+        scheduler = stopping(plan.stop, plan.epochs, plan.recorded)
     with display.bars() as bars:
-        progress = TrialsProgress(display, bars, spec.study, plan, epochs)
+        progress = TrialsProgress(display, bars, spec.study, plan)
         callbacks: list[tune.Callback] = [ProgressCallback(progress)]
         if storage.is_local:
             callbacks.append(EventsCallback(Path(storage.full_path(spec.study)) / "tensorboard"))
         run_plan(plan, storage, resources, callbacks, scheduler, spec.keep)
+    if isinstance(plan, SearchPlan) and plan.refused:
+        count = len(plan.refused)
+        display.say(
+            f"{count} proposals were no valid runs, others took their place; the first: "
+            f"{plan.refused[0]}"
+        )

@@ -4,6 +4,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
+from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.study.outcome import read_outcome
 from pckd.study.plan import Plan
@@ -36,13 +37,15 @@ class PlanSearcher(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial, as the configuration of Tune's trial; None if there is none yet."""
-        trial = None if self.interruption else self.plan.next_trial()
-        if trial is None:
-            return None if self.plan.waits and not self.interruption else str(Searcher.FINISHED)
+        if self.interruption:
+            return str(Searcher.FINISHED)
         try:
+            trial = self.plan.next_trial()
+            if trial is None:
+                return None if self.plan.waits else str(Searcher.FINISHED)
             self._write_proposals()
             open_row(trial, self.storage)
-        except OSError as error:
+        except (InputError, OSError) as error:
             self.interruption = str(error)
             return str(Searcher.FINISHED)
         self.running[trial_id] = trial
@@ -76,9 +79,9 @@ class PlanSearcher(Searcher):
             reason = "its process died too often without finishing an epoch"
             close_row(trial, self.storage, "failed", reason)
         elif status is None:
-            close_row(
-                trial, self.storage, "stopped", "stopped early: too far below the other trials"
-            )
+            reason = "stopped early: too far below the other trials"
+            rule = None if self.plan.stop is None else self.plan.stop.text
+            close_row(trial, self.storage, "stopped", reason, rule)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save, as for `__getstate__`."""

@@ -11,6 +11,9 @@ from pckd.study.search import Recorded
 from pckd.study.search_config import StopConfig
 from pckd.study.trial import trial_from_json
 
+REDUCTION_FACTOR = 3.0
+"""ASHA's default: of so many trials one goes on."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
@@ -27,8 +30,6 @@ class _Recalling(TrialScheduler):
     """
 
     recorded = Recorded({}, {})
-    epochs: int
-    """Full budget of a trial."""
 
     def on_trial_add(self, controller: Any, trial: Any) -> None:  # noqa: ANN401
         """Tune has a new trial."""
@@ -48,7 +49,7 @@ class _Recalling(TrialScheduler):
         where nothing is left to save and its test is still to come.
         """
         decision = str(super().on_trial_result(controller, trial, result))
-        goes_on = decision == self.PAUSE or result.get("epoch", 0) >= self.epochs
+        goes_on = decision == self.PAUSE or result.get("epoch", 0) >= _epochs(trial)
         return self.CONTINUE if goes_on else decision
 
     def on_trial_complete(self, controller: Any, trial: Any, result: Mapping[str, Any]) -> None:  # noqa: ANN401
@@ -72,12 +73,19 @@ class _Median(_Recalling, MedianStoppingRule):
             self.on_trial_complete(controller, trial, {"epoch": epoch, "top1": top1})
 
 
+def _epochs(trial: Any) -> int:  # noqa: ANN401
+    """Full budget of a trial; of a stand-in, whose decision nobody needs, none."""
+    if isinstance(trial, _Ended):
+        return 0
+    return trial_from_json(trial.config["trial"]).config.optimization.epochs
+
+
 def stopping(config: StopConfig, epochs: int, recorded: Recorded) -> TrialScheduler:
     """Ray Tune's scheduler that stops hopeless trials.
 
     Args:
         config: Which one, and its options.
-        epochs: Full budget of a trial.
+        epochs: Full budget of a trial; the largest, where they differ.
         recorded: The epochs that earlier drivers saw.
     """
     common = {"time_attr": "epoch", "metric": "top1", "mode": "max"}
@@ -88,10 +96,9 @@ def stopping(config: StopConfig, epochs: int, recorded: Recorded) -> TrialSchedu
         scheduler = _Asha(
             max_t=epochs,
             grace_period=min(config.grace_epochs, epochs),
-            reduction_factor=config.reduction_factor,
+            reduction_factor=config.reduction_factor or REDUCTION_FACTOR,
             stop_last_trials=False,
             **common,
         )
     scheduler.recorded = recorded
-    scheduler.epochs = epochs
     return scheduler

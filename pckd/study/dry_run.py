@@ -45,8 +45,8 @@ def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterato
 
 def _trials(spec: StudySpec, plan: Plan) -> Iterator[str]:
     yield f"trials: {plan.total}, of which {plan.done} are done"
+    yield from plan.notices()
     if isinstance(plan, FixedPlan):
-        yield from plan.same_runs()
         waiting = {trial.identity for trial in plan.waiting}
         for trial in plan.trials:
             state = "to run" if trial.identity in waiting else "done"

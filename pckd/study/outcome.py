@@ -8,6 +8,7 @@ import pandas as pd
 from pckd.errors import RunError
 from pckd.storage import Storage
 from pckd.study.results import ResultsStore
+from pckd.study.search_config import StopConfig
 from pckd.study.trial import Trial
 
 History = tuple[float, ...]
@@ -30,6 +31,8 @@ class Outcome:
     """Training time of all epochs."""
     history: History = ()
     """The accuracy after each epoch, from the first."""
+    stop_rule: str | None = None
+    """The rule that stopped it, as its row has it; None in rows of earlier versions."""
     test: float | None = None
     """Top-1 accuracy of the trained student on the test images, in percent."""
 
@@ -65,22 +68,40 @@ def outcomes_of(trials: pd.DataFrame, histories: Mapping[str, History]) -> dict[
     """
     return {
         row["trial"]: Outcome(
-            row["status"],
-            None if pd.isna(row["last_top1"]) else row["last_top1"],
-            "" if pd.isna(row["reason"]) else row["reason"],
-            0.0 if pd.isna(row["seconds"]) else row["seconds"],
-            histories.get(row["trial"], ()),
-            None if pd.isna(row["test_top1"]) else row["test_top1"],
+            status=row["status"],
+            value=None if pd.isna(row["last_top1"]) else row["last_top1"],
+            reason="" if pd.isna(row["reason"]) else row["reason"],
+            seconds=0.0 if pd.isna(row["seconds"]) else row["seconds"],
+            history=histories.get(row["trial"], ()),
+            stop_rule=None if pd.isna(row["stop_rule"]) else row["stop_rule"],
+            test=None if pd.isna(row["test_top1"]) else row["test_top1"],
         )
         for row in trials.to_dict("records")
         if row["status"] != "running"
     }
 
 
-def finished(outcomes: dict[str, Outcome], *, retry_failed: bool) -> dict[str, Outcome]:
-    """Select the outcomes of the trials that need not run again."""
+def finished(
+    outcomes: dict[str, Outcome], *, retry_failed: bool, stop: StopConfig | None
+) -> dict[str, Outcome]:
+    """Select the outcomes of the trials that need not run again.
+
+    Args:
+        outcomes: Of trials that have ended, by identity.
+        retry_failed: Whether those that failed run again.
+        stop: The study's rule for early stopping; what another rule stopped runs again.
+    """
     return {
         identity: outcome
         for identity, outcome in outcomes.items()
-        if outcome.status in DONE or not retry_failed
+        if outcome.status == "completed"
+        or (outcome.status == "failed" and not retry_failed)
+        or (outcome.status == "stopped" and stop is not None and _stopped_by(stop, outcome))
     }
+
+
+def _stopped_by(stop: StopConfig, outcome: Outcome) -> bool:
+    """Return whether this rule stopped a trial; of earlier rows it is known only what it allows."""
+    if outcome.stop_rule is None:
+        return len(outcome.history) >= stop.grace_epochs
+    return outcome.stop_rule == stop.text

@@ -11,6 +11,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from pckd.study.outcome import Outcome
+from pckd.study.search_config import StopConfig
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial, describe_changes, make_trial
 from pckd.training.changes import written_out
@@ -46,6 +47,8 @@ class Plan(ABC):
     """All that is planned so far, in the order of the plan; a search adds to it."""
     total: int
     """Number of trials in all, including those that have ended."""
+    stop: StopConfig | None = None
+    """The rule that stops hopeless trials early; None if none are stopped."""
     ended: list[Ended]
     """Trials that had ended before this run; `tell` appends to the list."""
 
@@ -58,6 +61,10 @@ class Plan(ABC):
     def waits(self) -> bool:
         """Return whether more trials may come once some of the running ones have ended."""
         return False
+
+    def notices(self) -> list[str]:
+        """Facts about the plan that its author may not expect, a sentence each."""
+        return []
 
     @abstractmethod
     def next_trial(self) -> Trial | None:
@@ -88,7 +95,7 @@ class FixedPlan(Plan):
             (trial, finished[trial.identity]) for trial in self.trials if trial.identity in finished
         ]
 
-    def same_runs(self) -> list[str]:
+    def notices(self) -> list[str]:
         """The cases that have another case's configuration, a sentence each."""
         names = {trial.identity: trial.case for trial in self.trials}
         trials = [item.trial for item in self.planned]

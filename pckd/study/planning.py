@@ -46,7 +46,8 @@ def make_plan(
     store = ResultsStore(storage, spec.study)
     rows = store.read("trials")
     histories = histories_of(store.read("epochs"))
-    known = finished(outcomes_of(rows, histories), retry_failed=retry_failed)
+    stop = spec.search.stop if spec.search else None
+    known = finished(outcomes_of(rows, histories), retry_failed=retry_failed, stop=stop)
     if spec.search:
         carried = carried_points(spec.search, storage)
         return SearchPlan(spec, rows, known, histories, journal, carried)
@@ -62,7 +63,7 @@ def check_plan(spec: StudySpec) -> None:
         InputError: As `make_plan`.
     """
     if spec.search:
-        SearchPlan(spec, SCHEMAS["trials"].empty_table().to_pandas(), {}, {})
+        SearchPlan(spec, SCHEMAS["trials"].empty_table().to_pandas(), {}, {}).next_trial()
     else:
         fixed_plan(spec)
     check_confirm(spec)

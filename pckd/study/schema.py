@@ -42,6 +42,7 @@ TRIAL_COLUMNS: list[Column] = [
     ("seed", INTEGER, "of the student's weights and of the stream of views"),
     ("status", TEXT, "running (also when interrupted), completed, stopped or failed"),
     ("reason", TEXT, "why the trial was stopped or failed"),
+    ("stop_rule", TEXT, "JSON: the rule by which the trial was stopped early; null otherwise"),
     ("notices", TEXT, "what its user should know, such as a term that does not apply"),
     ("epochs_planned", INTEGER, "full budget"),
     ("epochs_done", INTEGER, "budget spent"),

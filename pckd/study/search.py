@@ -1,7 +1,8 @@
 """A search: Optuna proposes configurations, each is trained under all seeds, Optuna is told.
 
 Optuna is told the truth: a configuration that completed is COMPLETE with the mean over its seeds,
-one that was stopped early is PRUNED with its intermediate values, one that failed is FAIL.
+one that was stopped early is PRUNED with its intermediate values, one that failed is FAIL. So is
+one whose values are valid each but not together; a random one takes its place.
 """
 
 import json
@@ -10,13 +11,19 @@ from typing import Any, Literal, NamedTuple
 
 import optuna
 import pandas as pd
+from optuna.trial import TrialState
 
+from pckd.errors import InputError
 from pckd.study.configuration import Configuration
 from pckd.study.outcome import History, Outcome
 from pckd.study.plan import Plan, Planned, named_pairs
+from pckd.study.samplers import CountingSampler
 from pckd.study.search_config import Point, SearchConfig
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial, describe_point, make_trial
+
+REFUSED_IN_A_ROW = 100
+"""Proposals after which a search gives up, if none of them is a valid run."""
 
 
 class Recorded(NamedTuple):
@@ -54,7 +61,9 @@ class SearchPlan(Plan):
             raise ValueError(f"study {spec.study} has no search")
         self.spec = spec
         self.search: SearchConfig = spec.search
+        self.stop = spec.search.stop
         self.pair_name, self.pair = named_pairs(spec)[0]
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._check_space()
         self.search.check_sampler()
         self.outcomes = dict(outcomes)
@@ -65,14 +74,16 @@ class SearchPlan(Plan):
         self.counted: set[str] = set()
         """Number of planned trials; a configuration proposed again adds none."""
         self.open: list[Configuration] = []
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.refused: list[str] = []
+        """What is wrong with proposals that are no valid runs."""
         earlier = self._earlier_points(rows)
         # A new seed after each restart: the sampler must not propose its first points again.
+        self.sampler = self.search.create_sampler(len(earlier))
+        self.random = CountingSampler(self.search.seed)
         self.study = optuna.create_study(
             storage=storage,
             study_name=spec.study,
             directions=[_direction(name) for name in self.search.objectives],
-            sampler=self.search.create_sampler(len(earlier)),
         )
         first = [point for point in (*self.search.first, *carried) if not _is_part(point, earlier)]
         unfinished = [point for point in earlier if not self._remembers(point)]
@@ -86,8 +97,28 @@ class SearchPlan(Plan):
             {name: history for name, history in ours.items() if name not in outcomes},
         )
 
+    @property
+    def epochs(self) -> int:
+        """Full budget of a trial; the largest, where epochs are searched."""
+        points = [{}, *(point for _, point in self.search.corners())]
+        runs = [self.spec.run_config({**self.pair, **point}, "search") for point in points]
+        return max(run.optimization.epochs for run in runs)
+
+    def notices(self) -> list[str]:
+        """Say so if the rule for early stopping can stop no trial."""
+        if self.stop is None or self.stop.grace_epochs < self.epochs:
+            return []
+        return [
+            f"no trial is stopped early: search.stop.grace_epochs is {self.stop.grace_epochs}, and "
+            f"a trial has {self.epochs} epochs"
+        ]
+
     def next_trial(self) -> Trial | None:
-        """Return the next seed of an open configuration, or the first of a new one."""
+        """Return the next seed of an open configuration, or the first of a new one.
+
+        Raises:
+            InputError: Optuna proposes nothing that is a valid run.
+        """
         while True:
             for item in self.open:
                 if item.waiting:
@@ -109,19 +140,36 @@ class SearchPlan(Plan):
 
     def _propose(self) -> None:
         """Ask Optuna for a configuration; its trials whose outcome is known need no training."""
-        proposal = self.study.ask()
-        point = self.search.suggest(proposal)
+        proposal, proposed = self._valid_proposal()
         self.proposed += 1
         for item in self.open:
-            if item.changes == {**point, **self.pair}:
+            if item.changes == proposed.changes:
                 item.proposals.append(proposal)
                 self.total -= len(self.spec.seeds)
                 return
-        item = self._configuration(point)
-        item.proposals.append(proposal)
-        self._count(item)
-        self.open.append(item)
-        self._settle(item)
+        proposed.proposals.append(proposal)
+        self._count(proposed)
+        self.open.append(proposed)
+        self._settle(proposed)
+
+    def _valid_proposal(self) -> tuple[optuna.trial.Trial, Configuration]:
+        """Ask Optuna for values that are valid together; instead of invalid ones draw at random.
+
+        Samplers learn nothing from trials that failed, and could propose the same for ever.
+        """
+        reason = ""
+        for attempt in range(REFUSED_IN_A_ROW):
+            self.study.sampler = self.random if attempt else self.sampler
+            proposal = self.study.ask()
+            try:
+                return proposal, self._configuration(self.search.suggest(proposal))
+            except InputError as error:
+                reason = str(error)
+                self.refused.append(reason)
+                self.study.tell(proposal, state=TrialState.FAIL)
+        raise InputError(
+            f"of {REFUSED_IN_A_ROW} proposals in a row none is a valid run; the last: {reason}"
+        )
 
     def _remembers(self, point: Point) -> bool:
         """Tell Optuna of a configuration that an earlier driver finished; False if none did.
@@ -187,7 +235,7 @@ class SearchPlan(Plan):
         return item.accuracies() if len(self.search.objectives) == 1 else {}
 
     def _check_space(self) -> None:
-        """Refuse a parameter whose smallest, largest or any other named value gives no valid run.
+        """Refuse a named value of a parameter, or a first point, that gives no valid run.
 
         Raises:
             InputError: One sentence with the key and the value.
@@ -195,9 +243,10 @@ class SearchPlan(Plan):
         source = f"study {self.spec.study}, search"
         for seed in self.spec.seeds:
             self.spec.run_config({**self.pair, "seed": seed}, source)
-        for key, parameter in self.search.parameters.items():
-            for value in parameter.choices or (parameter.low, parameter.high):
-                self.spec.run_config({**self.pair, key: value}, source)
+        for _, point in self.search.corners():
+            self.spec.run_config({**self.pair, **point}, source)
+        for point in filter(self.search.allows, self.search.first):
+            self.spec.run_config({**self.pair, **point}, source)
 
     def _earlier_points(self, rows: pd.DataFrame) -> list[Point]:
         """List the configurations in the table that belong to this plan, oldest first."""
@@ -213,7 +262,10 @@ class SearchPlan(Plan):
         """Return whether today's configuration and code would produce this row."""
         if row["seed"] not in self.spec.seeds:
             return False
-        trial = make_trial(self.spec, "earlier trial", changes, int(row["seed"]))
+        try:
+            trial = make_trial(self.spec, "earlier trial", changes, int(row["seed"]))
+        except InputError:
+            return False
         return bool(trial.identity == row["trial"])
 
 

@@ -1,7 +1,7 @@
 """Settings of a search, in Optuna's words: parameters, objectives, early stopping."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, cast
 
 import optuna
@@ -63,7 +63,17 @@ class Parameter(Settings):
             raise ValueError("on a log scale low must be positive, and there is no step")
         if self.type == "int" and not (self.low.is_integer() and self.high.is_integer()):
             raise ValueError("low and high of an int must be whole numbers")
+        if self.type == "int" and not (self.step or 1.0).is_integer():
+            raise ValueError(f"step ({self.step:g}) of an int must be a whole number")
         return self
+
+    @property
+    def named(self) -> tuple[Value, ...]:
+        """The values that the study file names: all choices, or the smallest and the largest."""
+        if self.choices is not None:
+            return self.choices
+        bounds = (self.low or 0.0, self.high or 0.0)
+        return tuple(map(int, bounds)) if self.type == "int" else bounds
 
     def suggest(self, key: str, trial: optuna.trial.Trial) -> Value:
         """Let Optuna suggest this parameter's value in a trial."""
@@ -107,7 +117,20 @@ class StopConfig(Settings):
 
     scheduler: Literal["asha", "median"] = Field("asha", description="Ray Tune's scheduler")
     grace_epochs: int = Field(1, ge=1, description="no trial is stopped before this epoch")
-    reduction_factor: float = Field(3.0, gt=1, description="of ASHA: one in so many goes on")
+    reduction_factor: float | None = Field(
+        None, gt=1, description="of ASHA: one in so many goes on, 3 by default"
+    )
+
+    @model_validator(mode="after")
+    def _own_options(self) -> "StopConfig":
+        if self.scheduler != "asha" and self.reduction_factor is not None:
+            raise ValueError(f"reduction_factor is for asha: {self.scheduler} has none")
+        return self
+
+    @property
+    def text(self) -> str:
+        """The rule as JSON, by which two are compared."""
+        return self.model_dump_json()
 
 
 class StartFrom(Settings):
@@ -193,6 +216,23 @@ class SearchConfig(Settings):
         if self.objectives[0] != "accuracy":
             raise ValueError("the first objective must be accuracy")
         return self
+
+    def corners(self) -> Iterator[tuple[str, Point]]:
+        """Each parameter with each value that is named for it, and what makes it active.
+
+        Other parameters are left out.
+        """
+        for key, parameter in self.parameters.items():
+            for value in parameter.named:
+                yield key, {**self._conditions(key), key: value}
+
+    def _conditions(self, key: str) -> Point:
+        """Values of earlier choices that make a parameter active."""
+        point: Point = {}
+        for choice, allowed in self.parameters[key].when.items():
+            value = allowed[0] if isinstance(allowed, tuple) else allowed
+            point |= {**self._conditions(choice), choice: value}
+        return point
 
     def named_first(self) -> dict[str, Point]:
         """The first configurations by name; none where they have no names."""

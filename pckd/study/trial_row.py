@@ -78,7 +78,9 @@ def restart_row(trial: Trial, storage: Storage) -> None:
     store.write("trials", trial.identity, [{**trial_columns(trial), **opened}])
 
 
-def close_row(trial: Trial, storage: Storage, status: str, reason: str) -> None:
+def close_row(
+    trial: Trial, storage: Storage, status: str, reason: str, stop_rule: str | None = None
+) -> None:
     """Write the final status of a trial whose process died or was stopped.
 
     A stopped trial's checkpoint goes: a plan that wants all its epochs trains it from the start.
@@ -88,10 +90,11 @@ def close_row(trial: Trial, storage: Storage, status: str, reason: str) -> None:
         storage: The results root.
         status: stopped or failed.
         reason: In words.
+        stop_rule: The rule that stopped it.
     """
     store = ResultsStore(storage, trial.study)
     row = store.find("trials", trial.identity) or trial_columns(trial)
     if status == "stopped":
         storage.delete(checkpoint_path(trial))
-    ended = {"status": status, "reason": reason, "updated": datetime.now(UTC)}
-    store.write("trials", trial.identity, [{**row, **ended}])
+    ended = {"status": status, "reason": reason, "stop_rule": stop_rule}
+    store.write("trials", trial.identity, [{**row, **ended, "updated": datetime.now(UTC)}])

@@ -19,6 +19,8 @@ from tests.distributed.conftest import tiny_study
 class _Plan:
     """It proposes one trial whenever it is asked."""
 
+    stop = None
+
     def __init__(self) -> None:
         self.planned: list[Planned] = []
 

@@ -22,8 +22,8 @@ CONTROLLER: Any = SimpleNamespace(get_live_trials=lambda: [SimpleNamespace(statu
 class _TuneTrial:
     """Stand-in for Tune's trial, as a scheduler sees it."""
 
-    def __init__(self, spec: StudySpec, seed: int) -> None:
-        trial = make_trial(spec, "case", {}, seed)
+    def __init__(self, spec: StudySpec, seed: int, epochs: int = 9) -> None:
+        trial = make_trial(spec, "case", {"optimization.epochs": epochs}, seed)
         self.identity = trial.identity
         self.trial_id = f"tune-{seed}"
         self.config = {"trial": trial_to_json(trial)}
@@ -54,13 +54,20 @@ def test_a_trial_is_judged_beside_those_of_an_earlier_driver(
 @pytest.mark.parametrize("name", ["asha", "median"])
 @pytest.mark.parametrize("epochs", [4, 5])
 def test_a_trial_that_reached_its_last_epoch_is_not_stopped(
-    name: str, epochs: int, trials: list[_TuneTrial]
+    name: str,
+    epochs: int,
+    make_study: Any,  # noqa: ANN401
 ) -> None:
-    """ASHA has a rung at the end, too, where epochs are a power of its factor."""
-    config = StopConfig.model_validate({"scheduler": name, "reduction_factor": 2})
-    scheduler = stopping(config, epochs, Recorded(ENDED, {}))
-    scheduler.on_trial_add(CONTROLLER, trials[0])
-    assert _report(scheduler, trials[0], 4, WEAK[3]) == (
+    """ASHA has a rung at the end, too, where epochs are a power of its factor.
+
+    Trials whose epochs are searched have budgets of their own.
+    """
+    factor = {"reduction_factor": 2} if name == "asha" else {}
+    config = StopConfig.model_validate({"scheduler": name, **factor})
+    scheduler = stopping(config, 9, Recorded(ENDED, {}))
+    trial = _TuneTrial(make_study(), 0, epochs)
+    scheduler.on_trial_add(CONTROLLER, trial)
+    assert _report(scheduler, trial, 4, WEAK[3]) == (
         TrialScheduler.CONTINUE if epochs == 4 else TrialScheduler.STOP
     )
 

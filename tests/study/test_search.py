@@ -1,6 +1,7 @@
 """A search without any training: what is proposed, what Optuna hears, and how it goes on."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.outcome import Outcome
-from pckd.study.planning import make_plan, optuna_journal
+from pckd.study.planning import check_plan, make_plan, optuna_journal
 from pckd.study.results import ResultsStore
 from pckd.study.samplers import SAMPLERS
 from pckd.study.search import SearchPlan
+from pckd.study.search_config import StopConfig
 from pckd.study.spec import StudySpec
-from pckd.study.trial import Trial
+from pckd.study.trial import Trial, make_trial
 
+PLAIN = dict.fromkeys(("kd", "center_contrast", "feature_alignment", "center_alignment"), 0)
 RUN = {"data": "digits", "student": "resnet8", "teacher": "resnet20"}
 WEIGHTS = {
     "loss.kd": {"low": 0.1, "high": 10.0, "log": True},
@@ -33,7 +36,8 @@ def random_first(number: int) -> dict[str, Any]:
 
 
 def study(*, seeds: tuple[int, ...] = (0,), run: Any = RUN, **search: Any) -> StudySpec:  # noqa: ANN401
-    plan = {"trials": 6, "sampler": random_first(2), "parameters": WEIGHTS, **search}
+    given = {"sampler": random_first(2), "parameters": WEIGHTS, "stop": {}}
+    plan = {"trials": 6, **given, **search}
     return validate(
         StudySpec, {"study": "hunt", "run": run, "seeds": seeds, "search": plan}, "hunt"
     )
@@ -57,7 +61,7 @@ class Driver:
         assert isinstance(plan, SearchPlan)
         return plan
 
-    def write(self, trial: Trial, status: str) -> None:
+    def write(self, trial: Trial, status: str, stop: StopConfig | None = None) -> None:
         earlier = self.store.find("trials", trial.identity) or {}
         self.now += timedelta(seconds=1)
         row = {
@@ -67,6 +71,7 @@ class Driver:
             "changes": json.dumps(trial.changes),
             "seed": trial.config.seed,
             "status": status,
+            "stop_rule": (stop or StopConfig()).text if status == "stopped" else None,
             "started": earlier.get("started", self.now),
             "updated": self.now,
             "last_top1": None if status == "failed" else score(trial),
@@ -314,3 +319,98 @@ def test_a_search_that_cannot_run_is_refused_before_its_first_trial(
 ) -> None:
     with pytest.raises(InputError):
         driver.plan(study(**changes))
+
+
+SCHEDULE = {
+    "optimization.epochs": {"type": "int", "low": 2, "high": 6},
+    "optimization.warmup_epochs": {"type": "int", "low": 0, "high": 4},
+}
+"""Warm-up must be shorter than training: each is valid beside the run's 240 epochs."""
+
+
+@pytest.mark.parametrize("sampler", ["random", random_first(1)], ids=["random", "tpe"])
+def test_values_that_are_invalid_only_together_do_not_end_a_search(
+    sampler: Any,  # noqa: ANN401
+    driver: Driver,
+) -> None:
+    """TPE learns nothing from what failed, and would propose the first point for ever."""
+    first = [{"optimization.epochs": 2, "optimization.warmup_epochs": 1}]
+    parameters = {**SCHEDULE, "loss.kd": {"low": 0.1, "high": 1.0}}
+    spec = study(parameters=parameters, sampler=sampler, first=first)
+    plan = driver.plan(spec)
+    trials = driver.finish(plan)
+    assert len(trials) == plan.total == plan.done == 6
+    assert states(plan).count(TrialState.FAIL) == len(plan.refused)
+    assert sampler != "random" or "warmup_epochs is" in plan.refused[0]
+    again = driver.plan(spec)
+    assert (again.done, again.total, again.next_trial()) == (6, 6, None)
+
+
+def test_a_space_without_a_valid_run_is_refused_before_its_first_trial() -> None:
+    parameters = {
+        "optimization.epochs": {"type": "int", "low": 2, "high": 3},
+        "optimization.warmup_epochs": {"type": "int", "low": 4, "high": 5},
+    }
+    with pytest.raises(InputError, match=r"none is a valid run; the last: .*warmup_epochs is"):
+        check_plan(study(parameters=parameters))
+
+
+def test_rows_that_are_no_valid_runs_any_more_are_left_out(driver: Driver) -> None:
+    spec = study(parameters=SCHEDULE)
+    earlier = {"optimization.epochs": 4, "optimization.warmup_epochs": 3}
+    trial = make_trial(spec, "run", earlier, 0)
+    driver.write(replace(trial, changes={**earlier, "optimization.epochs": 3}), "completed")
+    assert driver.plan(spec).done == 0
+
+
+@pytest.mark.parametrize(
+    ("stop", "is_done"),
+    [
+        ({"grace_epochs": 2}, True),
+        ({"grace_epochs": 3}, False),
+        ({"grace_epochs": 2, "scheduler": "median"}, False),
+        (None, False),
+    ],
+    ids=["the same rule", "more grace", "another rule", "no rule"],
+)
+def test_what_another_rule_stopped_runs_again(
+    stop: Any,  # noqa: ANN401
+    is_done: bool,
+    driver: Driver,
+) -> None:
+    spec = study(stop={"grace_epochs": 2})
+    plan = driver.plan(spec)
+    trial = driver.start(plan)
+    driver.write(trial, "stopped", plan.stop)
+    again = driver.plan(study(stop=stop))
+    assert again.done == is_done
+    assert (driver.start(again) == trial) is not is_done
+
+
+def test_a_rule_that_stops_nothing_says_so(driver: Driver) -> None:
+    never = driver.plan(study(stop={"grace_epochs": 240}))
+    assert never.notices() == [
+        "no trial is stopped early: search.stop.grace_epochs is 240, and a trial has 240 epochs"
+    ]
+    assert driver.plan(study(stop={"grace_epochs": 239})).notices() == []
+
+
+def test_the_budget_of_a_search_over_epochs_is_the_largest(driver: Driver) -> None:
+    short = {**RUN, "optimization": {"epochs": 5}}
+    assert driver.plan(study(run=short)).epochs == 5
+    assert driver.plan(study(run=short, parameters=SCHEDULE)).epochs == 6
+
+
+def test_a_condition_is_met_where_its_parameter_is_tried(driver: Driver) -> None:
+    """DKD has no teacher to learn from where the method is plain cross entropy."""
+    parameters = {
+        "method": {"choices": ["cross_entropy", "dkd"]},
+        "preview.applies_to": {"choices": ["dkd"], "when": {"method": "dkd"}},
+    }
+    search = study(parameters=parameters).search
+    assert search is not None
+    assert [point for _, point in search.corners()] == [
+        {"method": "cross_entropy"},
+        {"method": "dkd"},
+        {"method": "dkd", "preview.applies_to": "dkd"},
+    ]

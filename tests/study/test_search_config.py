@@ -87,6 +87,18 @@ def test_two_objectives_share_a_search() -> None:
         ({"sampler": {"name": "tpe", "options": {"n_startup": 3}}}, "has no option 'n_startup'"),
         ({"parameters": {"loss.kd": {"low": 2, "high": 1}}}, "low .2. must be below high .1."),
         ({"parameters": {"loss.kd": {"low": 0, "high": 1, "log": True}}}, "low must be positive"),
+        (
+            {
+                "parameters": {
+                    "optimization.epochs": {"type": "int", "low": 2, "high": 9, "step": 2.5}
+                }
+            },
+            "step .2.5. of an int must be a whole number",
+        ),
+        (
+            {"stop": {"scheduler": "median", "reduction_factor": 3}},
+            "reduction_factor is for asha: median has none",
+        ),
         ({"parameters": {"loss.kd": {"low": 1}}}, "either low and high, or choices"),
         ({"parameters": {"loss.kd": {**WEIGHT, "choices": [1, 2]}}}, "neither low nor high"),
         ({"parameters": {"loss.kd": {**WEIGHT, "type": "int"}}}, "must be whole numbers"),
