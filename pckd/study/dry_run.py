@@ -1,6 +1,6 @@
 """Description of a study's plan, without running it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pckd.storage import Storage
 from pckd.study.checks import check_stages
@@ -13,6 +13,7 @@ from pckd.study.power_words import power_lines
 from pckd.study.preparations import missing_preparations
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers
+from pckd.training.preparations import PreparationTask
 from pckd.training.run_data import prepare_data
 from pckd.yaml_text import to_yaml
 
@@ -36,11 +37,12 @@ def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterato
     for teacher in missing_teachers(spec, storage):
         epochs = teacher.config.optimization.epochs
         yield f"teacher to train first: {teacher.case}, epochs: {epochs}"
-    for task in missing_preparations(spec, storage):
+    preparations = missing_preparations(spec, storage)
+    for task in preparations:
         yield f"preparation to do first: {task}, epochs: {task.epochs}"
     yield from _stages(spec)
     yield from power_lines(spec, storage)
-    yield from _cost(spec, plan)
+    yield from _cost(spec, plan, preparations)
 
 
 def _trials(spec: StudySpec, plan: Plan) -> Iterator[str]:
@@ -76,19 +78,21 @@ def _stages(spec: StudySpec) -> Iterator[str]:
         )
 
 
-def _cost(spec: StudySpec, plan: Plan) -> Iterator[str]:
+def _cost(spec: StudySpec, plan: Plan, preparations: Sequence[PreparationTask]) -> Iterator[str]:
     if plan.done == plan.total:
         return
-    cost = cost_of(spec, plan)
+    cost = cost_of(spec, plan, preparations)
     students = cost.planned.student_bytes * (spec.keep != "none")
     yield f"epochs in all: {cost.planned.epochs}"
     if cost.confirming:
         yield f"trials to confirm: {cost.confirming} at most"
     yield (
         f"about {_duration(cost.seconds_each)} a trial on one worker of this machine "
-        f"({this_device().type}), {_duration(3600 * cost.hours)} for all of them, one after the "
+        f"({this_device().type}), {_duration(cost.trial_seconds)} for all of them, one after the "
         "other"
     )
+    if preparations:
+        yield f"about {_duration(cost.preparing)} for the preparations before them"
     yield cost.bill
     yield f"students kept ({spec.keep}): about {students / 2**20:.1f} MiB"
     yield f"tables: about {cost.planned.table_bytes / 2**20:.1f} MiB, less after results compact"

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch import nn
 
 from pckd.data.splits import ImageSplit
-from pckd.models import create_model
+from pckd.models import Network, create_model
 from pckd.study.placement import Placement
 from pckd.study.results import Row, to_parquet, to_table
 from pckd.study.rows import epoch_row, trial_columns
@@ -15,7 +16,7 @@ from pckd.study.trial import Trial
 from pckd.training.config import RunConfig
 from pckd.training.record import EpochRecord
 from pckd.training.run import Run
-from pckd.training.run_data import prepare_data
+from pckd.training.run_data import RunData, prepare_data
 
 WARM_UP = 2
 """Batches of the first, slow steps, which are not counted."""
@@ -27,7 +28,13 @@ REPEATS = 9
 """Times that they are timed, at most."""
 
 SECONDS = 3.0
-"""After which they are not timed again."""
+"""After which they are not timed again, where few runs are timed."""
+
+ALL_SECONDS = 60.0
+"""Seconds that many runs share."""
+
+CALIBRATING = 8
+"""Images of noise that BatchNorm of an untrained teacher sees."""
 
 EVALUATED = 1000
 """Images of the timed evaluation, at most."""
@@ -72,16 +79,21 @@ def estimate(trials: Sequence[Trial], placement: Placement) -> Estimate:
         InputError: A data set cannot be opened.
     """
     torch.set_num_threads(placement.threads)
-    timings: dict[str, Timing] = {}
     alike: dict[tuple[str, int], list[Trial]] = defaultdict(list)
     for trial in trials:
         alike[_what_takes_time(trial.config), trial.config.optimization.epochs].append(trial)
+    configs = {key: group[0].config for (key, _), group in alike.items()}
+    patience = patience_for(len(configs))
+    timings = {key: _time(config, placement, patience) for key, config in configs.items()}
     total = Estimate(0.0, 0, 0, 0)
     for (key, epochs), group in alike.items():
-        if key not in timings:
-            timings[key] = _time(group[0].config, placement)
         total = total.plus(len(group), _cost_of_one(group[0], epochs, timings[key]))
     return total
+
+
+def patience_for(runs: int) -> float:
+    """Seconds after which each of some runs is not timed again."""
+    return min(SECONDS, ALL_SECONDS / max(runs, 1))
 
 
 def _cost_of_one(trial: Trial, epochs: int, timing: Timing) -> Estimate:
@@ -99,15 +111,15 @@ def _what_takes_time(config: RunConfig) -> str:
     return repr((*parts, *shape, optimization.precision, optimization.compile))
 
 
-def _time(config: RunConfig, placement: Placement) -> Timing:
+def _time(config: RunConfig, placement: Placement, patience: float) -> Timing:
     """Seconds of a whole epoch, from warm steps over full batches and a warm evaluation."""
     run = untrained_run(config.model_copy(update={"bank": False}), placement)
     whole, batch = run.data, config.optimization.batch_size
-    tested = _first(whole.evaluation, EVALUATED)
-    run.data = replace(whole, train=_first(whole.train, WARM_UP * batch), evaluation=tested)
+    tested = first_images(whole.evaluation, EVALUATED)
+    run.data = replace(whole, train=first_images(whole.train, WARM_UP * batch), evaluation=tested)
     run.train_epoch()
-    run.data = replace(run.data, train=_first(whole.train, TIMED * batch))
-    record = _median_epoch(run)
+    run.data = replace(run.data, train=first_images(whole.train, TIMED * batch))
+    record = _median_epoch(run, patience)
     training = len(run.data.train) / record.images_per_second
     evaluation = (record.seconds - training) * len(whole.evaluation) / len(tested)
     state = run.student.state_dict().values()
@@ -118,15 +130,16 @@ def _time(config: RunConfig, placement: Placement) -> Timing:
     )
 
 
-def _median_epoch(run: Run) -> EpochRecord:
+def _median_epoch(run: Run, patience: float) -> EpochRecord:
     """The median of some epochs: other work on the machine slows single ones."""
     records: list[EpochRecord] = []
-    while len(records) < REPEATS and sum(record.seconds for record in records) < SECONDS:
+    while len(records) < REPEATS and sum(record.seconds for record in records) < patience:
         records.append(run.train_epoch())
     return sorted(records, key=lambda record: record.seconds)[len(records) // 2]
 
 
-def _first(images: ImageSplit, count: int) -> ImageSplit:
+def first_images(images: ImageSplit, count: int) -> ImageSplit:
+    """The first images of a split, all if there are fewer."""
     return images.at(torch.arange(min(count, len(images))))
 
 
@@ -143,5 +156,19 @@ def untrained_run(config: RunConfig, placement: Placement) -> Run:
     data = prepare_data(config.data, config.protocol)
     teacher = None
     if config.teacher is not None and config.needs_teacher:
-        teacher = create_model(config.teacher.model, num_classes=data.num_classes)
+        teacher = untrained_teacher(config.teacher.model, data)
     return Run(config, data, teacher, placement.device)
+
+
+def untrained_teacher(name: str, data: RunData) -> Network:
+    """A network of random weights whose BatchNorm has seen a batch of noise, in eval mode.
+
+    Without, the answers of deep networks overflow, and no student learns from them.
+    """
+    network = create_model(name, num_classes=data.num_classes).train()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # the running statistics become those of the first batch
+    with torch.no_grad():
+        network(torch.randn(CALIBRATING, 3, *data.image_size))
+    return network.eval()

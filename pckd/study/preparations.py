@@ -109,9 +109,8 @@ def prepare(
             try:
                 loss = preparing.train_epoch()
             except DivergedError as error:
-                raise RunError(
-                    f"{error}; give loss.{task.term}.preparation.learning_rate a smaller value"
-                ) from None
+                key = f"loss.{task.term}.preparation.learning_rate"
+                raise RunError(f"{task}: {error}; give {key} a smaller value") from None
             store.save(task, preparing)
             on_epoch(len(preparing.losses), loss)
         return store.finish(task, preparing)

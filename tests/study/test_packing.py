@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from pckd.errors import RunError
 from pckd.study import packing
-from pckd.study.estimate import untrained_run
+from pckd.study.estimate import untrained_run, untrained_teacher
 from pckd.study.packing import MARGIN, gpu_share, peak_gpu_memory, train_briefly
 from pckd.study.placement import Placement
 from pckd.training.config import RunConfig
+from pckd.training.run_data import prepare_data
 
 GIB = 2**30
 CPU = Placement(torch.device("cpu"), 1)
@@ -53,6 +54,16 @@ def test_a_trial_that_fills_the_margin_is_refused() -> None:
         RunError, match=r"^one trial takes 95\.0 GiB of a GPU's 100\.0, of which 10%"
     ):
         gpu_share(95 * GIB, 100 * GIB)
+
+
+def test_an_untrained_teacher_s_features_are_as_small_as_a_trained_one_s(
+    config: RunConfig,
+) -> None:
+    """A student learns from them: the features of deep networks without it are above 1e5."""
+    images = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    teacher = untrained_teacher("resnet110", prepare_data(config.data, config.protocol))
+    with torch.no_grad():
+        assert teacher(images).features.abs().max() < 100
 
 
 def test_training_briefly_takes_three_steps_and_keeps_all_images(

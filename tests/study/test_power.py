@@ -113,8 +113,8 @@ def test_a_single_run_shows_nothing(tmp_path: Path) -> None:
 def test_the_bill_counts_gpus_or_cores() -> None:
     six = Estimate(6 * 1800.0, 6, 0, 0)
     gpus = Resources(gpus_per_worker=0.25, price=2.0)
-    assert Cost(6, 2, six, gpus).bill == "1.00 GPU-hours at most, for 2.00"
-    assert Cost(6, 2, six, Resources(cpus_per_worker=2)).bill == "8.00 core-hours at most"
+    assert Cost(6, 2, six, 3600.0, gpus).bill == "1.25 GPU-hours at most, for 2.50"
+    assert Cost(6, 2, six, 0.0, Resources(cpus_per_worker=2)).bill == "8.00 core-hours at most"
 
 
 def test_a_study_beyond_its_budget_is_refused(

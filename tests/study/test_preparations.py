@@ -1,5 +1,6 @@
 """Preparations of a study: done once for all who share them, resumed, and never in silence."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,18 @@ import torch
 from pckd.errors import InputError, RunError
 from pckd.settings import validate
 from pckd.storage import Storage
+from pckd.study import preparation_time
 from pckd.study.dry_run import dry_run
 from pckd.study.execution import run_trial
 from pckd.study.placement import Placement
 from pckd.study.plan import fixed_trials
+from pckd.study.preparation_time import preparation_seconds
 from pckd.study.preparations import missing_preparations, preparations_of, prepare
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers, train_teacher
 from pckd.training.preparations import FOLDER, PreparationStore
+from pckd.training.preparing import Preparing
 
 PLACEMENT = Placement(torch.device("cpu"), 1)
 RUN = {
@@ -154,10 +158,29 @@ def test_damaged_files_are_named(storage: Storage) -> None:
 def test_a_loss_that_is_not_finite_is_named(storage: Storage) -> None:
     spec = study(wild={"loss.ft.preparation.learning_rate": 1e6})
     (task,) = missing_preparations(spec, storage)
-    with pytest.raises(RunError, match=r"^the preparation of ft became \S+ in epoch 1; give loss"):
+    with pytest.raises(RunError, match=r"^ft, resnet8: the preparation of ft became .*; give loss"):
         prepare(task, storage, PLACEMENT)
 
 
 def test_the_dry_run_counts_preparations(tmp_path: Path) -> None:
     lines = list(dry_run(study(), Storage(tmp_path / "empty"), retry_failed=False))
     assert "preparation to do first: ft, resnet8, epochs: 2" in lines
+    (said,) = [line for line in lines if line.endswith("for the preparations before them")]
+    assert re.match(r"about \d+ seconds ", said)
+
+
+def test_alike_preparations_are_timed_once_and_cost_their_epochs(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed: list[str] = []
+
+    def train(preparing: Preparing) -> float:
+        timed.append(preparing.term)
+        return 1.0
+
+    monkeypatch.setattr(preparation_time, "_train", train)
+    long = {"method": "ab", "loss.ab.preparation.epochs": 5}
+    tasks = missing_preparations(study(plain={}, ab={"method": "ab"}, long=long), storage)
+    whole = preparation_seconds(tasks, PLACEMENT)
+    assert timed == ["ft"] * 4 + ["ab"] * 4  # once to warm up, then until three seconds are over
+    assert whole == 2 + 2 * 30 + 2 * 5

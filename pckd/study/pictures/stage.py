@@ -128,7 +128,7 @@ def _planned(spec: StudySpec, stage: PictureStage) -> list[Trial]:
 
 
 def _cases_of_first_pair(spec: StudySpec) -> dict[str, dict[str, Any]]:
-    """What each case changes in the run, with the first pair; without cases that it leaves out."""
+    """Changes of each case in the run, with the first pair; without cases that it leaves out."""
     left_out = spec.pairs[0].without if spec.pairs else ()
     return {
         name: {**changes, **spec.pair_changes(name)[0]}
