@@ -18,7 +18,7 @@ demo: $(INSTALLED)  ## search the loss weights on handwritten digits, probe the 
 	$(BIN)/pckd report demo
 
 test: $(INSTALLED)  ## the test suite
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 test-cluster: $(INSTALLED)  ## the tests on Ray clusters of many nodes; minutes
 	$(BIN)/pytest -m cluster tests/cluster

@@ -18,7 +18,7 @@ Command = Callable[..., str]
 NEW_DIGITS = ("--data", "digits", "--set", "classes=[6, 7]", "--set", "images_per_class=30")
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(name="cluster", scope="module", autouse=True)
 def _cluster() -> Iterator[None]:
     with ray_session(None):
         yield
