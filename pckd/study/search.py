@@ -75,7 +75,7 @@ class SearchPlan(Plan):
         """Number of planned trials; a configuration proposed again adds none."""
         self.open: list[Configuration] = []
         self.refused: list[str] = []
-        """What is wrong with proposals that are no valid runs."""
+        """Sentences about proposals that are no valid runs."""
         earlier = self._earlier_points(rows)
         # A new seed after each restart: the sampler must not propose its first points again.
         self.sampler = self.search.create_sampler(len(earlier))
