@@ -1,7 +1,8 @@
 """The code that decides a run's numbers, as a hash: what all runs share, and what this one names.
 
-The files follow from their imports, so no list of them can be out of date. A term, a network or a
-data set that a run does not name is not among them: adding one changes no run that was stored.
+The files follow from their imports, so no list of them can be out of date; of an installed plug-in
+they are those of its own package. A term, a network or a data set that a run does not name is not
+among them: adding one changes no run that was stored.
 """
 
 import ast
@@ -9,11 +10,11 @@ import hashlib
 import inspect
 from collections.abc import Iterable, Iterator
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 from pckd.method import find_term
 from pckd.models import source_file
+from pckd.training.imports import imported, module_file, root
 
 ENTRIES = ("pckd.training.run", "pckd.data.resident", "pckd.data.streamed")
 """Modules that every run computes with, or that give it its images."""
@@ -77,7 +78,7 @@ def code_of(
         *(source_file(name) for name in networks),
     ]
     if prepares:
-        named.append(_file(PREPARING))
+        named.append(module_file(PREPARING))
     return _hash_of(core_files() | frozenset().union(*(closure(file) for file in named)))
 
 
@@ -93,15 +94,15 @@ def term_file(name: str) -> Path:
 @cache
 def core_files() -> frozenset[Path]:
     """The files that all runs share."""
-    return frozenset().union(*(closure(_file(module)) for module in ENTRIES))
+    return frozenset().union(*(closure(module_file(module)) for module in ENTRIES))
 
 
 @cache
 def closure(file: Path) -> frozenset[Path]:
-    """A file with all files of pckd that it imports, directly or through others."""
+    """A file with all that it imports from pckd and from its own package, directly or not."""
     found, waiting = {file}, [file]
     while waiting:
-        new = set(_imported(waiting.pop())) - found
+        new = set(_used(waiting.pop())) - found
         found |= new
         waiting += new
     return frozenset(found)
@@ -116,8 +117,7 @@ def _hash_of(files: frozenset[Path]) -> str:
 
 def _name(file: Path) -> str:
     """A file's name, below pckd where it lies there: where pckd is installed does not count."""
-    root = _root()
-    return file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
+    return file.relative_to(root()).as_posix() if file.is_relative_to(root()) else file.name
 
 
 def meaning(file: Path) -> str:
@@ -142,61 +142,8 @@ def _is_text(line: ast.AST) -> bool:
     )
 
 
-def _imported(file: Path) -> Iterator[Path]:
-    """The files of pckd that a file imports for more than its types."""
-    for module, name in _imports(_tree(file)):
-        place = _place(module, name)
-        if not any(f"{place}.".startswith(f"{other}.") for other in SAID_OTHERWISE + KEEPING):
-            yield _file(place)
-
-
-def _imports(node: ast.AST) -> Iterator[tuple[str, str]]:
-    """Module and name of each import of something of pckd; '' where the module itself is meant."""
-    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-        return
-    if isinstance(node, ast.Import):
-        yield from ((each.name, "") for each in node.names if _is_ours(each.name))
-    if isinstance(node, ast.ImportFrom) and node.module is not None and _is_ours(node.module):
-        yield from ((node.module, each.name) for each in node.names)
-    for child in ast.iter_child_nodes(node):
-        yield from _imports(child)
-
-
-def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] == "pckd"
-
-
-def _place(module: str, name: str) -> str:
-    """The module in which a name is made, which a package may only hand on."""
-    if not name or _file(module).name != "__init__.py":
-        return module
-    if _exists(f"{module}.{name}"):
-        return f"{module}.{name}"
-    for node in ast.walk(_tree(_file(module))):
-        if isinstance(node, ast.ImportFrom) and name in (each.name for each in node.names):
-            return _place(str(node.module), name)
-    return module
-
-
-@cache
-def _tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"))
-
-
-def _exists(module: str) -> bool:
-    path = _root().joinpath(*module.split(".")[1:])
-    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
-
-
-def _file(module: str) -> Path:
-    path = _root().joinpath(*module.split(".")[1:])
-    plain = path.with_suffix(".py")
-    return plain if plain.exists() else path / "__init__.py"
-
-
-@cache
-def _root() -> Path:
-    spec = find_spec("pckd")
-    if spec is None or spec.origin is None:
-        raise RuntimeError("pckd's own sources are not to be found")
-    return Path(spec.origin).parent
+def _used(file: Path) -> Iterator[Path]:
+    """The files that a file imports and that may change numbers."""
+    for module, found in imported(file):
+        if not any(f"{module}.".startswith(f"{other}.") for other in SAID_OTHERWISE + KEEPING):
+            yield found

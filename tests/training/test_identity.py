@@ -17,7 +17,7 @@ from pydantic import Field
 import pckd
 from pckd.settings import validate
 from pckd.study.schema import CONFIG_COLUMNS
-from pckd.training import code, identity
+from pckd.training import code, identity, imports
 from pckd.training.changes import changed_run
 from pckd.training.code import code_of, core_files
 from pckd.training.config import (
@@ -241,7 +241,8 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("sources") / "pckd"
     shutil.copytree(Path(pckd.__file__).parent, root, ignore=shutil.ignore_patterns("studies"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(code, "_root", lambda: root)
+        patch.setattr(code, "root", lambda: root)
+        patch.setattr(imports, "root", lambda: root)
         patch.setattr(code, "source_file", lambda name: root / "models" / "resnet.py")
         patch.setattr(code, "term_file", lambda name: root / "method/terms" / f"{name}.py")
         yield root
@@ -255,7 +256,7 @@ def unchanged(sources: Path) -> str:
 
 
 def forget() -> None:
-    for cached in (code.core_files, code.closure, code._hash_of, code._tree):
+    for cached in (code.core_files, code.closure, code._hash_of, imports.tree):
         cached.cache_clear()
 
 
