@@ -6,9 +6,11 @@ the activations of one batch, so the batch bounds it, not the number of images.
 """
 
 import re
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -22,18 +24,23 @@ STATUS = Path("/proc/self/status")
 """File in which Linux tells the peak; other systems do not have it."""
 
 
-def trial_memory(pair: Pair, precision: str, has_bank: bool) -> float:
-    """MiB of a trial on the CPU with batches of 64 images."""
+def trial_memory(pair: Pair, **changes: Any) -> float:  # noqa: ANN401
+    """MiB of a trial on the CPU with batches of 64 images, in fp32.
+
+    Args:
+        pair: The networks.
+        changes: Keys of the run that differ from the recipe.
+    """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
-        return executor.submit(_measure, pair, precision, has_bank).result()
+        return executor.submit(_measure, pair, changes).result()
 
 
-def _measure(pair: Pair, precision: str, has_bank: bool) -> float:
+def _measure(pair: Pair, changes: Mapping[str, Any]) -> float:
     torch.set_num_threads(1)
     keep_freed_memory()
     data = images(IMAGES, None)
     before = _peak()
-    config = run_config(pair, bank=has_bank, optimization={"precision": precision})
+    config = run_config(pair, **changes)
     with fresh_banks():
         measure = product_epoch(config, data, make_teacher(pair.teacher, data), CPU)
         measure()

@@ -1,5 +1,6 @@
 """How long a step of each method takes, against the same method in the peers' manner."""
 
+from collections.abc import Callable
 from copy import deepcopy
 
 import torch
@@ -9,8 +10,10 @@ from benchmarks.contenders import fresh_banks, product_epoch
 from benchmarks.material import Pair, make_teacher
 from benchmarks.pairs import Measurement, Ratio, interleave, ratio
 from benchmarks.reference_method_loop import METHODS, MethodLoop
+from benchmarks.reference_preparations import PREPARED, PreparationLoop
 from pckd.models import Network, create_model
 from pckd.training.config import RunConfig
+from pckd.training.preparing import Preparing
 from pckd.training.run_data import RunData
 
 
@@ -18,6 +21,8 @@ def method_ratios(
     pair: Pair, data: RunData, device: torch.device, rounds: int, methods: tuple[str, ...] = METHODS
 ) -> list[Ratio]:
     """`method_NAME` for each method, and `method_bank_NAME` where a bank serves.
+
+    What is prepared first has `method_preparation_NAME` too: a step of the preparation.
 
     Args:
         pair: The networks.
@@ -38,21 +43,40 @@ def method_ratios(
             seconds = interleave(contenders, rounds)
         slow = seconds.pop("reference")
         ratios += [ratio(f"{name}_{method}", slow, fast) for name, fast in seconds.items()]
+        if method in PREPARED:
+            ratios.append(_preparation_ratio(_run(pair, method), data, teacher, device, rounds))
     return ratios
+
+
+def _preparation_ratio(
+    config: RunConfig, data: RunData, teacher: Network, device: torch.device, rounds: int
+) -> Ratio:
+    """A step of a method's preparation against the peers'."""
+    loop = PreparationLoop(config, _new_student(config, data), deepcopy(teacher), data, device)
+    preparing = Preparing(config, config.method, data, deepcopy(teacher), device)
+    both = {"reference": loop.train_epoch, "method": preparing.train_epoch}
+    seconds = interleave({name: _timed(train, device) for name, train in both.items()}, rounds)
+    return ratio(f"method_preparation_{config.method}", seconds["reference"], seconds["method"])
 
 
 def _reference(
     config: RunConfig, data: RunData, teacher: Network, device: torch.device
 ) -> Measurement:
     """One epoch of the peers' loop."""
+    loop = MethodLoop(config, _new_student(config, data), deepcopy(teacher), data, device)
+    return _timed(loop.train_epoch, device)
+
+
+def _new_student(config: RunConfig, data: RunData) -> Network:
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        student = create_model(config.student, num_classes=data.num_classes)
-        loop = MethodLoop(config, student, deepcopy(teacher), data, device)
+        return create_model(config.student, num_classes=data.num_classes)
 
+
+def _timed(train: Callable[[], object], device: torch.device) -> Measurement:
     def measure() -> float:
         started = now(device)
-        loop.train_epoch()
+        train()
         return now(device) - started
 
     return measure

@@ -1,6 +1,7 @@
 """The parts of `python -m benchmarks`: each measures, prints what is its own, returns ratios."""
 
 from collections.abc import Callable, Mapping
+from statistics import median
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ from benchmarks.memory import STATUS, trial_memory
 from benchmarks.methods import method_ratios
 from benchmarks.packing import Work, cpu_packings, images_per_second
 from benchmarks.pairs import Ratio
+from benchmarks.reference_method_loop import METHODS
 from benchmarks.rounding import rounding_error
 from benchmarks.steps import step_ratios
 from benchmarks.study16 import study_ratio
@@ -23,6 +25,10 @@ STUDY_IMAGES = {"cpu": 64, "cuda": 6400}
 """Images of a trial of the study, in batches of 32."""
 METHOD_ROUNDS = 3
 """Pairs of a method's ratio, at most: there are many methods."""
+HUNGRIEST = "nst"
+"""The method that multiplies most channels with each other."""
+MUST_MEMORY = 2000
+"""MiB that a trial of it may take with 64 images a batch."""
 LOADER_IMAGES = 1024
 PACKED_IMAGES = 64
 
@@ -64,11 +70,16 @@ def memory(setting: Setting) -> list[Ratio]:
         setting.console.print(f"memory is not measured: this system has no {STATUS}")
         return []
     for pair in PAIRS:
-        plain, banked = (trial_memory(pair, "fp32", has_bank) for has_bank in (False, True))
+        plain, banked = (trial_memory(pair, bank=has_bank) for has_bank in (False, True))
         setting.console.print(
             f"memory of a trial on the CPU, {pair.name}, fp32: {plain:.0f} MiB beyond the images, "
             f"{banked:.0f} MiB beyond images and bank"
         )
+    most = trial_memory(PAIRS[0], method=HUNGRIEST)
+    setting.console.print(
+        f"the same, {HUNGRIEST}, {PAIRS[0].name}: {most:.0f} MiB (must {MUST_MEMORY}): "
+        f"{'reached' if most <= MUST_MEMORY else 'missed'}"
+    )
     return []
 
 
@@ -96,7 +107,10 @@ def methods(setting: Setting) -> list[Ratio]:
     """A step of each method against the peers'."""
     data = images(STEP_IMAGES[setting.device.type], setting.data_root)
     rounds = min(setting.rounds, METHOD_ROUNDS)
-    return method_ratios(PAIRS[0], data, setting.device, rounds)
+    ratios = method_ratios(PAIRS[0], data, setting.device, rounds)
+    middle = median(each.middle for each in ratios if each.name in map("method_{}".format, METHODS))
+    setting.console.print(f"median of {len(METHODS)} methods without a bank: {middle:.2f}")
+    return ratios
 
 
 def study16(setting: Setting) -> list[Ratio]:

@@ -1,4 +1,7 @@
-"""The peers' training loop for any method: one view of each image, or two for `STRONG_VIEW`."""
+"""The peers' training loop for any method.
+
+It shows one view of each image, two for `STRONG_VIEW`, four turned copies for `TURNED`.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,6 +17,7 @@ from benchmarks import reference_methods as losses
 from benchmarks import reference_parts as parts
 from benchmarks.reference_data import PILImages
 from benchmarks.reference_methods import Seen
+from benchmarks.reference_rotations import RotatedImages, SelfSupervision
 from pckd.data import ImageSet
 from pckd.models import Network, output_shapes
 from pckd.training.config import RunConfig
@@ -23,6 +27,9 @@ Criterion = Callable[[Seen], Tensor]
 
 STRONG_VIEW = "mld"
 """The method that shows each image twice."""
+
+TURNED = "sskd"
+"""The method that shows each image four times."""
 
 Row = tuple[Tensor, int, int, Tensor]
 """A view, the label, the place of the image, and its strong view, empty where nobody asks."""
@@ -44,8 +51,11 @@ LOSSES: dict[str, Criterion] = {
 }
 """The losses of methods that learn nothing beside the student."""
 
-LEARNED = ("fitnet", "vid", "cc", "ickd", "crd", "reviewkd")
-METHODS = (*LOSSES, *LEARNED)
+PREPARED = ("ab", "fsp")
+"""Methods that only prepare the student; in training the peers run the teacher all the same."""
+
+LEARNED = ("fitnet", "vid", "cc", "ickd", "crd", "reviewkd", "ft", "sskd")
+METHODS = (*LOSSES, *LEARNED, *PREPARED)
 """Every method that the loop knows."""
 
 
@@ -68,9 +78,8 @@ class MethodLoop:
         data: RunData,
         device: torch.device,
     ) -> None:
-        (self.term,) = set(config.loss) - {"cross_entropy"}
         self.config, self.device = config, device
-        criterion = LOSSES.get(config.method) or _learned(config.method, student, teacher, data)
+        criterion = _criterion(config.method, student, teacher, data)
         self.criterion = criterion.to(device) if isinstance(criterion, nn.Module) else criterion
         self.student, self.teacher = student.to(device), teacher.to(device).eval()
         for network in (self.student, self.teacher):
@@ -84,7 +93,7 @@ class MethodLoop:
             weight_decay=optimization.weight_decay,
         )
         self.loader: DataLoader[Any] = DataLoader(
-            MethodImages(data, has_strong=config.method == STRONG_VIEW),
+            images_of(config.method, data),
             batch_size=optimization.batch_size,
             shuffle=True,
         )
@@ -94,22 +103,25 @@ class MethodLoop:
         return list(self._losses())
 
     def _losses(self) -> Iterator[float]:
-        weights = {name: term.weight for name, term in self.config.loss.active.items()}
+        entropy_weight = self.config.loss["cross_entropy"].weight
+        weight = _weight(self.config)
         self.student.train()
         for batch in self.loader:
             views, labels, indices, strong = (each.to(self.device) for each in batch)
+            copies = views.shape[1] if views.dim() > 4 else 1
+            views = views.view(-1, *views.shape[-3:])
             student = self.student(views)
             with torch.no_grad():
                 teacher = self.teacher(views)
             seen = Seen(student, teacher, labels, indices)
-            entropy = F.cross_entropy(student.logits, labels)
+            entropy = F.cross_entropy(student.logits[::copies], labels)
             if strong.numel():
                 with torch.no_grad():
                     other = self.teacher(strong).logits
                 own = self.student(strong).logits
                 seen = seen._replace(strong=(own, other))
                 entropy = entropy + F.cross_entropy(own, labels)
-            loss = weights["cross_entropy"] * entropy + weights[self.term] * self.criterion(seen)
+            loss = entropy_weight * entropy + weight * self.criterion(seen)
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
@@ -143,6 +155,25 @@ class MethodImages(Dataset[Row]):
         return view, label, index, self.strong(Image.fromarray(self.images.pixels[index]))
 
 
+def images_of(method: str, data: RunData) -> Dataset[Row]:
+    """The images as a method shows them."""
+    if method == TURNED:
+        return RotatedImages(data)
+    return MethodImages(data, has_strong=method == STRONG_VIEW)
+
+
+def _weight(config: RunConfig) -> float:
+    """The weight of what stands beside the cross entropy; SSKD's terms have theirs inside."""
+    others = set(config.loss) - {"cross_entropy"}
+    return config.loss[others.pop()].weight if len(others) == 1 else 1.0
+
+
+def _criterion(method: str, student: Network, teacher: Network, data: RunData) -> Criterion:
+    if method in PREPARED:
+        return lambda seen: torch.zeros((), device=seen.labels.device)
+    return LOSSES.get(method) or _learned(method, student, teacher, data)
+
+
 def _learned(method: str, student: Network, teacher: Network, data: RunData) -> nn.Module:
     """The loss of a method that learns something beside the student."""
     shapes = [output_shapes(network, data.image_size) for network in (student, teacher)]
@@ -155,6 +186,10 @@ def _learned(method: str, student: Network, teacher: Network, data: RunData) -> 
             return parts.VID(*stages)
         case "cc":
             return parts.Correlation(*widths)
+        case "ft":
+            return parts.Factors(*(each[-1] for each in stages))
+        case "sskd":
+            return SelfSupervision(*widths)
         case "ickd":
             return parts.Channelwise(*(each[-1] for each in stages))
         case "crd":

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -72,6 +73,48 @@ class Correlation(nn.Module):
         )
         apart: Tensor = (own - other).abs()
         return (apart[:-1] * apart[1:]).sum(1).mean()
+
+
+def encoder(channels: int, factors: int) -> nn.Sequential:
+    """FT's paraphraser, as far as training needs it."""
+    return nn.Sequential(
+        *(
+            layer
+            for own, out in pairwise((channels, channels, factors, factors))
+            for layer in (nn.Conv2d(own, out, 3, padding=1), nn.LeakyReLU(0.1))
+        )
+    )
+
+
+def head(width: int) -> nn.Sequential:
+    """SSKD's head."""
+    return nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
+
+
+class Factors(nn.Module):
+    """FT: attention of the student's translated factors and of the teacher's paraphrased ones."""
+
+    def __init__(self, student: int, teacher: int) -> None:
+        super().__init__()
+        factors = teacher // 2
+        self.encoder = encoder(teacher, factors).requires_grad_(False)
+        self.translator = nn.Sequential(
+            *(
+                layer
+                for own, out in pairwise((student, student, factors, factors))
+                for layer in (
+                    nn.Conv2d(own, out, 3, padding=1),
+                    nn.BatchNorm2d(out),
+                    nn.LeakyReLU(0.1),
+                )
+            )
+        )
+
+    def forward(self, seen: Seen) -> Tensor:
+        """The loss of a batch."""
+        factors = self.translator(seen.student.stages[-1]), self.encoder(seen.teacher.stages[-1])
+        own, other = (F.normalize(each.pow(2).mean(1).flatten(1)) for each in factors)
+        return (own - other).abs().mean()
 
 
 class Channelwise(nn.Module):
