@@ -73,7 +73,7 @@ def distill(
 
     storage = Storage(results)
     trial = distill_once(config, storage, workers, Display())
-    row = ResultsStore(storage, trial.study).find("trials", trial.identity) or {}
+    row = ResultsStore(storage, trial.study).row("trials", trial.identity)
     measured = accuracy_text(row["test_top1"], row["test_top5"], row["num_classes"])
     print(f"{measured} on the test images")
     print(f"student: {storage.full_path(network_path(trial))}")

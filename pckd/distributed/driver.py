@@ -240,10 +240,9 @@ def _train_teachers(
                     note = f"epoch {row['epochs_done']}, {row['last_top1']:.1f} %"
                     bars.update(task, completed=row["epochs_done"], note=note)
 
-        train_teachers(trials, storage, resources, show)
-    for trial in trials:
-        row = store.find("trials", trial.identity) or {}
-        display.say(f"teacher {trial.case}: {row['test_top1']:.2f} % on the test images")
+        cards = train_teachers(trials, storage, resources, show)
+    for card in cards:
+        display.say(f"teacher {card.model}: {card.test_top1:.2f} % on the test images")
 
 
 def _prepare(

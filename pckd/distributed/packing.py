@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import ray
 
-from pckd.distributed.tasks import assigned_device
+from pckd.distributed.tasks import assigned_device, result_of
+from pckd.study.estimate import what_takes_time
 from pckd.study.packing import GIBIBYTE, gpu_share, peak_gpu_memory
 from pckd.study.placement import Placement
+from pckd.study.plan import study_runs
 from pckd.study.resources import Resources
 from pckd.study.spec import StudySpec
 from pckd.training.config import RunConfig
@@ -15,8 +17,7 @@ from pckd.training.config import RunConfig
 def measured_resources(spec: StudySpec, say: Callable[[str], None]) -> Resources:
     """Return the resources of one trial, its share of a GPU measured if the study asks for that.
 
-    The run that the study starts from trains a few steps alone on a GPU, once for each pair of
-    teacher and student; the hungriest pair decides.
+    Each distinct run of the plan trains a few steps alone on a GPU; the hungriest decides.
 
     Args:
         spec: The study.
@@ -28,14 +29,10 @@ def measured_resources(spec: StudySpec, say: Callable[[str], None]) -> Resources
     resources = spec.resources
     if resources.gpus_per_worker != "auto":
         return resources
-    source = f"study {spec.study}"
-    configs = [spec.run_config(pair, source) for pair in spec.pair_changes()]
+    configs = {what_takes_time(config): config for config in study_runs(spec)}.values()
     task = _memory_task.options(num_cpus=resources.cpus_per_worker, num_gpus=1)
     waiting = [task.remote(config, resources.cpus_per_worker) for config in configs]
-    try:
-        peak, total = max(ray.get(waiting))
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause from None
+    peak, total = max(result_of(each, "measuring the memory of a trial") for each in waiting)
     share = gpu_share(peak, total)
     say(
         f"a trial takes {peak / GIBIBYTE:.1f} of {total / GIBIBYTE:.1f} GiB: {int(1 / share)} "

@@ -1,6 +1,7 @@
 """Single Ray tasks: training a teacher, preparing a term, and looking at trained networks."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from typing import Any
 
 import ray
@@ -17,7 +18,9 @@ from pckd.study.probe_task import ProbeTask
 from pckd.study.resources import Resources
 from pckd.study.teachers import train_teacher
 from pckd.study.trial import Trial, trial_from_json, trial_to_json
+from pckd.study.trial_row import failure_noted
 from pckd.training.preparations import PreparationTask
+from pckd.training.teachers import TeacherCard
 
 
 def assigned_device() -> torch.device:
@@ -30,7 +33,7 @@ def train_teachers(
     storage: Storage,
     resources: Resources,
     on_wait: Callable[[int], None],
-) -> None:
+) -> list[TeacherCard]:
     """Train teachers as Ray tasks, side by side as resources allow.
 
     Args:
@@ -39,11 +42,21 @@ def train_teachers(
         resources: What one process takes.
         on_wait: Called about once a second with the number of finished tasks.
 
+    Returns:
+        The teachers, in the order of the trials.
+
     Raises:
-        RunError: A training failed.
+        RunError: A training failed, or its process died; the others end, too.
     """
-    sent = [(trial_to_json(trial), storage.root) for trial in trials]
-    _collect(_started(_teacher_task, sent, resources), on_wait)
+    started = {
+        _start(_teacher_task, resources, trial_to_json(trial), storage.root): (
+            f"training the teacher {trial.case}"
+        )
+        for trial in trials
+    }
+    with closing(_ended(started, on_wait)) as ended:
+        cards = {each: result_of(each, started[each]) for each in ended}
+    return [cards[each] for each in started]
 
 
 def prepare_all(
@@ -61,10 +74,15 @@ def prepare_all(
         on_wait: Called about once a second with the number of finished tasks.
 
     Raises:
-        RunError: A preparation failed.
+        RunError: A preparation failed, or its process died; the others end, too.
     """
-    sent = [(task, storage.root) for task in tasks]
-    _collect(_started(_preparation_task, sent, resources), on_wait)
+    started = {
+        _start(_preparation_task, resources, task, storage.root): f"preparation {task}"
+        for task in tasks
+    }
+    with closing(_ended(started, on_wait)) as ended:
+        for each in ended:
+            result_of(each, started[each])
 
 
 def train_spread(
@@ -77,8 +95,14 @@ def train_spread(
         storage: The results root.
         resources: Workers, and what each takes.
         on_wait: Called about once a second.
+
+    Raises:
+        RunError: The process that watches the workers died.
     """
-    _collect([_spread_task.remote(trial_to_json(trial), storage.root, resources)], on_wait)
+    task = _spread_task.remote(trial_to_json(trial), storage.root, resources)
+    with closing(_ended([task], on_wait)) as ended:
+        for each in ended:
+            result_of(each, f"training {trial}")
 
 
 def run_tasks(
@@ -102,38 +126,66 @@ def run_tasks(
         InputError: A network or images are not there or do not suit.
     """
     plugins = loaded_plugins()
-    sent = [(plugins, task, storage.root) for task in tasks]
-    failures = _collect(_started(_task, sent, resources), on_wait)
-    return [failure for failure in failures if failure]
+    started = {_start(_task, resources, plugins, task, storage.root): str(task) for task in tasks}
+    failures = []
+    with closing(_ended(started, on_wait)) as ended:
+        for each in ended:
+            try:
+                result_of(each, started[each])
+            except RunError as error:
+                failures.append(str(error))
+    return failures
 
 
-def _started(
-    function: Any,  # noqa: ANN401, a remote function of Ray
-    sent: Iterable[tuple[Any, ...]],
-    resources: Resources,
-) -> list["ray.ObjectRef[Any]"]:
-    """Start a Ray task for each tuple of arguments; the number of threads comes last."""
+def result_of(task: "ray.ObjectRef[Any]", what: str) -> Any:  # noqa: ANN401
+    """The result of a Ray task that has ended, or will.
+
+    Args:
+        task: The task.
+        what: What it does, for a message.
+
+    Raises:
+        RunError: Its process died each time that Ray started it.
+        Exception: Whatever the task raised.
+    """
+    try:
+        return ray.get(task)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from None
+    except ray.exceptions.RayError as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RunError(
+            f"{what}: its process died, as it does where memory runs out: {reason}"
+        ) from None
+
+
+def _start(function: Any, resources: Resources, *arguments: Any) -> "ray.ObjectRef[Any]":  # noqa: ANN401
+    """Start a Ray task; the number of threads is its last argument."""
     placed = function.options(num_cpus=resources.cpus_per_worker, num_gpus=resources.gpus)
-    return [placed.remote(*arguments, resources.cpus_per_worker) for arguments in sent]
+    task: ray.ObjectRef[Any] = placed.remote(*arguments, resources.cpus_per_worker)
+    return task
 
 
-def _collect(waiting: list["ray.ObjectRef[Any]"], on_wait: Callable[[int], None]) -> list[Any]:
-    """Return the results of the tasks in the order in which they end."""
+def _ended(
+    tasks: Iterable["ray.ObjectRef[Any]"], on_wait: Callable[[int], None]
+) -> Generator["ray.ObjectRef[Any]", None, None]:
+    """The tasks in the order in which they end; those that nobody awaits any more are cancelled."""
+    waiting = list(tasks)
     total = len(waiting)
-    results: list[Any] = []
-    while waiting:
-        done, waiting = ray.wait(waiting, timeout=1.0)
-        on_wait(total - len(waiting))
-        try:
-            results += ray.get(done)
-        except ray.exceptions.RayTaskError as error:
-            raise error.cause from None
-    return results
+    try:
+        while waiting:
+            done, waiting = ray.wait(waiting, timeout=1.0)
+            on_wait(total - len(waiting))
+            yield from done
+    finally:
+        for task in waiting:
+            ray.cancel(task)
 
 
 @ray.remote
-def _teacher_task(trial: str, root: str, threads: int) -> None:
-    train_teacher(trial_from_json(trial), Storage(root), Placement(assigned_device(), threads))
+def _teacher_task(trial: str, root: str, threads: int) -> TeacherCard:
+    placement = Placement(assigned_device(), threads)
+    return train_teacher(trial_from_json(trial), Storage(root), placement)
 
 
 @ray.remote
@@ -143,16 +195,15 @@ def _preparation_task(task: PreparationTask, root: str, threads: int) -> None:
 
 @ray.remote(num_cpus=0)
 def _spread_task(trial: str, root: str, resources: Resources) -> None:
-    train_on_workers(trial_from_json(trial), Storage(root), resources)
+    spread, storage = trial_from_json(trial), Storage(root)
+    with failure_noted(spread, storage):
+        train_on_workers(spread, storage, resources)
 
 
 @ray.remote
-def _task(
-    plugins: list[Plugin], task: ProbeTask | PictureTask, root: str, threads: int
-) -> str | None:
+def _task(plugins: list[Plugin], task: ProbeTask | PictureTask, root: str, threads: int) -> None:
     load_plugins(plugins)
     try:
         task.run(Storage(root), assigned_device(), threads)
     except RunError as error:
-        return f"{task}: {error}"
-    return None
+        raise RunError(f"{task}: {error}") from None

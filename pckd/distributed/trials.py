@@ -11,7 +11,7 @@ from ray.tune.schedulers import TrialScheduler
 
 from pckd.distributed.searcher import PlanSearcher
 from pckd.distributed.session import DRIVER, trials_at_once
-from pckd.distributed.tasks import assigned_device
+from pckd.distributed.tasks import assigned_device, train_teachers
 from pckd.distributed.workers import train_on_workers
 from pckd.errors import InputError, RunError
 from pckd.storage import Storage
@@ -20,7 +20,9 @@ from pckd.study.outcome import read_outcome
 from pckd.study.placement import Placement
 from pckd.study.plan import Plan
 from pckd.study.resources import Resources
+from pckd.study.teachers import train_teacher, untrained_teachers
 from pckd.study.trial import trial_from_json
+from pckd.study.trial_row import failure_noted
 from pckd.training.record import EpochRecord
 
 RESTARTS = 2
@@ -46,7 +48,8 @@ def run_plan(
     """Train the trials of a plan, side by side as the cluster allows.
 
     A trial of one worker trains in the process that Tune gives it; one of several takes no CPU
-    there and starts a Ray Train run of its own.
+    there and starts a Ray Train run of its own. Of a search it is not known in advance which
+    teachers its points need: a trial whose teacher is missing trains it first.
 
     Args:
         plan: Hands out the trials and is told how they ended.
@@ -112,8 +115,11 @@ def _train_here(config: dict[str, Any], settings: dict[str, Any]) -> None:
     )
     with _interruptions():
         trial, storage = trial_from_json(config["trial"]), Storage(settings["root"])
-        status = run_trial(trial, storage, placement, _report_epoch, settings["keep"])
-        tune.report({"status": status})
+        with failure_noted(trial, storage):
+            for teacher in untrained_teachers([trial.config], storage):
+                train_teacher(teacher, storage, placement)
+            run_trial(trial, storage, placement, _report_epoch, settings["keep"])
+        tune.report({"status": read_outcome(trial, storage).status})
 
 
 def _report_epoch(record: EpochRecord) -> None:
@@ -125,7 +131,10 @@ def _train_on_workers(config: dict[str, Any], settings: dict[str, Any]) -> None:
     resources = Resources(**settings["resources"])
     with _interruptions():
         trial, storage = trial_from_json(config["trial"]), Storage(settings["root"])
-        train_on_workers(trial, storage, resources, [TuneReportCallback()], settings["keep"])
+        with failure_noted(trial, storage):
+            missing = untrained_teachers([trial.config], storage)
+            train_teachers(missing, storage, resources, lambda finished: None)
+            train_on_workers(trial, storage, resources, [TuneReportCallback()], settings["keep"])
         tune.report({"status": read_outcome(trial, storage).status})
 
 

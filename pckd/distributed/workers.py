@@ -7,7 +7,7 @@ import ray.train
 from ray.train.torch import TorchTrainer, get_device
 
 from pckd.distributed.network import NodeTorchConfig
-from pckd.errors import InputError
+from pckd.errors import InputError, RunError
 from pckd.storage import Storage
 from pckd.study.execution import Keep, run_trial
 from pckd.study.placement import Placement
@@ -36,9 +36,13 @@ def train_on_workers(
         callbacks: Of Ray Train.
         keep: The student that is kept.
 
+    Ray Train ends all ranks when one of them raises an error.
+
     Raises:
+        RunError: The training of one rank raised an error, again after each restart.
         InputError: The teacher or the data set is not there.
         OSError: The results root cannot be read or written.
+        WorkerGroupError: A process died too often.
     """
     # A name of its own: Ray continues the old run when a name is used again.
     name = f"{trial.identity}-{uuid.uuid4().hex[:8]}"
@@ -80,9 +84,14 @@ def train_on_workers(
 
 
 def _cause(error: ray.train.WorkerGroupError) -> Exception:
-    """Return the error that made the workers fail, pckd's own sentence if there is one."""
-    causes = error.worker_failures.values()
-    return next((each for each in causes if isinstance(each, (InputError, OSError))), error)
+    """Return the error that made the workers fail: pckd's own sentence, unless a process died."""
+    failures = error.worker_failures.values()
+    sentences: list[Exception] = [
+        each for each in failures if isinstance(each, (InputError, OSError))
+    ]
+    if failures and all(isinstance(each, RunError) for each in failures):
+        sentences += failures
+    return next(iter(sentences), error)
 
 
 def _worker(config: dict[str, Any]) -> None:
@@ -91,7 +100,13 @@ def _worker(config: dict[str, Any]) -> None:
     placement = Placement(
         get_device(), config["threads"], DataParallelGroup(), config["bank_bytes"]
     )
-    run_trial(trial, Storage(config["root"]), placement, _report_epoch, config["keep"])
+    try:
+        run_trial(trial, Storage(config["root"]), placement, _report_epoch, config["keep"])
+    except (InputError, OSError):
+        raise
+    except Exception as error:
+        rank = placement.group.rank
+        raise RunError(f"rank {rank}: {type(error).__name__}: {error}") from error
 
 
 def _report_epoch(record: EpochRecord) -> None:

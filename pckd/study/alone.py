@@ -53,7 +53,7 @@ def repeat_trial(
     if len(found) != 1:
         listed = ", ".join(rows["trial"]) or "none"
         raise InputError(f"study {study} has {len(found)} trials {identity}...; it has: {listed}")
-    row = open_study(storage, study).find("trials", found[0]["trial"]) or {}
+    row = open_study(storage, study).row("trials", found[0]["trial"])
     config = _config(row, open_study(storage, study))
     alone = Trial(REPEATS, row["case"], {}, config, run_identity(config))
     if alone.identity != row["trial"]:

@@ -81,7 +81,7 @@ def estimate(trials: Sequence[Trial], placement: Placement) -> Estimate:
     torch.set_num_threads(placement.threads)
     alike: dict[tuple[str, int], list[Trial]] = defaultdict(list)
     for trial in trials:
-        alike[_what_takes_time(trial.config), trial.config.optimization.epochs].append(trial)
+        alike[what_takes_time(trial.config), trial.config.optimization.epochs].append(trial)
     configs = {key: group[0].config for (key, _), group in alike.items()}
     patience = patience_for(len(configs))
     timings = {key: _time(config, placement, patience) for key, config in configs.items()}
@@ -102,7 +102,7 @@ def _cost_of_one(trial: Trial, epochs: int, timing: Timing) -> Estimate:
     return Estimate(timing.seconds * epochs, epochs, timing.student_bytes, tables)
 
 
-def _what_takes_time(config: RunConfig) -> str:
+def what_takes_time(config: RunConfig) -> str:
     """Key of a run, the same for runs whose epochs take equally long."""
     optimization = config.optimization
     teacher = config.teacher.model if config.teacher and config.needs_teacher else None

@@ -74,7 +74,8 @@ def run_trial(
     except (InputError, OSError):
         raise
     except DivergedError as error:
-        checkpoint.delete()  # from there it would diverge again
+        if row.writes:
+            checkpoint.delete()  # from there it would diverge again
         return row.fail(str(error))
     except RunError as error:
         return row.fail(str(error))

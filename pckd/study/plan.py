@@ -184,13 +184,25 @@ def cases(spec: StudySpec) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def study_runs(spec: StudySpec) -> list[RunConfig]:
-    """One run of each case and pair of a study; of a search, the run that it starts from.
+    """One run of each case and pair of a study.
+
+    Of a search, the run that it starts from, and that run with each choice and with the smallest
+    and the largest weight of each term: what its trials need in advance, as far as it is known.
 
     Raises:
         InputError: Some case gives no valid run.
     """
     return [
         spec.run_config({**changes, **pair}, f"study {spec.study}, {case}")
-        for case, changes in cases(spec)
+        for case, changes in (*cases(spec), *_corners(spec))
         for pair in spec.pair_changes(case)
     ]
+
+
+def _corners(spec: StudySpec) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name and changes of the points of a search that need something in advance."""
+    if spec.search is None:
+        return
+    for key, point in spec.search.corners():
+        if spec.search.parameters[key].choices or key.startswith("loss."):
+            yield describe_changes(point), point

@@ -98,6 +98,17 @@ class ResultsStore:
         rows = self._rows_of(table, identity).slice(0, 1).to_pylist()
         return dict(rows[0]) if rows else None
 
+    def row(self, table: str, identity: str) -> dict[str, Any]:
+        """Read the first row of one trial or probe.
+
+        Raises:
+            InputError: There is none, or its file is damaged.
+        """
+        found = self.find(table, identity)
+        if found is None:
+            raise InputError(f"{self.path(table, identity)} is gone or damaged")
+        return found
+
     def exists(self) -> bool:
         """Return whether the study has left anything below the root."""
         return self.storage.exists(self.study)

@@ -4,10 +4,12 @@ A trial is `running` when it is handed out and while it trains; it ends `complet
 `failed`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from pckd.errors import RunError
 from pckd.storage import Storage
 from pckd.study.paths import checkpoint_path
 from pckd.study.placement import Placement
@@ -76,6 +78,15 @@ def restart_row(trial: Trial, storage: Storage) -> None:
     opened = {**progress_columns([]), "status": "running", "started": now, "updated": now}
     store = ResultsStore(storage, trial.study)
     store.write("trials", trial.identity, [{**trial_columns(trial), **opened}])
+
+
+@contextmanager
+def failure_noted(trial: Trial, storage: Storage) -> Iterator[None]:
+    """Close a trial's row as failed if the block ends with a `RunError`, whose sentence is kept."""
+    try:
+        yield
+    except RunError as error:
+        close_row(trial, storage, "failed", str(error))
 
 
 def close_row(

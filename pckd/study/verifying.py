@@ -92,7 +92,7 @@ def _check(study: str, storage: Storage, trial: str, row: dict[Any, Any]) -> Che
     except InputError as error:
         return Check(*place, (), (), str(error))
     stored, again = ResultsStore(storage, study), ResultsStore(storage, REPEATS)
-    before, after = stored.find("trials", trial) or {}, again.find("trials", trial) or {}
+    before, after = stored.row("trials", trial), again.row("trials", trial)
     differences = [
         *_epochs(stored.read_one("epochs", trial), again.read_one("epochs", trial)),
         *_outcome(before, after),

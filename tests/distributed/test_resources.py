@@ -79,7 +79,7 @@ def _stand_in(monkeypatch: pytest.MonkeyPatch, total: int) -> None:
 
 
 @pytest.mark.usefixtures("gpu")
-def test_the_hungriest_pair_decides_how_trials_are_packed(
+def test_the_hungriest_run_decides_how_trials_are_packed(
     make_study: Callable[..., StudySpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _stand_in(monkeypatch, total=80 * GIB)
@@ -93,6 +93,9 @@ def test_the_hungriest_pair_decides_how_trials_are_packed(
     assert said[1] == (
         "a trial takes 20.0 of 80.0 GiB: 3 share a GPU (resources.gpus_per_worker 0.3333)"
     )
+    cases = {"small": {}, "large": {"student": "resnet14"}}
+    measured = measured_resources(make_study(resources=resources, cases=cases), said.append)
+    assert measured.gpus_per_worker == 0.3333
     fixed = make_study(resources={"gpus_per_worker": 0.5})
     assert measured_resources(fixed, said.append) is fixed.resources
 

@@ -11,7 +11,7 @@ from ray.train import WorkerGroupError
 from ray.train.torch import TorchTrainer
 
 from pckd.distributed.workers import train_on_workers
-from pckd.errors import InputError
+from pckd.errors import InputError, RunError
 from pckd.storage import Storage
 from pckd.study.execution import run_trial
 from pckd.study.outcome import read_outcome
@@ -79,7 +79,7 @@ def test_two_workers_compute_what_one_does(
     [
         (InputError("no such teacher"), InputError),
         (OSError("disk full"), OSError),
-        (RuntimeError("lost a peer"), WorkerGroupError),
+        (RuntimeError("its process died"), WorkerGroupError),
     ],
 )
 def test_what_no_restart_mends_is_raised_as_the_workers_said_it(
@@ -90,9 +90,21 @@ def test_what_no_restart_mends_is_raised_as_the_workers_said_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fit(trainer: TorchTrainer) -> None:
-        raise WorkerGroupError("rank 0 and 1", {0: RuntimeError("lost a peer"), 1: failure})
+        raise WorkerGroupError("rank 0 and 1", {0: RunError("rank 0: lost a peer"), 1: failure})
 
     monkeypatch.setattr(TorchTrainer, "fit", fit)
     (trial,) = fixed_trials(make_study(cases={"PCKD": {}}))
     with pytest.raises(raised, match=r"^no such|^disk full|rank 0 and 1$"):
+        train_on_workers(trial, Storage(tmp_path), Resources(workers=2))
+
+
+def test_an_error_of_one_rank_is_its_reason(
+    make_study: Callable[..., StudySpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fit(trainer: TorchTrainer) -> None:
+        raise WorkerGroupError("rank 1", {1: RunError("rank 1: RuntimeError: no memory")})
+
+    monkeypatch.setattr(TorchTrainer, "fit", fit)
+    (trial,) = fixed_trials(make_study(cases={"PCKD": {}}))
+    with pytest.raises(RunError, match=r"^rank 1: RuntimeError: no memory$"):
         train_on_workers(trial, Storage(tmp_path), Resources(workers=2))

@@ -206,6 +206,23 @@ def test_a_hash_that_the_loss_does_not_need_is_not_looked_for(storage: Storage) 
     assert missing_teachers(spec, storage) == []
 
 
+def test_a_search_has_the_teachers_of_its_choices_and_weights(storage: Storage) -> None:
+    """The run that it starts from needs none."""
+    search = {
+        "trials": 2,
+        "parameters": {
+            "loss.kd": {"low": 0.1, "high": 1.0},
+            "teacher.model": {"choices": ["resnet8", "resnet14"]},
+        },
+    }
+    run = {**RUN, "method": "cross_entropy"}
+    spec = validate(StudySpec, {"study": "hunt", "run": run, "search": search}, "hunt")
+    assert [trial.case for trial in missing_teachers(spec, storage)] == ["resnet8"]
+    taught = {**spec.model_dump(), "run": {**run, "loss": {"kd": 1.0}, "protocol": "holdout"}}
+    both = validate(StudySpec, taught, "hunt")
+    assert [trial.case for trial in missing_teachers(both, storage)] == ["resnet8", "resnet14"]
+
+
 def _train(root: str, trial: Trial, ready: Barrier, notes: str) -> None:
     """Train a teacher when all are ready, and note each epoch and the teacher."""
 
