@@ -13,6 +13,11 @@ PASSWORD = re.compile(r"\w+://[^/@\s]*:[^@\s]*@")
 SECRET_OPTION = re.compile(r"\w+://\S*[?&][^=&\s]*(secret|password|token|key|sig)[^=&\s]*=", re.I)
 """An option of an address whose name says that its value is a secret."""
 
+SECRET = (
+    "the {what} holds a secret, which would be shown in logs and tables: give it by the "
+    "environment instead, for s3:// as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+)
+"""Message on a secret."""
 
 ONE_SLASH = re.compile(r"(s3|gs|gcs|hf|hdfs|viewfs|abfss?|https?|file):(?!//)/?(?P<rest>.*)", re.I)
 """An address without its second slash, which would be a folder of this machine."""
@@ -43,7 +48,4 @@ def holds_secret(text: str) -> bool:
 def _refuse_secrets(address: str, what: str) -> None:
     """Refuse an address that holds a secret; the message does not repeat it."""
     if holds_secret(address):
-        raise InputError(
-            f"the {what} holds a secret, which would be shown in logs and tables: give it by the "
-            "environment instead, for s3:// as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        )
+        raise InputError(SECRET.format(what=what))

@@ -13,6 +13,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pckd.distributed.starting import check_answers, check_temporary_folder, no_start
 from pckd.errors import InputError
+from pckd.machine import available_cpus
 from pckd.plugins import Plugin, load_plugins, loaded_plugins
 from pckd.storage import Storage
 from pckd.study.resources import Resources
@@ -70,7 +71,9 @@ def ray_session(address: str | None) -> Iterator[None]:
     else:
         check_answers(address)
     try:
-        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+        # Left to itself Ray counts the CPUs of the machine, also those this process may not use.
+        cpus = available_cpus() if address == "local" else None
+        ray.init(address=address, num_cpus=cpus, logging_level=logging.ERROR, log_to_driver=False)
     except Exception as error:  # Ray raises bare ones too
         raise no_start(address, error) from None
     try:

@@ -1,10 +1,12 @@
 """`StudySpec`: a study file, validated."""
 
+import json
 from itertools import product
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from pckd.addresses import SECRET, holds_secret
 from pckd.settings import Settings, validate
 from pckd.study.confirm_config import ConfirmConfig
 from pckd.study.pair import Pair, sentence_of
@@ -64,6 +66,14 @@ class StudySpec(Settings):
 
     @model_validator(mode="before")
     @classmethod
+    def _no_secret(cls, values: Any) -> Any:  # noqa: ANN401
+        """Refuse a secret wherever it stands, since the whole file is kept beside the results."""
+        if holds_secret(json.dumps(values, default=str)):
+            raise ValueError(SECRET.format(what="study file"))
+        return values
+
+    @model_validator(mode="before")
+    @classmethod
     def _defaults_of_studies(cls, values: Any) -> Any:  # noqa: ANN401
         """Studies default to `bank: true`, searches to `protocol: holdout`."""
         if not isinstance(values, dict) or not isinstance(values.get("run"), dict):
@@ -110,10 +120,16 @@ class StudySpec(Settings):
             raise ValueError("run.seed is not for studies: list seeds under the key seeds")
         if self.search and self.search.parameters.keys() & {"protocol", "seed"}:
             raise ValueError("protocol and seed cannot be searched")
-        if "scale" in self.planned_keys():
-            raise ValueError("scale is the same for all trials of a study: see --scale")
         changed = (each for pair in self.pairs for each in (pair.changes, *pair.cases.values()))
-        if "seed" in self.planned_keys().union(*changed):
+        changed_keys = self.planned_keys().union(*changed)
+        if "scale" in changed_keys:
+            raise ValueError("scale is the same for all trials of a study: see --scale")
+        if "protocol" in changed_keys:
+            raise ValueError(
+                "protocol is the same for all trials of a study: write a study for each, or "
+                "accuracies on held-out and on test images would stand in one table"
+            )
+        if "seed" in changed_keys:
             raise ValueError("seed is not for a plan: list seeds under the key seeds")
         for pair in self.pairs:
             pair.check(self.cases or {})

@@ -9,8 +9,10 @@ from pckd.plugins import Plugin, load_plugins, loaded_plugins
 from pckd.study.spec import StudySpec
 from pckd.training.changes import written_out
 from pckd.training.config import RunConfig
+from pckd.training.group import check_even_batches
 from pckd.training.identity import run_identity
 from pckd.training.run_checks import check_run
+from pckd.training.run_data import prepare_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,15 @@ def make_trial(spec: StudySpec, case: str, changes: dict[str, Any], seed: int) -
 
     Raises:
         InputError: The changed run is not valid, or its data set cannot be opened or does not
-            suit it.
+            suit it, or the study's workers cannot share its batches.
     """
     source = f"study {spec.study}, {case or 'run'}"
     changes = written_out(changes)
     config = spec.run_config({**changes, "seed": seed}, source)
     try:
         check_run(config)
+        images = len(prepare_data(config.data, config.protocol).train)
+        check_even_batches(images, config.optimization.batch_size, spec.resources.workers)
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
     return Trial(spec.study, case, changes, config, run_identity(config))

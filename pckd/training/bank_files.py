@@ -1,8 +1,8 @@
 """Files of the feature banks of one machine: shared by its trials, bounded, checked when read.
 
-A bank is one file below `$PCKD_CACHE/banks`: its key, a mark for each row, the rows. All banks
-together keep within a bound. To make room, unused banks are deleted, least recently opened first; a
-bank that still does not fit keeps its first rows only.
+A bank is one file below `$PCKD_CACHE/banks`: the hash of its key, a mark for each row, the rows.
+All banks together keep within a bound. To make room, unused banks are deleted, least recently
+opened first; a bank that still does not fit keeps its first rows only.
 """
 
 import fcntl
@@ -23,7 +23,7 @@ from pckd.machine import available_memory, cache_folder
 from pckd.training.bank import FeatureBank
 
 PAGE = 4096
-"""Page size in bytes. The key, padded with blanks, takes one page; marks and rows start on pages of
+"""Page size in bytes. The hash, padded with blanks, takes a page; marks and rows start on pages of
 their own.
 """
 
@@ -76,7 +76,7 @@ def open_bank(
 
 def _opened(path: Path, key: str) -> IO[bytes]:
     """Open a bank and take its shared lock; content under another key is emptied."""
-    header = key.encode().ljust(PAGE)
+    header = hashlib.sha256(key.encode()).hexdigest().encode().ljust(PAGE)
     file = path.open("r+b" if path.exists() else "w+b")
     fcntl.flock(file, fcntl.LOCK_SH)
     os.utime(path)

@@ -57,8 +57,9 @@ def test_a_smaller_budget_is_no_equal_budget(new_study: NewStudy) -> None:
     builder = new_study(search=search)
     builder.trial("short", {"optimization.epochs": 2}, 0, 80.0)
     builder.trial("long", {"optimization.epochs": 4}, 0, 70.0)
-    done = completed(configurations(load_study(builder.storage, "demo")))
-    assert done["case"].tolist() == ["long"]
+    ranked = configurations(load_study(builder.storage, "demo"))
+    assert completed(ranked)["case"].tolist() == ["long"]
+    assert ranked["status"].tolist() == ["completed", "smaller budget"]
 
 
 @pytest.mark.parametrize(("count", "top"), [(0, 1), (1, 1), (7, 1), (8, 2), (10, 2), (50, 10)])

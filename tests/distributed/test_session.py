@@ -20,12 +20,13 @@ def _started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
 
 
 def test_without_an_address_ray_starts_here_whatever_else_runs(
-    started: list[dict[str, object]],
+    started: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Left to itself Ray joins a cluster that runs on the machine."""
+    """Left to itself Ray joins a cluster that runs on the machine, and counts all of its CPUs."""
+    monkeypatch.setattr(session, "available_cpus", lambda: 3)
     with ray_session(None):
         pass
-    assert started[0]["address"] == "local"
+    assert (started[0]["address"], started[0]["num_cpus"]) == ("local", 3)
 
 
 def test_an_address_is_joined(

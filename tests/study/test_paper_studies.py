@@ -8,6 +8,7 @@ import pytest
 from pckd.analysis import paper_tables
 from pckd.analysis.paper import paper_accuracy
 from pckd.study.plan import cases, fixed_trials, study_runs
+from pckd.study.resources import Resources
 from pckd.study.spec import StudySpec
 from pckd.study.study_file import read_study
 
@@ -54,7 +55,7 @@ def spec_of(name: str, scale: str) -> StudySpec:
 def on_digits(spec: StudySpec) -> StudySpec:
     """The same plan over images that are at hand wherever tests run."""
     run: Mapping[str, object] = {**spec.run, "data": "digits"}
-    return spec.model_copy(update={"run": run})
+    return spec.model_copy(update={"run": run, "resources": Resources()})
 
 
 @pytest.mark.parametrize("name", COUNTS)

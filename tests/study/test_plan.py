@@ -173,6 +173,14 @@ def test_a_case_that_is_no_valid_run_is_named() -> None:
         fixed_trials(study(cases={"PCKD": {}, "KD": {"loss.kdd": 1.0}}))
 
 
+def test_workers_that_cannot_share_a_batch_are_refused_before_anything_trains() -> None:
+    fixed_trials(study(resources={"workers": 2}))
+    with pytest.raises(
+        InputError, match=r"^study example, run: optimization\.batch_size is .*, whi"
+    ):
+        fixed_trials(study(resources={"workers": 5}))
+
+
 SEEDS = study(seeds=[0, 1, 2, 3, 4])
 STATUSES = ["completed", "stopped", "failed", "running"]
 

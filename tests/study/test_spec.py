@@ -193,6 +193,21 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         searching(parameters={"protocol": {"choices": ["holdout", "paper"]}}),
         r".*protocol.*",
     ),
+    "a protocol of one case": (
+        {"cases": {"a": {"protocol": "holdout"}, "b": {}}},
+        r"protocol is the same for all trials of a study: .*",
+    ),
+    "a scale of one pair": (
+        {"pairs": [{"student": "resnet8", "changes": {"scale": "smoke"}}]},
+        r"scale is the same for all trials of a study: see --scale",
+    ),
+    "a secret that every case changes": (
+        {
+            "run": {**RUN, "data": {"name": "digits", "root": "s3://KEY:ab/cd@bucket/x"}},
+            "cases": {"a": {"data.root": "/images"}},
+        },
+        r"the study file holds a secret, which would be shown .*",
+    ),
     "unknown protocol": ({"probe": {"data": ["digits"], "protocol": "exat"}}, r".*allowed: .*"),
 }
 

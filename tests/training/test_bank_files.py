@@ -60,6 +60,12 @@ def test_it_outlives_its_process(cache: Path) -> None:
 
 
 @pytest.mark.usefixtures("cache")
+def test_a_long_key_keeps_its_bank() -> None:
+    filled(opened("a" * 5000), [0, 3])
+    assert known(opened("a" * 5000)) == [0, 3]
+
+
+@pytest.mark.usefixtures("cache")
 def test_another_key_has_another_bank() -> None:
     first = opened("a")
     filled(first, [0, 3])

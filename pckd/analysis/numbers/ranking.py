@@ -17,8 +17,9 @@ def configurations(study: StudyResults) -> pd.DataFrame:
     """One row a configuration, the best first, then those that did not complete.
 
     A configuration is completed when all seeds of the study are and spent the same, full budget;
-    only those are ranked. One that has a failed seed is failed, else stopped if one was stopped,
-    else running.
+    only those are ranked. One that has a failed seed is failed, else stopped if one was stopped;
+    one whose seeds completed fewer epochs, where epochs are searched, has a smaller budget; any
+    other is running.
 
     Returns:
         Columns rank (from 1; 0 without), status, case, trials (identities), seeds (completed),
@@ -73,6 +74,6 @@ def _status(trials: pd.DataFrame, seeds: int, budget: float) -> str:
     for status in ("failed", "stopped"):
         if status in statuses:
             return status
-    full = (trials["epochs_done"] == budget) & trials["last_top1"].notna()
-    is_complete = statuses == {"completed"} and len(trials) == seeds and bool(full.all())
-    return "completed" if is_complete else "running"
+    if statuses != {"completed"} or len(trials) < seeds or trials["last_top1"].isna().any():
+        return "running"
+    return "completed" if (trials["epochs_done"] == budget).all() else "smaller budget"

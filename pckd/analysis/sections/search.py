@@ -36,7 +36,9 @@ def search(study: StudyResults) -> Section | None:
 def _counts(ranked: pd.DataFrame) -> str:
     counts = ranked["status"].value_counts()
     statuses = [
-        status for status in ("completed", "stopped", "failed", "running") if status in counts
+        status
+        for status in ("completed", "smaller budget", "stopped", "failed", "running")
+        if status in counts
     ]
     words = listing([f"{counts[status]} {status}" for status in statuses])
     if "completed" not in counts:
