@@ -27,12 +27,19 @@ PLAIN = {
 }
 """Plain words that are no text: the pattern of each kind, and the characters it begins with."""
 
+LARGEST = 200_000
+"""Values that a text may hold once its aliases are written out; a few lines can mean billions."""
+
+DIGITS = 40
+"""Characters of a whole number; no table holds one of half that length."""
+
 
 def parse_yaml(text: str) -> Any:  # noqa: ANN401
     """The value that a YAML text holds.
 
     Raises:
-        ValueError: It is not YAML, names a key twice, or nests too deeply; the message says where.
+        ValueError: It is not YAML, names a key twice, nests too deeply, or holds too much; the
+            message says where.
     """
     try:
         return yaml.load(text, _Reader)
@@ -60,6 +67,14 @@ def to_yaml(values: Mapping[str, Any], *, flow: bool = False) -> str:
 class _Reader(yaml.SafeLoader):
     yaml_implicit_resolvers = {}  # noqa: RUF012, of the library
 
+    def get_single_node(self) -> yaml.Node | None:
+        """As the library does, after a look at how much the aliases add up to."""
+        node = super().get_single_node()
+        if node is not None and _count(node, {}) > LARGEST:
+            problem = f"it holds more than {LARGEST:,} values, aliases written out"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        return node
+
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401
         """As the library does, after a look at the keys, before merging adds to them."""
         node = super().compose_mapping_node(anchor)
@@ -77,7 +92,33 @@ class _Reader(yaml.SafeLoader):
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         """A whole number: decimal, 0o17 or 0xff."""
-        return int(self.construct_scalar(node), 0)
+        text = self.construct_scalar(node)
+        if len(text) > DIGITS:
+            problem = f"a whole number of {len(text)} characters: at most {DIGITS} are read"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        return int(text, 0)
+
+
+def _count(node: yaml.Node, counts: dict[yaml.Node, int]) -> int:
+    """Number of values below a node, itself included, where an alias counts as what it repeats.
+
+    Args:
+        node: Of a document.
+        counts: Numbers of the nodes that were counted already; 0 for those being counted.
+
+    Raises:
+        yaml.MarkedYAMLError: The node holds itself.
+    """
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if node not in counts:
+        counts[node] = 0
+        is_mapping = isinstance(node, yaml.MappingNode)
+        inner = [each for pair in node.value for each in pair] if is_mapping else node.value
+        counts[node] = 1 + sum(_count(each, counts) for each in inner)
+    if not counts[node]:
+        raise yaml.MarkedYAMLError(problem="an alias repeats itself", problem_mark=node.start_mark)
+    return counts[node]
 
 
 class _Writer(yaml.SafeDumper):

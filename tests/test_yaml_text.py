@@ -85,10 +85,32 @@ def test_a_merge_key_adds_what_the_mapping_does_not_say_itself() -> None:
         ("a: [1", r"\(line 1\)"),
         ("a: !!int 010", "is not YAML"),
         ("[" * 5000, "nested too deeply"),
+        ("a: &a [1, *a]", r"\(line 1\): an alias repeats itself"),
+        ("a: &a\n  <<: *a", r"\(line 1\): an alias repeats itself"),
+        ("a: 0x" + "f" * 5000, r"\(line 1\): a whole number of 5002 characters"),
+        ("a: " + "9" * 5000, r"\(line 1\): a whole number of 5000 characters"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_its_place(text: str, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
+        parse_yaml(text)
+
+
+@pytest.mark.parametrize(
+    "next_level",
+    [
+        "a{}: &a{} [{}]",
+        "a{}: &a{} {{<<: [{}]}}",
+        "a{}: &a{} {{b: [{}]}}",
+    ],
+)
+def test_aliases_that_add_up_to_billions_are_refused_before_they_are_written_out(
+    next_level: str,
+) -> None:
+    text = "a0: &a0 {x: 1}\n"
+    for level in range(1, 40):
+        text += next_level.format(level, level, ", ".join([f"*a{level - 1}"] * 9)) + "\n"
+    with pytest.raises(ValueError, match="more than 200,000 values, aliases written out"):
         parse_yaml(text)
 
 

@@ -39,15 +39,19 @@ def open_uri(uri: str) -> "tuple[fs.FileSystem, str]":
     scheme = uri.partition("://")[0].lower()
     if scheme in ("gs", "gcs") and "retry_limit_seconds" not in uri:
         uri += ("&" if "?" in uri else "?") + PATIENCE
-    filesystem, base = fs.FileSystem.from_uri(uri)
-    if isinstance(filesystem, fs.S3FileSystem):
-        filesystem = _patient(filesystem, base)
-    elif scheme in HOSTS:
-        try:
+    try:
+        filesystem, base = fs.FileSystem.from_uri(uri)
+        if scheme in HOSTS:
             filesystem.get_file_info(base)
-        except Exception as error:  # each filesystem has classes of its own
-            line = (str(error).splitlines() or [type(error).__name__])[0]
-            raise OSError(f"{HOSTS[scheme]} does not answer: {line:.300}") from error
+        elif isinstance(filesystem, fs.S3FileSystem):
+            filesystem = _patient(filesystem, base)
+    except ValueError:
+        raise
+    except Exception as error:  # each filesystem has classes of its own, and messages of many lines
+        line = (str(error).splitlines() or [type(error).__name__])[0]
+        known = isinstance(error, OSError) and scheme not in HOSTS
+        who = HOSTS.get(scheme) or uri.partition("://")[2].partition("/")[0]
+        raise OSError(line if known else f"{who} does not answer: {line:.300}") from error
     return filesystem, base
 
 

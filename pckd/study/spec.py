@@ -2,6 +2,7 @@
 
 import json
 from itertools import product
+from math import prod
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -29,6 +30,9 @@ CONFIRM = "-confirm"
 
 SMOKE = "-smoke"
 """Ending of a study's name at smoke scale, and at no other."""
+
+LARGEST_PLAN = 100_000
+"""Trials that a study may list; a grid grows beyond all years with a few keys more."""
 
 
 class StudySpec(Settings):
@@ -108,6 +112,8 @@ class StudySpec(Settings):
         plans = [name for name in ("cases", "grid", "vary_one", "search") if getattr(self, name)]
         if len(plans) > 1:
             raise ValueError(f"a study has one plan, not {' and '.join(plans)}")
+        if (trials := self._largest_number_of_trials()) > LARGEST_PLAN:
+            raise ValueError(f"a plan of {trials:,} trials: at most {LARGEST_PLAN:,} are planned")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds {list(self.seeds)} repeat themselves")
         if self.until_clear:
@@ -170,6 +176,13 @@ class StudySpec(Settings):
         of_cases = {key for changes in (self.cases or {}).values() for key in changes}
         searched = self.search.parameters if self.search else {}
         return of_cases.union(self.grid or {}, self.vary_one or {}, searched)
+
+    def _largest_number_of_trials(self) -> int:
+        """Number of trials of cases, grid or vary_one if no two of them are the same."""
+        varied = sum(map(len, (self.vary_one or {}).values())) + 1
+        crossed = prod(map(len, (self.grid or {}).values()))
+        cases = len(self.cases or {}) or crossed * varied
+        return cases * len(self.pair_changes()) * len(self.seeds)
 
     def named_points(self) -> dict[str, dict[str, Any]]:
         """Cases, and the first points of a search, by name: what each changes in the run."""

@@ -49,6 +49,21 @@ def test_a_service_that_does_not_answer_is_named(opened: list[str], uri: str, ho
         open_data("cifar100", uri)
 
 
+def test_whatever_a_filesystem_raises_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        @staticmethod
+        def from_uri(uri: str) -> None:
+            raise OSError("no library\n/a/path") if "hdfs" in uri else Exception("no token\nat all")
+
+    monkeypatch.setattr(fs, "FileSystem", Broken)
+    with pytest.raises(
+        InputError, match=r"cannot be opened: a\.windows\.net does not answer: no token$"
+    ):
+        Storage("abfs://a.windows.net/x")
+    with pytest.raises(InputError, match=r"cannot be opened: no library$"):
+        Storage("hdfs://node:8020/x")
+
+
 def test_google_s_storage_is_given_a_limit_unless_the_uri_has_one(opened: list[str]) -> None:
     uris = ["gs://b/x", "gs://b/x?scheme=http", "gs://b/x?retry_limit_seconds=60"]
     for uri in uris:

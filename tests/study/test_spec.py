@@ -112,6 +112,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         r"a study has one plan, not cases and grid",
     ),
     "seeds twice": ({"seeds": [0, 1, 0]}, r"seeds \[0, 1, 0\] repeat themselves"),
+    "a grid beyond all years": (
+        {"grid": {key: list(range(50)) for key in ("loss.kd", "loss.sp", "loss.rkd")}},
+        r"a plan of 125,000 trials: at most 100,000 are planned",
+    ),
     "no seeds": ({"seeds": []}, r"seeds .*"),
     "a seed of the run": ({"run": {**RUN, "seed": 3}}, r".*seed.*seeds.*"),
     "unknown key": ({"sead": [0]}, r"sead is not a known key; allowed: .*; did you mean seeds.*"),
