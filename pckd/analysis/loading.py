@@ -1,8 +1,9 @@
 """A study's rows, ready for analysis: those that its plan names, beside their places in it."""
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pandas as pd
@@ -53,6 +54,8 @@ class StudyResults:
     """Trials of the whole plan (of a search, at most); None where the plan is not known."""
     mixed_codes: int
     """Code versions of trials that no plan holds to one; 0 where the plan does."""
+    space: str = ""
+    """The case whose search alone this is; empty where it is the whole study."""
 
     @property
     def labels(self) -> Labels:
@@ -64,8 +67,27 @@ class StudyResults:
         """The kind of plan; single where it is not known."""
         if self.planned_trials is None:
             return "single"
-        kinds: tuple[Kind, ...] = ("cases", "grid", "vary_one", "search")
+        kinds: tuple[Kind, ...] = ("search", "cases", "grid", "vary_one")
         return next((kind for kind in kinds if self.spec.get(kind)), "single")
+
+    def by_space(self) -> "list[StudyResults]":
+        """The search of each case by itself; the study where no case is searched."""
+        search = self.spec.get("search") or {}
+        return [
+            self._of_space(name, {**search, **space, "spaces": {}})
+            for name, space in (search.get("spaces") or {}).items()
+        ] or [self]
+
+    def _of_space(self, name: str, search: Mapping[str, Any]) -> "StudyResults":
+        own = self.trials[self.trials["space"] == name]
+        epochs = self.epochs[self.epochs["trial"].isin(own["trial"])]
+        spec = {**self.spec, "search": search}
+        return replace(self, spec=spec, trials=own, epochs=epochs, space=name)
+
+    def part(self, name: str) -> str:
+        """The name of a part's files; those of each searched case have their own."""
+        slug = re.sub(r"[^a-z0-9]+", "-", self.space.lower()).strip("-")
+        return f"{name}-{slug}" if self.space else name
 
     @property
     def scale(self) -> str:
@@ -146,7 +168,8 @@ def _objects(values: list[Any]) -> "pd.Series[Any]":
 
 def _planned_trials(plan: pd.DataFrame, spec: Mapping[str, Any]) -> int:
     if spec.get("search"):
-        return int(spec["search"]["trials"]) * len(spec["seeds"])
+        spaces = len(spec["search"].get("spaces") or [None])
+        return int(spec["search"]["trials"]) * spaces * len(spec["seeds"])
     return plan["trial"].nunique()
 
 
@@ -169,6 +192,7 @@ def _unplanned(rows: pd.DataFrame) -> pd.DataFrame:
             "teacher_model": rows["config.teacher.model"],
             "student_model": rows["config.student"],
             "case": case,
+            "space": None,
             "position": pd.factorize(case)[0],
             "seed": rows["seed"],
             "changes": rows["changes"],

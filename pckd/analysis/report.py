@@ -14,7 +14,7 @@ from pckd.analysis.figures.style import save
 from pckd.analysis.loading import StudyResults, load_study
 from pckd.analysis.markdown import escaped, table_text
 from pckd.analysis.parts import Paragraph, Part, Picture, Section, Table
-from pckd.analysis.sections import SECTIONS
+from pckd.analysis.sections import OF_A_SEARCH, SECTIONS
 from pckd.errors import InputError
 from pckd.files import write_atomically
 from pckd.storage import Storage
@@ -68,7 +68,11 @@ def write_report(storage: Storage, studies: Sequence[str], folder: Path) -> Path
 
 
 def _sections(study: StudyResults) -> list[Section]:
-    made = [section(study) for section in SECTIONS]
+    made = [
+        section(each)
+        for section in SECTIONS
+        for each in (study.by_space() if section in OF_A_SEARCH else [study])
+    ]
     return [_labelled(section, scale_label(study)) for section in made if section is not None]
 
 

@@ -52,6 +52,14 @@ class Parameter:
         return log10(value) if self.is_log else value
 
 
+def searched_entries(search: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """The entries of all searched keys; of several spaces each key's first."""
+    entries = dict(search.get("parameters") or {})
+    for space in (search.get("spaces") or {}).values():
+        entries = {**space["parameters"], **entries}
+    return entries
+
+
 def parameters(search: Mapping[str, Any], labels: Labels) -> list[Parameter]:
     """The parameters of the `search` entry of a study file that can vary, in its order.
 
@@ -61,7 +69,7 @@ def parameters(search: Mapping[str, Any], labels: Labels) -> list[Parameter]:
     """
     found = [
         _parameter(short_key(key), key_words(short_key(key), labels), entry)
-        for key, entry in search["parameters"].items()
+        for key, entry in searched_entries(search).items()
     ]
     return [parameter for parameter in found if len(parameter.choices) != 1]
 

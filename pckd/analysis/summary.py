@@ -93,6 +93,7 @@ def _of_search(study: StudyResults) -> Summary:
     cells = pd.DataFrame(
         {
             "rank": done["rank"].map(str),
+            **({"case": done["space"]} if study.spec.get("cases") else {}),
             **{key: done[key].map(plain) for key in keys},
             ACCURACY: list(map(_with_half, done["heldout_mean"], done["heldout_high"])),
         }

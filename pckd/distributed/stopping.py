@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ray.tune.schedulers import ASHAScheduler, MedianStoppingRule, TrialScheduler
+from ray.tune.schedulers import (
+    ASHAScheduler,
+    FIFOScheduler,
+    MedianStoppingRule,
+    TrialScheduler,
+)
 
 from pckd.study.outcome import History
 from pckd.study.search import Recorded
@@ -80,14 +85,48 @@ def _epochs(trial: Any) -> int:  # noqa: ANN401
     return trial_from_json(trial.config["trial"]).config.optimization.epochs
 
 
-def stopping(config: StopConfig, epochs: int, recorded: Recorded) -> TrialScheduler:
-    """Ray Tune's scheduler that stops hopeless trials.
+class _ByCase(FIFOScheduler):
+    """A scheduler that compares each trial with those of its own case alone."""
+
+    def __init__(self, schedulers: Mapping[str, TrialScheduler]) -> None:
+        self.schedulers = schedulers
+
+    def on_trial_add(self, controller: Any, trial: Any) -> None:  # noqa: ANN401
+        """Tune has a new trial."""
+        self._of(trial).on_trial_add(controller, trial)
+
+    def on_trial_result(self, controller: Any, trial: Any, result: Mapping[str, Any]) -> str:  # noqa: ANN401
+        """The decision on a report."""
+        return str(self._of(trial).on_trial_result(controller, trial, result))
+
+    def on_trial_complete(self, controller: Any, trial: Any, result: Mapping[str, Any]) -> None:  # noqa: ANN401
+        """A trial ended."""
+        self._of(trial).on_trial_complete(controller, trial, result)
+
+    def on_trial_remove(self, controller: Any, trial: Any) -> None:  # noqa: ANN401
+        """A trial is gone before its end."""
+        self._of(trial).on_trial_remove(controller, trial)
+
+    def on_trial_error(self, controller: Any, trial: Any) -> None:  # noqa: ANN401
+        """A trial failed."""
+        self._of(trial).on_trial_error(controller, trial)
+
+    def _of(self, trial: Any) -> TrialScheduler:  # noqa: ANN401
+        return self.schedulers[trial_from_json(trial.config["trial"]).space]
+
+
+def stopping(config: StopConfig, epochs: int, recorded: Mapping[str, Recorded]) -> TrialScheduler:
+    """Ray Tune's scheduler that stops hopeless trials, those of each case among themselves.
 
     Args:
         config: Which one, and its options.
         epochs: Full budget of a trial; the largest, where they differ.
-        recorded: The epochs that earlier drivers saw.
+        recorded: The epochs that earlier drivers saw, by case.
     """
+    return _ByCase({case: _scheduler(config, epochs, each) for case, each in recorded.items()})
+
+
+def _scheduler(config: StopConfig, epochs: int, recorded: Recorded) -> TrialScheduler:
     common = {"time_attr": "epoch", "metric": "top1", "mode": "max"}
     scheduler: _Recalling
     if config.scheduler == "median":

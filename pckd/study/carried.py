@@ -8,7 +8,8 @@ import pandas as pd
 from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.study.results import open_study
-from pckd.study.search_config import Point, SearchConfig
+from pckd.study.search_config import SearchConfig
+from pckd.study.space import Point
 
 
 def carried_points(search: SearchConfig, storage: Storage) -> list[Point]:

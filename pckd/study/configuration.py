@@ -42,6 +42,14 @@ class Configuration:
             return TrialState.FAIL
         return TrialState.PRUNED if "stopped" in statuses else TrialState.COMPLETE
 
+    def take(self, identity: str, outcome: Outcome) -> bool:
+        """Note the outcome of one of its trials; return whether there is such a one."""
+        if all(trial.identity != identity for trial in self.trials):
+            return False
+        self.waiting = [trial for trial in self.waiting if trial.identity != identity]
+        self.outcomes[identity] = outcome
+        return True
+
     def leave_out_hopeless(self) -> int:
         """Skip the remaining seeds once one was stopped or failed; return how many."""
         if self.state == TrialState.COMPLETE:

@@ -1,6 +1,6 @@
 """Confirmation of an ended study by another, on seeds that the first never saw."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
 
@@ -29,8 +29,13 @@ def confirm_study(spec: StudySpec, ended: Sequence[Ended]) -> StudySpec:
         InputError: No configuration of the search was trained to its end under all seeds.
     """
     confirm = _block(spec)
-    candidates = _best(spec, confirm, ended) if spec.search else _named_cases(spec, confirm)
-    cases = {**candidates, **references(spec)}
+    known = {**spec.named_points(), **_winners(spec, confirm, ended)}
+    candidates = _candidates(spec, confirm, known, ended)
+    against = {
+        name: known[name] if changes is None else changes
+        for name, changes in confirm.against.items()
+    }
+    cases = {**candidates, **against}
     values = {
         **spec.model_dump(mode="json", include=SHARED),
         "study": confirm_name(spec.study),
@@ -40,7 +45,7 @@ def confirm_study(spec: StudySpec, ended: Sequence[Ended]) -> StudySpec:
         "seeds": {
             "until": "clear",
             "candidates": list(candidates),
-            "against": list(references(spec)),
+            "against": list(against),
             "smallest_difference": confirm.smallest_difference,
             "level": confirm.level,
             "first": max(spec.seeds) + 1,
@@ -56,15 +61,6 @@ def confirm_name(study: str) -> str:
     return f"{name}{CONFIRM}{SMOKE if is_smoke else ''}"
 
 
-def references(spec: StudySpec) -> dict[str, dict[str, Any]]:
-    """Changes that each reference makes in the run, by name."""
-    known = spec.named_points()
-    return {
-        name: known[name] if changes is None else changes
-        for name, changes in _block(spec).against.items()
-    }
-
-
 def check_confirm(spec: StudySpec) -> None:
     """Refuse references whose run is not valid, before any work starts.
 
@@ -73,21 +69,40 @@ def check_confirm(spec: StudySpec) -> None:
     """
     if spec.confirm is None:
         return
-    for name, changes in references(spec).items():
+    known = spec.named_points()
+    for name, given in spec.confirm.against.items():
+        changes = known[name] if given is None else given
         for pair in spec.pair_changes(name):
             make_trial(spec, f"confirm.against {name}", {**changes, **pair}, spec.seeds[0])
 
 
-def _named_cases(spec: StudySpec, confirm: ConfirmConfig) -> dict[str, dict[str, Any]]:
-    known = spec.named_points()
-    names = () if isinstance(confirm.candidates, int) else confirm.candidates
-    return {name: known[name] for name in names}
-
-
-def _best(
+def _winners(
     spec: StudySpec, confirm: ConfirmConfig, ended: Sequence[Ended]
 ) -> dict[str, dict[str, Any]]:
-    """The best configurations by the mean held-out accuracy over all seeds, the best first."""
+    """The best configuration of each case that is searched and compared, by the case's name."""
+    named = [*confirm.against, *confirm.named_candidates]
+    return {
+        case: _best(spec, [each for each in ended if each[0].space == case])[0]
+        for case in (spec.search.spaces if spec.search else ())
+        if case in named and confirm.against.get(case) is None
+    }
+
+
+def _candidates(
+    spec: StudySpec,
+    confirm: ConfirmConfig,
+    known: Mapping[str, dict[str, Any]],
+    ended: Sequence[Ended],
+) -> dict[str, dict[str, Any]]:
+    if confirm.named_candidates:
+        return {name: known[name] for name in confirm.named_candidates}
+    best = _best(spec, ended)[: confirm.number]
+    names = [WINNER, *(f"{WINNER} {place}" for place in range(2, len(best) + 1))]
+    return dict(zip(names, best, strict=True))
+
+
+def _best(spec: StudySpec, ended: Sequence[Ended]) -> list[dict[str, Any]]:
+    """The configurations by the mean held-out accuracy over all seeds, the best first."""
     accuracies: dict[str, list[float]] = {}
     points: dict[str, dict[str, Any]] = {}
     pair = spec.pair_changes()[0]
@@ -98,11 +113,12 @@ def _best(
             accuracies.setdefault(key, []).append(outcome.value)
     complete = [key for key, each in accuracies.items() if len(each) == len(spec.seeds)]
     if not complete:
-        raise InputError(f"study {spec.study} has no configuration that completed: none is best")
+        who = next((f", case {trial.space}," for trial, _ in ended if trial.space), "")
+        raise InputError(
+            f"study {spec.study}{who} has no configuration that completed: none is best"
+        )
     best = sorted(complete, key=lambda key: -mean(accuracies[key]))
-    names = [WINNER, *(f"{WINNER} {place}" for place in range(2, len(best) + 1))]
-    count = confirm.candidates if isinstance(confirm.candidates, int) else 1
-    return {name: points[key] for name, key in zip(names, best[:count], strict=False)}
+    return [points[key] for key in best]
 
 
 def _block(spec: StudySpec) -> ConfirmConfig:

@@ -29,40 +29,51 @@ class ConfirmConfig(Settings):
     """Confirmation after the plan of a study has ended, on seeds that it never saw."""
 
     candidates: int | Names = Field(
-        1, description="of a search how many of the best; else names of cases"
+        1,
+        description="of a search how many of the best; else names of cases: where they are "
+        "searched, the best of each",
     )
     against: Annotated[dict[str, dict[str, Any] | None], BeforeValidator(_named)] = Field(
         min_length=1,
-        description="names of cases or of `search.first`; or names with what each changes in the "
-        "run",
+        description="names of cases (where they are searched, the best of each) or of `first` of a "
+        "search; or names with what each changes in the run",
     )
     smallest_difference: float = Field(gt=0, description="points of top-1 that would matter")
     seeds: SeedRange = Field(default_factory=SeedRange, description="of each comparison")
     level: float = Field(0.05, gt=0, lt=0.5, description="of a false verdict, over all comparisons")
 
     @property
+    def named_candidates(self) -> Names:
+        """Names of the candidates; none where they are the best of one search."""
+        return () if isinstance(self.candidates, int) else self.candidates
+
+    @property
+    def number(self) -> int:
+        """The number of candidates."""
+        return self.candidates if isinstance(self.candidates, int) else len(self.candidates)
+
+    @property
     def cases(self) -> int:
         """The number of cases that are compared."""
-        own = self.candidates if isinstance(self.candidates, int) else len(self.candidates)
-        return own + len(self.against)
+        return self.number + len(self.against)
 
-    def check(self, known: Mapping[str, Any], *, is_search: bool) -> None:
+    def check(self, known: Mapping[str, Any], *, numbered: bool) -> None:
         """Refuse candidates and references that the study does not have.
 
         Args:
             known: What the study has by name.
-            is_search: Whether Optuna proposes its configurations.
+            numbered: Whether its candidates are the best of one search, and have no names.
 
         Raises:
             ValueError: One sentence.
         """
-        if is_search != isinstance(self.candidates, int):
-            wanted = "a number, of the best" if is_search else "names of cases"
+        if numbered != isinstance(self.candidates, int):
+            wanted = "a number, of the best" if numbered else "names of cases"
             raise ValueError(f"confirm.candidates is {self.candidates!r}; it must be {wanted}")
         if isinstance(self.candidates, int) and self.candidates < 1:
             raise ValueError(f"confirm.candidates is {self.candidates}; it must be 1 or more")
         named = [name for name, changes in self.against.items() if changes is None]
-        own = () if isinstance(self.candidates, int) else self.candidates
+        own = self.named_candidates
         for name in (*named, *own):
             if name not in known:
                 raise ValueError(
@@ -70,5 +81,5 @@ class ConfirmConfig(Settings):
                     f"{near_misses(name, list(known))}; it has: {', '.join(known) or 'no names'}"
                 )
         for name in self.against:
-            if name in own or (is_search and name.startswith(WINNER)):
+            if name in own or (numbered and name.startswith(WINNER)):
                 raise ValueError(f"confirm.against: {name!r} is the name of a candidate")

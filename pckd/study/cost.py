@@ -12,8 +12,9 @@ from pckd.study.planning import make_plan
 from pckd.study.preparation_time import preparation_seconds
 from pckd.study.preparations import missing_preparations
 from pckd.study.resources import Resources
+from pckd.study.search import SearchPlan
 from pckd.study.spec import StudySpec
-from pckd.study.trial import make_trial
+from pckd.study.trial import Trial, make_trial
 from pckd.training.preparations import PreparationTask
 
 
@@ -70,17 +71,27 @@ def cost_of(spec: StudySpec, plan: Plan, preparations: Sequence[PreparationTask]
         InputError: The data set cannot be opened.
     """
     resources = spec.resources
-    waiting = plan.total - plan.done
-    trials = plan.waiting if isinstance(plan, FixedPlan) else []
-    if len(trials) != waiting:  # what a search will propose is not known: the file's run stands in
-        trials = [make_trial(spec, "dry run", spec.pair_changes()[0], spec.seeds[0])] * waiting
+    trials = _to_come(spec, plan)
     placement = Placement(this_device(), resources.cpus_per_worker)
     planned = estimate(trials, placement)
     preparing = preparation_seconds(preparations, placement)
     confirm = spec.confirm
     compared = 0 if confirm is None else confirm.cases * confirm.seeds.at_most
     confirming = compared * len(spec.pair_changes())
-    return Cost(waiting, confirming, planned, preparing, resources)
+    return Cost(len(trials), confirming, planned, preparing, resources)
+
+
+def _to_come(spec: StudySpec, plan: Plan) -> list[Trial]:
+    """The trials that wait; what a search will propose is not known: its case stands in for it."""
+    if isinstance(plan, FixedPlan):
+        return plan.waiting[: plan.total - plan.done]
+    if not isinstance(plan, SearchPlan):
+        return []
+    return [
+        make_trial(spec, "dry run", search.searched.changes({}), spec.seeds[0])
+        for search in plan.searches
+        for _ in range(search.total - search.done)
+    ]
 
 
 def check_budget(spec: StudySpec, storage: Storage, hours: float) -> None:

@@ -11,6 +11,7 @@ from pckd.study.plan import FixedPlan, Plan
 from pckd.study.planning import changes_since, make_plan
 from pckd.study.power_words import power_lines
 from pckd.study.preparations import missing_preparations
+from pckd.study.searched import searches
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers
 from pckd.training.preparations import PreparationTask
@@ -53,10 +54,11 @@ def _trials(spec: StudySpec, plan: Plan) -> Iterator[str]:
         for trial in plan.trials:
             state = "to run" if trial.identity in waiting else "done"
             yield f"  {trial.identity}  {state:6}  {trial}"
-    elif spec.search:
-        for key, parameter in spec.search.parameters.items():
+    for searched in searches(spec):
+        whose = f" in {searched.case}" * bool(searched.case)
+        for key, parameter in searched.search.parameters.items():
             values = parameter.model_dump(mode="json", exclude_defaults=True)
-            yield f"  searched: {key}: {values}"
+            yield f"  searched{whose}: {key}: {values}"
 
 
 def _stages(spec: StudySpec) -> Iterator[str]:

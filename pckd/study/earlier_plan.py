@@ -11,12 +11,13 @@ from pydantic import ValidationError
 from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
-from pckd.study.plan import Planned, fixed_plan, named_pairs
+from pckd.study.plan import Planned, fixed_plan
 from pckd.study.plan_table import plan_files, write_plan
 from pckd.study.results import EARLIER_PLAN, ResultsStore, read_spec
-from pckd.study.search_config import Point, SearchConfig
+from pckd.study.searched import Searched, searches
+from pckd.study.space import Point
 from pckd.study.spec import StudySpec
-from pckd.study.trial import Trial, describe_point
+from pckd.study.trial import Trial
 from pckd.training.changes import written_out
 from pckd.training.config import RunConfig
 from pckd.training.identity import identity_values
@@ -68,7 +69,7 @@ class _Recorded:
     def plan(self) -> list[Planned]:
         """The plan, with the identities that its trials had when they ran."""
         if self.spec.search:
-            return list(self._searched(self.spec.search))
+            return [item for each in searches(self.spec) for item in self._proposed(each)]
         return fixed_plan(self.spec, self._trial)
 
     def _known(self) -> Iterator[tuple[str, str]]:
@@ -84,25 +85,25 @@ class _Recorded:
         key = _key(config)
         return Trial(spec.study, case, changes, config, self.identities.get(key, MISSING + key))
 
-    def _searched(self, search: SearchConfig) -> Iterator[Planned]:
-        pair, of_pair = named_pairs(self.spec)[0]
+    def _proposed(self, searched: Searched) -> Iterator[Planned]:
         position = 0
-        for point in self._points(search):
+        for point in self._points(searched):
+            changes = searched.changes(point)
             made = (
-                self._trial(self.spec, describe_point(point), {**point, **of_pair}, seed)
+                self._trial(self.spec, searched.name(point), changes, seed)
                 for seed in self.spec.seeds
             )
             trials = [trial for trial in made if not trial.identity.startswith(MISSING)]
-            yield from (Planned(trial, pair, position, dict(point)) for trial in trials)
+            own = searched.without_pair(changes)
+            yield from (Planned(trial, searched.pair, position, own) for trial in trials)
             position += bool(trials)
 
-    def _points(self, search: SearchConfig) -> list[Point]:
+    def _points(self, searched: Searched) -> list[Point]:
         """The distinct configurations that the search could propose today, oldest first."""
         points: dict[str, Point] = {}
         for text in self.rows.sort_values("started")["changes"]:
-            changes = json.loads(text)
-            point = {key: value for key, value in changes.items() if key in search.parameters}
-            if search.allows(point):
+            point = searched.point_in(json.loads(text))
+            if searched.search.allows(point):
                 points.setdefault(json.dumps(point, sort_keys=True), point)
         return list(points.values())
 

@@ -203,6 +203,8 @@ def _corners(spec: StudySpec) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name and changes of the points of a search that need something in advance."""
     if spec.search is None:
         return
-    for key, point in spec.search.corners():
-        if spec.search.parameters[key].choices or key.startswith("loss."):
-            yield describe_changes(point), point
+    spaces = dict(spec.search.spaces) or {"": spec.search}
+    for case, space in spaces.items():
+        for key, point in space.corners():
+            if space.parameters[key].choices or key.startswith("loss."):
+                yield describe_changes(point), {**(spec.cases or {}).get(case, {}), **point}

@@ -20,6 +20,7 @@ from pckd.study.plan_table import write_plan
 from pckd.study.results import DOCUMENT, ResultsStore
 from pckd.study.schema import SCHEMAS
 from pckd.study.search import SearchPlan
+from pckd.study.searched import searches
 from pckd.study.spec import StudySpec
 
 JOURNAL = "optuna.journal"
@@ -49,7 +50,7 @@ def make_plan(
     stop = spec.search.stop if spec.search else None
     known = finished(outcomes_of(rows, histories), retry_failed=retry_failed, stop=stop)
     if spec.search:
-        carried = carried_points(spec.search, storage)
+        carried = {each.case: carried_points(each.search, storage) for each in searches(spec)}
         return SearchPlan(spec, rows, known, histories, journal, carried)
     if spec.until_clear:
         return UntilClearPlan(spec, known)
@@ -70,7 +71,7 @@ def check_plan(spec: StudySpec) -> None:
 
 
 def optuna_journal(spec: StudySpec, storage: Storage) -> optuna.storages.BaseStorage | None:
-    """Start a journal for the Optuna study of a search, which optuna-dashboard can open.
+    """Start a journal for the Optuna studies of a search, which optuna-dashboard can open.
 
     It is made again from the results whenever the study runs. Optuna has no storage behind a
     filesystem URI: there the study stays in memory.

@@ -71,6 +71,7 @@ def plan_row(item: Planned) -> Row:
         "teacher_model": config.teacher.model if config.teacher else None,
         "student_model": config.student,
         "case": item.trial.case,
+        "space": item.trial.space or None,
         "position": item.position,
         "seed": config.seed,
         "changes": json.dumps(item.changes),

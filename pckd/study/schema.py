@@ -136,6 +136,7 @@ PLAN_COLUMNS: list[Column] = [
     ("teacher_model", TEXT, "architecture of the pair's teacher; null without one"),
     ("student_model", TEXT, "architecture of the student"),
     ("case", TEXT, "name of the case, or the changed keys and values"),
+    ("space", TEXT, "where each case is searched: the case whose search proposed it"),
     ("position", INTEGER, "of the case in the plan, or of a search's proposal, from 0"),
     ("seed", INTEGER, "of the trial"),
     ("changes", TEXT, "JSON: the keys that the case changes, with their values; not the pair's"),

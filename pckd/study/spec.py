@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from pckd.addresses import SECRET, holds_secret
 from pckd.settings import Settings, validate
+from pckd.study.case_searches import check_case_searches
 from pckd.study.confirm_config import ConfirmConfig
 from pckd.study.pair import Pair, sentence_of
 from pckd.study.pictures.config import PictureStage
@@ -36,7 +37,10 @@ LARGEST_PLAN = 100_000
 
 
 class StudySpec(Settings):
-    """A question with a plan of trials: one of cases, grid, vary_one and search, or none."""
+    """A question with a plan of trials: cases, grid, vary_one or search, or none.
+
+    Cases and a search stand together where each case has a space of its own to search.
+    """
 
     study: Annotated[str, Field(pattern=NAME, description="name")]
     source: str = Field("", description="the table or figure that this reproduces")
@@ -110,8 +114,12 @@ class StudySpec(Settings):
     @model_validator(mode="after")
     def _consistent(self) -> "StudySpec":
         plans = [name for name in ("cases", "grid", "vary_one", "search") if getattr(self, name)]
-        if len(plans) > 1:
+        if self.cases and self.search and len(plans) == 2:
+            check_case_searches(self.cases, self.search)
+        elif len(plans) > 1:
             raise ValueError(f"a study has one plan, not {' and '.join(plans)}")
+        elif self.search and self.search.spaces:
+            raise ValueError("search.spaces are those of cases, and the study lists none")
         if (trials := self._largest_number_of_trials()) > LARGEST_PLAN:
             raise ValueError(f"a plan of {trials:,} trials: at most {LARGEST_PLAN:,} are planned")
         if len(set(self.seeds)) < len(self.seeds):
@@ -121,10 +129,10 @@ class StudySpec(Settings):
         if self.confirm:
             if self.until_clear or not (self.search or self.cases):
                 raise ValueError("confirm is for a search, or for cases with listed seeds")
-            self.confirm.check(self.named_points(), is_search=self.search is not None)
+            self.confirm.check(self.named_points(), numbered=bool(self.search and not self.cases))
         if "seed" in self.run:
             raise ValueError("run.seed is not for studies: list seeds under the key seeds")
-        if self.search and self.search.parameters.keys() & {"protocol", "seed"}:
+        if self.search and self.planned_keys() & {"protocol", "seed"}:
             raise ValueError("protocol and seed cannot be searched")
         changed = (each for pair in self.pairs for each in (pair.changes, *pair.cases.values()))
         changed_keys = self.planned_keys().union(*changed)
@@ -152,6 +160,8 @@ class StudySpec(Settings):
             raise ValueError("pictures need the students: set keep to last or best")
         if self.search and len(self.pairs) > 1:
             raise ValueError("a search takes one teacher-student pair: write a study for each")
+        if self.search and any(pair.cases or pair.without for pair in self.pairs):
+            raise ValueError("a pair of a search makes no difference between cases")
         if self.search and self.run.get("protocol") != "holdout":
             raise ValueError(
                 "search needs run.protocol holdout: a searcher must not see the test images"
@@ -174,8 +184,9 @@ class StudySpec(Settings):
     def planned_keys(self) -> set[str]:
         """Keys of the run that the plan sets, pairs apart."""
         of_cases = {key for changes in (self.cases or {}).values() for key in changes}
-        searched = self.search.parameters if self.search else {}
-        return of_cases.union(self.grid or {}, self.vary_one or {}, searched)
+        spaces = [self.search, *self.search.spaces.values()] if self.search else []
+        searched = (space.parameters for space in spaces)
+        return of_cases.union(self.grid or {}, self.vary_one or {}, *searched)
 
     def _largest_number_of_trials(self) -> int:
         """Number of trials of cases, grid or vary_one if no two of them are the same."""
@@ -185,9 +196,12 @@ class StudySpec(Settings):
         return cases * len(self.pair_changes()) * len(self.seeds)
 
     def named_points(self) -> dict[str, dict[str, Any]]:
-        """Cases, and the first points of a search, by name: what each changes in the run."""
+        """Cases, and the first points of searches, by name: what each changes in the run."""
+        cases = self.cases or {}
         first = self.search.named_first() if self.search else {}
-        return {**first, **(self.cases or {})}
+        for case, space in (self.search.spaces if self.search else {}).items():
+            first |= {name: {**cases[case], **each} for name, each in space.named_first().items()}
+        return {**first, **cases}
 
     def pair_changes(self, case: str = "") -> list[dict[str, Any]]:
         """Changes of each teacher-student pair, or of those that have a case, in that case.

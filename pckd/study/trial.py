@@ -26,6 +26,8 @@ class Trial:
     """The keys of the run that the plan sets."""
     config: RunConfig
     identity: str
+    space: str = ""
+    """Name of the case whose search proposed it; empty where no case is searched."""
 
     def __str__(self) -> str:
         """Label of the trial for people: pair, case and seed."""
@@ -33,8 +35,17 @@ class Trial:
         return f"{teacher}{self.config.student}, {self.case}, seed {self.config.seed}"
 
 
-def make_trial(spec: StudySpec, case: str, changes: dict[str, Any], seed: int) -> Trial:
+def make_trial(
+    spec: StudySpec, case: str, changes: dict[str, Any], seed: int, space: str = ""
+) -> Trial:
     """Make the trial of a study's run with some keys changed, under one seed.
+
+    Args:
+        spec: The study.
+        case: Name of the case.
+        changes: By dotted key.
+        seed: Of the trial.
+        space: Name of the case whose search proposed it, if any.
 
     Raises:
         InputError: The changed run is not valid, or its data set cannot be opened or does not
@@ -49,7 +60,7 @@ def make_trial(spec: StudySpec, case: str, changes: dict[str, Any], seed: int) -
         check_even_batches(images, config.optimization.batch_size, spec.resources.workers)
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
-    return Trial(spec.study, case, changes, config, run_identity(config))
+    return Trial(spec.study, case, changes, config, run_identity(config), space)
 
 
 def trial_to_json(trial: Trial) -> str:

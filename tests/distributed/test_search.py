@@ -95,9 +95,8 @@ def test_optuna_is_told_what_the_tables_say(make_study: MakeStudy, tmp_path: Pat
     again = make_plan(spec, storage, retry_failed=False)
     assert isinstance(again, SearchPlan)
     assert (again.done, again.total, again.next_trial()) == (8, 8, None)
-    assert [trial.state for trial in again.study.trials].count(TrialState.PRUNED) == list(
-        rows["status"]
-    ).count("stopped")
+    told = [trial.state for trial in again.searches[0].study.trials]
+    assert told.count(TrialState.PRUNED) == list(rows["status"]).count("stopped")
 
 
 def _start(file: Path, root: Path) -> "subprocess.Popen[bytes]":

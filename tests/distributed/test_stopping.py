@@ -46,7 +46,7 @@ def test_a_trial_is_judged_beside_those_of_an_earlier_driver(
     name: str, ended: dict[str, Any], decision: str, trials: list[_TuneTrial]
 ) -> None:
     config = StopConfig.model_validate({"scheduler": name})
-    scheduler = stopping(config, 9, Recorded(ended, {}))
+    scheduler = stopping(config, 9, {"": Recorded(ended, {})})
     scheduler.on_trial_add(CONTROLLER, trials[0])
     assert _report(scheduler, trials[0], 1, WEAK[0]) == decision
 
@@ -64,7 +64,7 @@ def test_a_trial_that_reached_its_last_epoch_is_not_stopped(
     """
     factor = {"reduction_factor": 2} if name == "asha" else {}
     config = StopConfig.model_validate({"scheduler": name, **factor})
-    scheduler = stopping(config, 9, Recorded(ENDED, {}))
+    scheduler = stopping(config, 9, {"": Recorded(ENDED, {})})
     trial = _TuneTrial(make_study(), 0, epochs)
     scheduler.on_trial_add(CONTROLLER, trial)
     assert _report(scheduler, trial, 4, WEAK[3]) == (
@@ -75,10 +75,10 @@ def test_a_trial_that_reached_its_last_epoch_is_not_stopped(
 def test_a_trial_that_goes_on_keeps_the_rungs_that_it_passed(trials: list[_TuneTrial]) -> None:
     """Without its first epochs its accuracy after the fifth would stand in the first rungs."""
     interrupted = {trials[0].identity: WEAK}
-    scheduler = stopping(StopConfig(), 9, Recorded(ENDED, interrupted))
+    scheduler = stopping(StopConfig(), 9, {"": Recorded(ENDED, interrupted)})
     scheduler.on_trial_add(CONTROLLER, trials[0])
     assert _report(scheduler, trials[0], 5, 50.0) == TrialScheduler.CONTINUE
-    (bracket,) = scheduler._brackets
+    (bracket,) = scheduler.schedulers[""]._brackets
     rungs = {milestone: recorded["tune-0"] for milestone, recorded in bracket._rungs if recorded}
     assert rungs == {3.0: WEAK[2], 1.0: WEAK[0]}
 
@@ -87,7 +87,7 @@ def test_a_trial_that_goes_on_keeps_the_rungs_that_it_passed(trials: list[_TuneT
 def test_trials_that_ended_with_a_status_are_still_there_for_others(
     name: str, trials: list[_TuneTrial]
 ) -> None:
-    scheduler = stopping(StopConfig.model_validate({"scheduler": name}), 9, Recorded({}, {}))
+    scheduler = stopping(StopConfig.model_validate({"scheduler": name}), 9, {"": Recorded({}, {})})
     for trial in trials[:4]:
         scheduler.on_trial_add(CONTROLLER, trial)
         for epoch, top1 in enumerate(STRONG, 1):

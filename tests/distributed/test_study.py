@@ -155,29 +155,45 @@ def test_a_trial_of_two_workers_trains_in_a_nested_run(
     assert trials["workers"].tolist() == [2]
 
 
-def test_cases_are_confirmed_on_fresh_seeds_until_it_is_clear(
+def test_the_winners_of_searched_cases_meet_on_fresh_seeds_until_it_is_clear(
     make_study: MakeStudy, storage: Storage, display: Display
 ) -> None:
-    brief = {**PLAIN, "optimization.epochs": 1}
+    run: dict[str, Any] = dict(make_study().run)
+    run |= {"method": "cross_entropy", "teacher": None, "protocol": "holdout"}
+    rate = "optimization.learning_rate"
     spec = make_study(
-        cases={"fast": {**brief, "optimization.learning_rate": 0.1}, "slow": brief},
+        run={**run, "data": {**run["data"], "holdout_fraction": 0.25}},
+        cases={"fast": {"views.flip": True}, "slow": {}},
+        search={
+            "trials": 2,
+            "spaces": {
+                "fast": {"parameters": {rate: {"low": 0.01, "high": 0.1}}},
+                "slow": {
+                    "parameters": {rate: {"low": 0.001, "high": 0.002}},
+                    "first": {"slowest": {rate: 0.001}},
+                },
+            },
+            "stop": {"scheduler": "asha", "reduction_factor": 2},
+        },
         keep="none",
         confirm={
             "candidates": "fast",
-            "against": "slow",
+            "against": ["slow", "slowest"],
             "smallest_difference": 0.5,
             "seeds": {"at_least": 2, "at_most": 2},
         },
     )
     run_study(spec, storage, display)
     store = ResultsStore(storage, "tiny-confirm")
-    (verdict,) = store.read("verdicts").to_dict("records")
+    tried = ResultsStore(storage, "tiny").read("plan")
+    assert tried.groupby("space")["trial"].nunique().to_dict() == {"fast": 2, "slow": 2}
+    verdict, _ = store.read("verdicts").sort_values("reference").to_dict("records")
     assert verdict["name"] != "go on"
     top1 = store.read("trials").pivot(index="seed", columns="case", values="test_top1")
     assert top1.index.tolist() == [1, 2]
     assert list(verdict["differences"]) == (top1["fast"] - top1["slow"]).tolist()
     before = store.read("trials")["updated"].tolist()
-    assert len(run_study(spec, storage, display)) == 2 + 4
+    assert len(run_study(spec, storage, display)) == 4 + len(before)
     assert store.read("trials")["updated"].tolist() == before
 
 

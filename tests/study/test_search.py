@@ -105,8 +105,13 @@ def identities(trials: list[Trial]) -> list[str]:
     return [trial.identity for trial in trials]
 
 
+def told(plan: SearchPlan) -> list[Any]:
+    trials = plan.searches[0].study.trials
+    return [(trial.params, trial.state, trial.values) for trial in trials]
+
+
 def states(plan: SearchPlan) -> list[TrialState]:
-    return [proposal.state for proposal in plan.study.trials]
+    return [proposal.state for proposal in plan.searches[0].study.trials]
 
 
 def test_all_trials_are_handed_out_once(driver: Driver) -> None:
@@ -128,7 +133,7 @@ def test_optuna_hears_the_mean_when_the_last_seed_is_done(driver: Driver) -> Non
         assert states(plan) == [TrialState.RUNNING]
         plan.tell(trial, Outcome("completed", value))
     assert states(plan) == [TrialState.COMPLETE]
-    assert plan.study.trials[0].value == pytest.approx(30.0)
+    assert plan.searches[0].study.trials[0].value == pytest.approx(30.0)
 
 
 @pytest.mark.parametrize(
@@ -175,9 +180,9 @@ def test_a_search_goes_on_where_it_was_interrupted(driver: Driver) -> None:
     interrupted = driver.start(plan)
     again = driver.plan(study(seeds=(0, 1)))
     assert (again.total, again.done) == (12, 5)
-    values = [proposal.value for proposal in again.study.trials]
+    values = [proposal.value for proposal in again.searches[0].study.trials]
     assert values[:2] == [score(done[0]) + 0.5, score(done[2]) + 0.5]
-    assert [proposal.params for proposal in again.study.trials[:3]] == [
+    assert [proposal.params for proposal in again.searches[0].study.trials[:3]] == [
         trial.changes for trial in (done[0], done[2], done[4])
     ]
     trials = driver.finish(again)
@@ -202,7 +207,7 @@ def test_points_that_are_added_to_the_file_come_after_what_is_done(driver: Drive
     done = driver.finish(driver.plan(study()), most=2)
     plan = driver.plan(study(first=[FULL]))
     assert plan.done == 2
-    assert [proposal.params for proposal in plan.study.trials[:2]] == [
+    assert [proposal.params for proposal in plan.searches[0].study.trials[:2]] == [
         trial.changes for trial in done
     ]
     assert driver.start(plan).config.loss["kd"].weight == 1.0
@@ -228,9 +233,9 @@ def test_any_sampler_goes_on_after_a_restart(sampler: str, driver: Driver) -> No
     for status in ("completed", "completed", "completed", "completed", "stopped", "failed"):
         driver.end(plan, driver.start(plan), status)
     interrupted = [driver.start(plan), driver.start(plan)]
-    before = [(trial.params, trial.state, trial.values) for trial in plan.study.trials]
+    before = told(plan)
     again = driver.plan(spec)
-    assert [(trial.params, trial.state, trial.values) for trial in again.study.trials] == before
+    assert told(again) == before
     assert (again.total, again.done) == (plan.total, 6) == (12, 6)
     trials = driver.finish(again)
     assert trials[:2] == interrupted
@@ -244,7 +249,7 @@ def test_what_is_finished_takes_one_record_of_the_journal(driver: Driver) -> Non
     history = tuple(float(epoch) for epoch in range(50))
     outcomes = {trial: Outcome("completed", 49.0, history=history) for trial in rows["trial"]}
     plan = SearchPlan(spec, rows, outcomes, {}, optuna_journal(spec, driver.storage))
-    assert [trial.last_step for trial in plan.study.trials] == [50] * 3
+    assert [trial.last_step for trial in plan.searches[0].study.trials] == [50] * 3
     journal = Path(driver.storage.full_path("hunt/optuna.journal"))
     assert len(journal.read_text().splitlines()) == 1 + 3
 

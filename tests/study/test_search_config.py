@@ -7,8 +7,9 @@ import pytest
 
 from pckd.errors import InputError
 from pckd.settings import validate
+from pckd.study.parameter import Parameter
 from pckd.study.samplers import SAMPLERS
-from pckd.study.search_config import Parameter, SearchConfig
+from pckd.study.search_config import SearchConfig
 
 MAXIMIZE, MINIMIZE = optuna.study.StudyDirection.MAXIMIZE, optuna.study.StudyDirection.MINIMIZE
 

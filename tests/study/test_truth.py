@@ -77,7 +77,7 @@ def _halved(plan: SearchPlan) -> list[TrialState]:
         else:
             history.append(100 * trial.config.loss["kd"].weight)
         plan.tell(trial, Outcome(status, history[-1], history=tuple(history)))
-    return [trial.state for trial in plan.study.trials]
+    return [trial.state for trial in plan.searches[0].study.trials]
 
 
 def _importance(study: optuna.Study) -> dict[str, float]:
@@ -90,14 +90,14 @@ def test_importance_stays_with_the_parameter_that_matters() -> None:
     states = _halved(plan)
     assert states.count(TrialState.PRUNED) > 60
     assert states.count(TrialState.COMPLETE) > 10
-    assert _importance(plan.study)["loss.kd.temperature"] < 0.1
+    assert _importance(plan.searches[0].study)["loss.kd.temperature"] < 0.1
 
 
 def test_the_toy_would_mislead_a_searcher_that_is_not_told() -> None:
     plan = SearchPlan(_spec(120), _no_rows(), {}, {})
     _halved(plan)
     fooled = optuna.create_study(direction="maximize")
-    for trial in plan.study.trials:
+    for trial in plan.searches[0].study.trials:
         value = (
             trial.value if trial.value is not None else max(trial.intermediate_values.items())[1]
         )
@@ -116,7 +116,7 @@ def test_a_stopped_trial_is_pruned_with_its_intermediate_values() -> None:
     assert second is not None
     plan.tell(first, Outcome("stopped", 2.0, history=(1.0, 2.0)))
     plan.tell(second, Outcome("failed", None, "diverged"))
-    pruned, failed = plan.study.trials
+    pruned, failed = plan.searches[0].study.trials
     assert pruned.state == TrialState.PRUNED
     assert pruned.intermediate_values == {1: 1.0, 2: 2.0}
     assert failed.state == TrialState.FAIL

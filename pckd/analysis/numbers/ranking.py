@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from pckd.analysis.loading import StudyResults
+from pckd.analysis.search_space import searched_entries
 from pckd.analysis.settings import short_key
 from pckd.analysis.statistics import mean_interval
 
@@ -22,15 +23,16 @@ def configurations(study: StudyResults) -> pd.DataFrame:
     other is running.
 
     Returns:
-        Columns rank (from 1; 0 without), status, case, trials (identities), seeds (completed),
-        epochs_done (mean), heldout_mean, heldout_low, heldout_high (top-1 after the last epoch
-        done, percent, 95% t-interval over seeds), and each searched key.
+        Columns rank (from 1; 0 without), status, case, space (the case that was searched, if any
+        was), trials (identities), seeds (completed), epochs_done (mean), heldout_mean,
+        heldout_low, heldout_high (top-1 after the last epoch done, percent, 95% t-interval over
+        seeds), and each searched key.
     """
     seeds = len(study.spec["seeds"])
     budget = study.trials["epochs_planned"].max()
     keys = [json.dumps(changed, sort_keys=True) for changed in study.trials["changed"]]
     rows = [_configuration(trials, seeds, budget) for _, trials in study.trials.groupby(keys)]
-    searched = map(short_key, study.spec["search"]["parameters"])
+    searched = map(short_key, searched_entries(study.spec["search"]))
     frame = pd.DataFrame(rows, columns=[*_COLUMNS, *searched])
     frame["is_last"] = frame["status"] != "completed"
     frame = frame.sort_values(["is_last", "heldout_mean"], ascending=[True, False], kind="stable")
@@ -39,7 +41,7 @@ def configurations(study: StudyResults) -> pd.DataFrame:
 
 
 _COLUMNS = [
-    *("rank", "status", "case", "trials", "seeds", "epochs_done"),
+    *("rank", "status", "case", "space", "trials", "seeds", "epochs_done"),
     *("heldout_mean", "heldout_low", "heldout_high"),
 ]
 
@@ -59,6 +61,7 @@ def _configuration(trials: pd.DataFrame, seeds: int, budget: float) -> dict[str,
     return {
         "status": _status(trials, seeds, budget),
         "case": trials["case"].iloc[0],
+        "space": trials["space"].iloc[0],
         "trials": trials["trial"].tolist(),
         "seeds": int((trials["status"] == "completed").sum()),
         "epochs_done": float(trials["epochs_done"].mean()),

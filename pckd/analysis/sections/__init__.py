@@ -35,4 +35,7 @@ SECTIONS: tuple[Callable[[StudyResults], Section | None], ...] = (
 )
 """In the order of the report."""
 
-__all__ = ["SECTIONS"]
+OF_A_SEARCH = (search, importance)
+"""Those that each searched case has of its own."""
+
+__all__ = ["OF_A_SEARCH", "SECTIONS"]

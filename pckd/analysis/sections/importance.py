@@ -21,12 +21,14 @@ def importance(study: StudyResults) -> Section | None:
     ranked = configurations(study)
     searched = parameters(study.spec["search"], study.labels)
     used = at_full_budget(ranked, study.epochs)
+    title = f"Importance in {study.space}" if study.space else "Importance"
     reason = reason_against(used, searched)
     if reason:
-        return Section("Importance", [Paragraph(f"Importances are left out: {reason}.")])
+        return Section(title, [Paragraph(f"Importances are left out: {reason}.")])
     found = importances(used, searched)
-    picture = Picture("importance", _caption(study, used), importance_plot(found))
-    return Section("Importance", [picture, _table(found)])
+    name = study.part("importance")
+    picture = Picture(name, _caption(study, used), importance_plot(found))
+    return Section(title, [picture, _table(name, found)])
 
 
 def _caption(study: StudyResults, used: pd.DataFrame) -> str:
@@ -45,7 +47,7 @@ def _caption(study: StudyResults, used: pd.DataFrame) -> str:
     )
 
 
-def _table(found: pd.DataFrame) -> Table:
+def _table(name: str, found: pd.DataFrame) -> Table:
     columns = {}
     for method, rows in found.groupby("method", sort=False):
         shown = rows["importance"].map(number)
@@ -56,4 +58,4 @@ def _table(found: pd.DataFrame) -> Table:
         "The numbers of the figure above. Too few: the parameter is active in fewer than "
         f"{FEWEST} configurations."
     )
-    return Table("importance", caption, found, table)
+    return Table(name, caption, found, table)

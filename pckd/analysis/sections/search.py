@@ -30,7 +30,7 @@ def search(study: StudyResults) -> Section | None:
     drawn = ranked[ranked["status"].isin(["completed", "stopped"])]
     if drawn["heldout_mean"].notna().any():
         parts += _pictures(study, ranked, searched)
-    return Section("Search", parts)
+    return Section(f"Search of {study.space}" if study.space else "Search", parts)
 
 
 def _counts(ranked: pd.DataFrame) -> str:
@@ -90,7 +90,7 @@ def _table(study: StudyResults, ranked: pd.DataFrame, searched: list[Parameter])
         "those that did not complete. "
         f"{basis(study, HELDOUT_ACCURACY)}"
     )
-    return Table("ranking", caption, ranked.drop(columns="trials"), shown)
+    return Table(study.part("ranking"), caption, ranked.drop(columns="trials"), shown)
 
 
 def _pictures(
@@ -103,12 +103,12 @@ def _pictures(
     ending = f"Orange: the best 20% ({top}).{early} {basis(study, HELDOUT_ACCURACY)}"
     return [
         Picture(
-            "parallel",
+            study.part("parallel"),
             f"All configurations: a line each, through its parameters to its accuracy. {ending}",
             parallel_plot(ranked, searched, "held-out\ntop-1 (%)"),
         ),
         Picture(
-            "slices",
+            study.part("slices"),
             f"Accuracy against each parameter; the others vary too. {ending}",
             slices_plot(ranked, searched, "held-out top-1 (%)"),
         ),

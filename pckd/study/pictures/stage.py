@@ -17,7 +17,7 @@ from pckd.study.pictures.content import make_pictures, picture_labels
 from pckd.study.pictures.file import picture_path, read_pictures
 from pckd.study.plan import cases
 from pckd.study.results import ResultsStore
-from pckd.study.search_config import SearchConfig
+from pckd.study.searched import Searched, searches
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial, make_trial
 from pckd.training.network_file import kept_path
@@ -79,7 +79,8 @@ def picture_tasks(spec: StudySpec, storage: Storage) -> list[PictureTask]:
     read = ResultsStore(storage, spec.study).read_table("trials").to_pylist()
     rows = {row["trial"]: row for row in read if row["status"] == "completed"}
     if spec.search:
-        trials = _best_of_search(spec, spec.search, stage, rows)
+        looked_at = [each for each in searches(spec) if each.case in (stage.cases or [each.case])]
+        trials = [trial for each in looked_at for trial in _best_of(spec, each, stage, rows)]
     else:
         trials = [trial for trial in _planned(spec, stage) if trial.identity in rows]
     for trial in trials:
@@ -108,7 +109,7 @@ def _check_names(spec: StudySpec, stage: PictureStage) -> None:
     if stage.seed is not None and stage.seed not in spec.seeds:
         seeds = ", ".join(map(str, spec.seeds))
         raise InputError(f"pictures.seed: {stage.seed} is no seed of the study; seeds: {seeds}")
-    if stage.cases and spec.search:
+    if stage.cases and spec.search and not spec.cases:
         raise InputError("pictures.cases: a search has no named cases: its best is looked at")
     known = list(_cases_of_first_pair(spec))
     for name in stage.cases or ():
@@ -137,25 +138,22 @@ def _cases_of_first_pair(spec: StudySpec) -> dict[str, dict[str, Any]]:
     }
 
 
-def _best_of_search(
-    spec: StudySpec, search: SearchConfig, stage: PictureStage, rows: Rows
-) -> list[Trial]:
+def _best_of(spec: StudySpec, searched: Searched, stage: PictureStage, rows: Rows) -> list[Trial]:
     """Select the best of the configurations that completed under all seeds."""
     found: list[tuple[float, Trial]] = []
     for changes, case in {row["changes"]: row["case"] for row in rows.values()}.items():
-        trials = _searched(spec, search, json.loads(changes), case)
+        trials = _trials_of(spec, searched, json.loads(changes), case)
         if trials and all(trial.identity in rows for trial in trials.values()):
             score = mean(rows[trial.identity]["last_top1"] for trial in trials.values())
             found.append((score, trials[_seed(spec, stage)]))
     return [max(found, key=lambda scored: scored[0])[1]] if found else []
 
 
-def _searched(
-    spec: StudySpec, search: SearchConfig, changes: dict[str, Any], case: str
+def _trials_of(
+    spec: StudySpec, searched: Searched, changes: dict[str, Any], case: str
 ) -> dict[int, Trial]:
     """Look up the trials of a configuration by seed; none if the search no longer allows it."""
-    point = {key: value for key, value in changes.items() if key in search.parameters}
-    if {**point, **spec.pair_changes()[0]} != changes or not search.allows(point):
+    if not searched.has_proposed(changes):
         return {}
     return {seed: make_trial(spec, case, changes, seed) for seed in spec.seeds}
 
