@@ -2,12 +2,14 @@
 
 import io
 import random
+import subprocess
+import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pckd.files.parquet import DamagedParquetError, damage_named, open_parquet
+from pckd.files.parquet import DamagedParquetError, damage_named, open_parquet, read_columns
 
 
 def written(table: pa.Table) -> bytes:
@@ -22,7 +24,7 @@ WHOLE = written(TABLE)
 
 def read(content: bytes) -> pa.Table:
     with damage_named():
-        return open_parquet(pa.BufferReader(content)).read()
+        return read_columns(open_parquet(pa.BufferReader(content)))
 
 
 def test_a_whole_file_is_read() -> None:
@@ -51,6 +53,32 @@ def test_rows_that_no_file_of_this_size_can_hold_are_refused() -> None:
     assert len(constant) < 10**6
     with pytest.raises(DamagedParquetError, match=f"1000000 rows in {len(constant)} bytes"):
         read(constant)
+
+
+HISTOGRAMS = """
+import io, sys
+import pyarrow as pa, pyarrow.parquet as pq
+from pckd.files.parquet import DamagedParquetError, damage_named, open_parquet, read_columns
+
+stream = io.BytesIO()
+pq.write_table(pa.table({"name": ["a", None, "b"]}), stream)
+whole, refused = stream.getvalue(), 0
+for place in range(len(whole) - int.from_bytes(whole[-8:-4], "little") - 8, len(whole) - 8):
+    for value in (0x19, 0x26, 0x36):
+        content = whole[:place] + bytes([value]) + whole[place + 1 :]
+        try:
+            with damage_named():
+                read_columns(open_parquet(pa.BufferReader(content)))
+        except DamagedParquetError as error:
+            refused += "histogram" in str(error)
+print(refused)
+"""
+
+
+def test_a_column_s_damaged_statistics_do_not_end_the_process() -> None:
+    ended = subprocess.run([sys.executable, "-c", HISTOGRAMS], capture_output=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert int(ended.stdout) > 0
 
 
 @pytest.mark.parametrize("seed", range(3))

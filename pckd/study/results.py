@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pckd.errors import InputError
-from pckd.files.parquet import DamagedParquetError, damage_named, open_parquet
+from pckd.files.parquet import DamagedParquetError, damage_named, open_parquet, read_columns
 from pckd.storage import Storage
 from pckd.study.schema import KEYS, SCHEMAS, VERSION
 from pckd.study.upgrades import EARLIER_GROUPS, upgraded, upgraded_spec
@@ -181,7 +181,7 @@ class ResultsStore:
         try:
             with damage_named():
                 file = open_parquet(pa.BufferReader(self.storage.read(path)))
-                content = file.read(use_threads=False)
+                content = read_columns(file)
                 version = int((content.schema.metadata or {}).get(b"pckd.version", b"0"))
                 content = upgraded(table, content, version)
                 fitted = None if version > VERSION else _fitted(content, SCHEMAS[table])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pckd.data.place import FileStamp, Place
 from pckd.errors import InputError
-from pckd.files.parquet import DamagedParquetError, damage_named, open_parquet
+from pckd.files.parquet import DamagedParquetError, damage_named, open_parquet, read_columns
 
 if TYPE_CHECKING:
     import pyarrow
@@ -82,7 +82,7 @@ def read_labels(place: Place, stamp: FileStamp, layout: Layout) -> NDArray[np.in
     from pyarrow import compute, int64, types
 
     with _opened(place, stamp) as file:
-        labels = file.read([layout.label]).column(0)
+        labels = read_columns(file, [layout.label]).column(0)
         if not types.is_integer(labels.type):
             raise InputError(
                 f"column {stamp.location}:{layout.label} is {labels.type}: it must be an integer"
