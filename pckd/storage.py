@@ -79,8 +79,9 @@ class Storage:
 
     def delete(self, path: str) -> None:
         """Delete a file; a missing one is no error."""
-        if self.exists(path):
-            self.filesystem.delete_file(self.full_path(path))
+        with suppress(FileNotFoundError):  # another process may delete it at the same moment
+            if self.exists(path):
+                self.filesystem.delete_file(self.full_path(path))
 
     def delete_folder(self, folder: str) -> None:
         """Delete a folder with everything in it; a missing one is no error."""

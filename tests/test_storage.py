@@ -178,3 +178,11 @@ def test_others_may_read_what_the_umask_lets_them(tmp_path: Path) -> None:
     finally:
         os.umask(earlier)
     assert (tmp_path / "study/row.parquet").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_file_that_another_process_deletes_first_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Storage(tmp_path)
+    monkeypatch.setattr(Storage, "exists", lambda *_: True)
+    storage.delete("gone.parquet")

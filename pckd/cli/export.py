@@ -6,9 +6,8 @@ from typing import Annotated
 import typer
 
 from pckd.cli.options import Force
-from pckd.cli.output import refuse_overwriting
+from pckd.cli.output import refuse_overwriting, write_output
 from pckd.errors import InputError
-from pckd.files.writing import write_atomically
 from pckd.training.network_file import TrainedNetwork
 
 
@@ -26,8 +25,7 @@ def export(
     trained = TrainedNetwork.from_bytes(network.read_bytes(), str(network))
     from pckd.training.onnx_file import to_onnx
 
-    content = to_onnx(trained)
-    write_atomically(to, lambda file: file.write(content))
+    write_output(to, to_onnx(trained), force=force)
     height, width = trained.image_size
     print(
         f"{to}: {trained.model}, {len(trained.class_names)} classes, images of {height} x "

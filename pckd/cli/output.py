@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pckd.errors import InputError
+from pckd.files.writing import write_atomically
 
 WRAPPED = (
     *("about", "allowed", "case", "changes", "command", "message", "notices", "reason"),
@@ -86,6 +87,16 @@ def accuracy_text(top1: float, top5: float, num_classes: int) -> str:
 def _plain(value: object) -> object:
     """A value that JSON has no form for: arrays as lists, all others as text."""
     return value.tolist() if isinstance(value, np.ndarray) else str(value)
+
+
+def write_output(path: Path, content: bytes, *, force: bool) -> None:
+    """Write a file that a command was asked for, and never over another unless told to.
+
+    Raises:
+        InputError: Something is there, also if it came while the content was made.
+    """
+    refuse_overwriting(path, force=force)
+    write_atomically(path, lambda file: file.write(content))
 
 
 def refuse_overwriting(path: Path, *, force: bool) -> None:

@@ -9,9 +9,8 @@ import typer
 from pckd.analysis.exporting import export as export_study
 from pckd.analysis.exporting import format_of
 from pckd.cli.options import Force, Json, Results
-from pckd.cli.output import fitting, print_frame, refuse_overwriting
+from pckd.cli.output import fitting, print_frame, refuse_overwriting, write_output
 from pckd.errors import InputError
-from pckd.files.writing import write_atomically
 from pckd.storage import Storage
 from pckd.study.compaction import compact
 from pckd.study.earlier_plan import ensure_plan
@@ -89,7 +88,7 @@ def export(
     if to is None:
         print(content.decode(), end="")
         return
-    write_atomically(to, lambda file: file.write(content))
+    write_output(to, content, force=force)
     print(to)
 
 

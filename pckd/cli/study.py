@@ -124,6 +124,7 @@ def trial(
         identity,
         Storage(results),
         lambda record: display.say(f"epoch {record.epoch}: top-1 {record.top1:.2f} %"),
+        lambda: display.say("another process repeats this trial; waiting for that"),
     )
     for name, outcome in (("study", before), ("alone", now)):
         value = "no accuracy" if outcome.value is None else f"last top-1 {outcome.value:.4f} %"

@@ -191,8 +191,16 @@ def run_missing_probes(
         InputError: A network or a target is not there or does not suit.
         RunError: Fits failed; the others are done, and the first that failed is named.
     """
+
+    def waits() -> None:
+        display.say("another process probes the same study; waiting for that")
+
     missing = missing_tasks(storage, tasks)
-    _look("linear probes", len(tasks), missing, resources, storage, display, address)
+    with ExitStack() as held:
+        for study in sorted({task.study for task in missing}):
+            held.enter_context(storage.lock(f"{study}/locks/probes", waits))
+        missing = missing_tasks(storage, missing)
+        _look("linear probes", len(tasks), missing, resources, storage, display, address)
 
 
 def _look(

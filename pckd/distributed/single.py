@@ -50,10 +50,15 @@ def distill_once(config: RunConfig, storage: Storage, workers: int, display: Dis
         _train_teacher(teacher, storage, display)
     for task in undone([config], storage):
         _prepare(task, storage, display)
-    if workers == 1:
-        run_trial(trial, storage, this_process(), _line(trial, display))
-    else:
-        _under_ray(trial, storage, workers, display)
+
+    def waits() -> None:
+        display.say(f"run {trial.identity}: another process trains it; waiting for that")
+
+    with storage.lock(f"{STUDY}/locks/{trial.identity}", waits):
+        if workers == 1:
+            run_trial(trial, storage, this_process(), _line(trial, display))
+        else:
+            _under_ray(trial, storage, workers, display)
     outcome = read_outcome(trial, storage)
     if outcome.status != "completed":
         raise RunError(f"run {trial.identity} {outcome.status}: {outcome.reason}")

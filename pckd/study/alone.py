@@ -32,6 +32,7 @@ def repeat_trial(
     identity: str,
     storage: Storage,
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
+    on_wait: Callable[[], None] = lambda: None,
 ) -> tuple[Outcome, Outcome]:
     """Train a trial of a study again, in this process, as the study did.
 
@@ -40,6 +41,7 @@ def repeat_trial(
         identity: Of the trial; a unique beginning is enough.
         storage: The results root; the repetition lands in its study `repeats`.
         on_epoch: Called after each epoch.
+        on_wait: Called before waiting for another process that repeats the same trial.
 
     Returns:
         How the trial ended in the study, and alone.
@@ -65,11 +67,12 @@ def repeat_trial(
     if row["device"] is None:
         raise InputError(f"trial {row['trial']} cannot be repeated: it never started")
     device = torch.device("cpu" if row["device"] == "cpu" else "cuda")
-    Checkpoint(alone, storage).delete()
-    restart_row(alone, storage)
     keep = read_spec(open_study(storage, study)).get("keep", "last")
-    run_trial(alone, storage, Placement(device, int(row["threads"])), on_epoch, keep)
-    return read_outcome(replace(alone, study=study), storage), read_outcome(alone, storage)
+    with storage.lock(f"{REPEATS}/locks/{alone.identity}", on_wait):
+        Checkpoint(alone, storage).delete()
+        restart_row(alone, storage)
+        run_trial(alone, storage, Placement(device, int(row["threads"])), on_epoch, keep)
+        return read_outcome(replace(alone, study=study), storage), read_outcome(alone, storage)
 
 
 def _config(row: Row, store: ResultsStore) -> RunConfig:

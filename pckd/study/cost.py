@@ -1,11 +1,13 @@
 """Cost of a study: trials, hours, GPU-hours and money, and whether a budget holds them."""
 
+import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pckd.errors import InputError
 from pckd.storage import Storage
-from pckd.study.estimate import Estimate, estimate
+from pckd.study.estimate import Estimate, estimate, estimate_each
 from pckd.study.placement import Placement, this_device
 from pckd.study.plan import FixedPlan, Plan
 from pckd.study.planning import make_plan
@@ -13,9 +15,17 @@ from pckd.study.preparation_time import preparation_seconds
 from pckd.study.preparations import missing_preparations
 from pckd.study.resources import Resources
 from pckd.study.search import SearchPlan
+from pckd.study.searched import Searched
 from pckd.study.spec import StudySpec
+from pckd.study.teachers import missing_teachers
 from pckd.study.trial import Trial, make_trial
 from pckd.training.preparations import PreparationTask
+
+EPOCHS = "optimization.epochs"
+"""The key of a trial's budget."""
+
+DRAWN = 24
+"""Random points of a search that are timed, as far as they differ in what takes time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +39,14 @@ class Cost:
     planned: Estimate
     """The trials of its plan, one after the other on one worker of this machine."""
     preparing: float
-    """Seconds of the preparations before them, likewise."""
+    """Seconds of the teachers and preparations before them, likewise."""
     resources: Resources
+    shortest: float | None = None
+    """Seconds of the shortest trial that a search can propose; `planned` has the longest."""
 
     @property
     def seconds_each(self) -> float:
-        """Seconds of a trial, in the mean over the plan."""
+        """Seconds of a trial, in the mean over the plan; of a search, at most."""
         return self.planned.seconds / self.trials
 
     @property
@@ -44,7 +56,7 @@ class Cost:
 
     @property
     def hours(self) -> float:
-        """Hours of all preparations and trials, one after the other."""
+        """Hours of all teachers, preparations and trials, one after the other."""
         return (self.preparing + self.trial_seconds) / 3600
 
     @property
@@ -59,39 +71,71 @@ class Cost:
         return f"{used:.2f} {unit} at most, for {used * self.resources.price:.2f}"
 
 
-def cost_of(spec: StudySpec, plan: Plan, preparations: Sequence[PreparationTask]) -> Cost:
+def cost_of(
+    spec: StudySpec,
+    plan: Plan,
+    teachers: Sequence[Trial],
+    preparations: Sequence[PreparationTask],
+) -> Cost:
     """The cost of what is left, from a few timed steps of each distinct run and preparation.
+
+    What a search will propose is not known: its cost is that of the longest trial that it can.
 
     Args:
         spec: The study.
         plan: Its plan, of which some trials are left.
+        teachers: That are not trained.
         preparations: That are not done.
 
     Raises:
         InputError: The data set cannot be opened.
     """
     resources = spec.resources
-    trials = _to_come(spec, plan)
     placement = Placement(this_device(), resources.cpus_per_worker)
-    planned = estimate(trials, placement)
+    waiting, shortest = plan.total - plan.done, None
+    if isinstance(plan, SearchPlan):
+        shortest, planned = _range(spec, plan, placement)
+    else:
+        trials = plan.waiting[:waiting] if isinstance(plan, FixedPlan) else []
+        planned = estimate(trials, placement)
     preparing = preparation_seconds(preparations, placement)
+    if teachers:
+        preparing += estimate(teachers, placement).seconds
     confirm = spec.confirm
     compared = 0 if confirm is None else confirm.cases * confirm.seeds.at_most
     confirming = compared * len(spec.pair_changes())
-    return Cost(len(trials), confirming, planned, preparing, resources)
+    return Cost(waiting, confirming, planned, preparing, resources, shortest)
 
 
-def _to_come(spec: StudySpec, plan: Plan) -> list[Trial]:
-    """The trials that wait; what a search will propose is not known: its case stands in for it."""
-    if isinstance(plan, FixedPlan):
-        return plan.waiting[: plan.total - plan.done]
-    if not isinstance(plan, SearchPlan):
-        return []
-    return [
-        make_trial(spec, "dry run", search.searched.changes({}), spec.seeds[0])
-        for search in plan.searches
-        for _ in range(search.total - search.done)
-    ]
+def _range(spec: StudySpec, plan: SearchPlan, placement: Placement) -> tuple[float, Estimate]:
+    """Seconds of the shortest trial, and the cost of all that is left if each is the longest."""
+    total, shortest = Estimate(0.0, 0, 0, 0), math.inf
+    for search in plan.searches:
+        if left := search.total - search.done:
+            short, longest = _range_of(spec, search.searched, placement)
+            shortest, total = min(short, shortest), total.plus(left, longest)
+    return shortest, total
+
+
+def _range_of(spec: StudySpec, searched: Searched, placement: Placement) -> tuple[float, Estimate]:
+    """Seconds of the shortest trial of one search, and the cost of the longest."""
+    trials = []
+    for point in searched.search.draws(DRAWN):
+        with suppress(InputError):  # values that are valid each but not together
+            trials.append(make_trial(spec, "dry run", searched.changes(point), spec.seeds[0]))
+    base = make_trial(spec, "dry run", searched.changes({}), spec.seeds[0])
+    costs = estimate_each(trials or [base], placement)
+    each = [cost.seconds / cost.epochs for cost in costs]
+    epochs = [cost.epochs for cost in costs]
+    if EPOCHS in searched.search.parameters:
+        epochs += [int(value) for value in searched.search.parameters[EPOCHS].named]
+    longest = Estimate(
+        seconds=max(each) * max(epochs),
+        epochs=max(epochs),
+        student_bytes=max(cost.student_bytes for cost in costs),
+        table_bytes=max(cost.table_bytes for cost in costs),
+    )
+    return min(each) * min(epochs), longest
 
 
 def check_budget(spec: StudySpec, storage: Storage, hours: float) -> None:
@@ -103,7 +147,8 @@ def check_budget(spec: StudySpec, storage: Storage, hours: float) -> None:
     plan = make_plan(spec, storage, retry_failed=False)
     if plan.done == plan.total:
         return
-    cost = cost_of(spec, plan, missing_preparations(spec, storage))
+    teachers = missing_teachers(spec, storage)
+    cost = cost_of(spec, plan, teachers, missing_preparations(spec, storage))
     if cost.hours > hours:
         fitting = max(0, int((hours * 3600 - cost.preparing) / cost.seconds_each))
         raise InputError(

@@ -4,16 +4,17 @@ from collections.abc import Iterator, Sequence
 
 from pckd.storage import Storage
 from pckd.study.checks import check_stages
-from pckd.study.confirm import check_confirm, confirm_name
+from pckd.study.confirm import confirm_name
 from pckd.study.cost import cost_of
 from pckd.study.placement import this_device
 from pckd.study.plan import FixedPlan, Plan
-from pckd.study.planning import changes_since, make_plan
+from pckd.study.planning import changes_since, check_plan, make_plan
 from pckd.study.power_words import power_lines
 from pckd.study.preparations import missing_preparations
 from pckd.study.searched import searches
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers
+from pckd.study.trial import Trial
 from pckd.training.preparations import PreparationTask
 from pckd.training.run_data import prepare_data
 from pckd.yaml_text import to_yaml
@@ -26,7 +27,7 @@ def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterato
         InputError: The study cannot run as it is written.
     """
     check_stages(spec)
-    check_confirm(spec)
+    check_plan(spec)
     plan = make_plan(spec, storage, retry_failed=retry_failed)
     yield from (f"changed since it last ran: {line}" for line in changes_since(spec, storage))
     config = spec.base_run(f"study {spec.study}")
@@ -35,7 +36,8 @@ def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterato
     yield from (f"  {line}" for line in text.splitlines())
     yield from prepare_data(config.data, config.protocol).notices
     yield from _trials(spec, plan)
-    for teacher in missing_teachers(spec, storage):
+    teachers = missing_teachers(spec, storage)
+    for teacher in teachers:
         epochs = teacher.config.optimization.epochs
         yield f"teacher to train first: {teacher.case}, epochs: {epochs}"
     preparations = missing_preparations(spec, storage)
@@ -43,7 +45,7 @@ def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterato
         yield f"preparation to do first: {task}, epochs: {task.epochs}"
     yield from _stages(spec)
     yield from power_lines(spec, storage)
-    yield from _cost(spec, plan, preparations)
+    yield from _cost(spec, plan, teachers, preparations)
 
 
 def _trials(spec: StudySpec, plan: Plan) -> Iterator[str]:
@@ -80,24 +82,36 @@ def _stages(spec: StudySpec) -> Iterator[str]:
         )
 
 
-def _cost(spec: StudySpec, plan: Plan, preparations: Sequence[PreparationTask]) -> Iterator[str]:
+def _cost(
+    spec: StudySpec,
+    plan: Plan,
+    teachers: Sequence[Trial],
+    preparations: Sequence[PreparationTask],
+) -> Iterator[str]:
     if plan.done == plan.total:
         return
-    cost = cost_of(spec, plan, preparations)
+    cost = cost_of(spec, plan, teachers, preparations)
     students = cost.planned.student_bytes * (spec.keep != "none")
     yield f"epochs in all: {cost.planned.epochs}"
     if cost.confirming:
         yield f"trials to confirm: {cost.confirming} at most"
     yield (
-        f"about {_duration(cost.seconds_each)} a trial on one worker of this machine "
+        f"about {_between(cost.shortest, cost.seconds_each)} a trial on one worker of this machine "
         f"({this_device().type}), {_duration(cost.trial_seconds)} for all of them, one after the "
-        "other"
+        f"other{', at most' if spec.search else ''}"
     )
-    if preparations:
-        yield f"about {_duration(cost.preparing)} for the preparations before them"
+    first = ["teachers"] * bool(teachers) + ["preparations"] * bool(preparations)
+    if first:
+        yield f"about {_duration(cost.preparing)} for the {' and '.join(first)} before them"
     yield cost.bill
     yield f"students kept ({spec.keep}): about {students / 2**20:.1f} MiB"
     yield f"tables: about {cost.planned.table_bytes / 2**20:.1f} MiB, less after results compact"
+
+
+def _between(shortest: float | None, longest: float) -> str:
+    """A range of durations, or one of them where both are the same in words."""
+    words = [_duration(each) for each in (shortest, longest) if each is not None]
+    return " to ".join(dict.fromkeys(words))
 
 
 def _duration(seconds: float) -> str:

@@ -78,17 +78,32 @@ def estimate(trials: Sequence[Trial], placement: Placement) -> Estimate:
     Raises:
         InputError: A data set cannot be opened.
     """
-    torch.set_num_threads(placement.threads)
+    timings = _timings(trials, placement)
     alike: dict[tuple[str, int], list[Trial]] = defaultdict(list)
     for trial in trials:
         alike[what_takes_time(trial.config), trial.config.optimization.epochs].append(trial)
-    configs = {key: group[0].config for (key, _), group in alike.items()}
-    patience = patience_for(len(configs))
-    timings = {key: _time(config, placement, patience) for key, config in configs.items()}
     total = Estimate(0.0, 0, 0, 0)
     for (key, epochs), group in alike.items():
         total = total.plus(len(group), _cost_of_one(group[0], epochs, timings[key]))
     return total
+
+
+def estimate_each(trials: Sequence[Trial], placement: Placement) -> list[Estimate]:
+    """Cost of each of some trials, as `estimate`."""
+    timings = _timings(trials, placement)
+    return [
+        _cost_of_one(
+            trial, trial.config.optimization.epochs, timings[what_takes_time(trial.config)]
+        )
+        for trial in trials
+    ]
+
+
+def _timings(trials: Sequence[Trial], placement: Placement) -> dict[str, Timing]:
+    torch.set_num_threads(placement.threads)
+    configs = {what_takes_time(trial.config): trial.config for trial in trials}
+    patience = patience_for(len(configs))
+    return {key: _time(config, placement, patience) for key, config in configs.items()}
 
 
 def patience_for(runs: int) -> float:

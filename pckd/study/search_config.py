@@ -9,8 +9,11 @@ from pydantic import BeforeValidator, Field, model_validator
 from pckd.errors import InputError
 from pckd.settings import Settings
 from pckd.study.parameter import Parameter
-from pckd.study.samplers import SamplerConfig, named_sampler
-from pckd.study.space import Space
+from pckd.study.samplers import CountingSampler, SamplerConfig, named_sampler
+from pckd.study.space import Point, Space
+
+EPOCHS = "optimization.epochs"
+"""The key of a trial's budget."""
 
 KNOWN = 12
 """Points that are known when a sampler is tried: more than most samplers draw at random first."""
@@ -75,6 +78,11 @@ class SearchConfig(Space):
         space = self.spaces[name]
         own = {field: getattr(space, field) for field in Space.model_fields}
         return self.model_copy(update={**own, "spaces": {}})
+
+    def draws(self, count: int) -> list[Point]:
+        """Random points of the search, the same whenever they are asked for."""
+        study = optuna.create_study(sampler=CountingSampler(self.seed))
+        return [self.suggest(study.ask()) for _ in range(count)]
 
     def check_sampler(self) -> None:
         """Let the sampler propose a point after some random ones, in memory.

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pckd.cli import results
 from pckd.storage import Storage
 from pckd.study.results import ResultsStore
 
@@ -32,6 +33,19 @@ def test_a_table_becomes_a_file_that_is_not_overwritten(command: Command, name: 
     assert Path(name).read_text() == "mine"
     command("results", "export", "demo", name, "--force")
     assert len(read(name)) == 2
+
+
+@pytest.mark.usefixtures("_rows")
+def test_a_file_that_comes_meanwhile_is_not_overwritten(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def export(*_: object) -> bytes:
+        Path("trials.csv").write_text("of another process")
+        return b"mine"
+
+    monkeypatch.setattr(results, "export_study", export)
+    command("results", "export", "demo", "trials.csv", code=2)
+    assert Path("trials.csv").read_text() == "of another process"
 
 
 @pytest.mark.usefixtures("_rows")

@@ -1,5 +1,6 @@
 """Training one trial: what stays behind after an error, an interruption and a full disk."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
@@ -184,3 +185,11 @@ def test_a_trial_alone_gives_the_numbers_of_the_study(trial: Trial, storage: Sto
         assert before.history == now.history
         assert (before.status, before.value) == (now.status, now.value)
     assert epochs == [1, 2, 3, 1, 2, 3]
+
+
+def test_who_repeats_a_trial_that_another_repeats_waits(trial: Trial, storage: Storage) -> None:
+    run_trial(trial, storage, CPU)
+    with ExitStack() as other:
+        other.enter_context(storage.lock(f"repeats/locks/{trial.identity}"))
+        before, now = repeat_trial("tiny", trial.identity, storage, on_wait=other.close)
+    assert before.history == now.history

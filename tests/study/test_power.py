@@ -15,6 +15,7 @@ from pckd.storage import Storage
 from pckd.study import cost
 from pckd.study.cost import Cost, check_budget
 from pckd.study.estimate import Estimate
+from pckd.study.planning import make_plan
 from pckd.study.power import (
     difference_shown,
     difference_shown_until_clear,
@@ -27,7 +28,7 @@ from pckd.study.resources import Resources
 from pckd.study.results import ResultsStore
 from pckd.study.rows import trial_columns
 from pckd.study.spec import StudySpec
-from pckd.study.trial import make_trial
+from pckd.study.trial import Trial, make_trial
 from pckd.study.verdicts import look_at
 
 RUN = {"data": {"name": "digits", "classes": [0, 1]}, "student": "resnet8", "teacher": "resnet14"}
@@ -117,6 +118,31 @@ def test_the_bill_counts_gpus_or_cores() -> None:
     assert Cost(6, 2, six, 0.0, Resources(cpus_per_worker=2)).bill == "8.00 core-hours at most"
 
 
+def test_a_search_costs_from_its_shortest_trial_to_its_longest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An epoch takes ten times as long where the method is not plain cross entropy."""
+
+    def timed(trial: Trial) -> Estimate:
+        epochs = trial.config.optimization.epochs
+        each = 1.0 if trial.config.method == "cross_entropy" else 10.0
+        return Estimate(each * epochs, epochs, 0, 0)
+
+    monkeypatch.setattr(cost, "estimate_each", lambda trials, _: [timed(each) for each in trials])
+    search = {
+        "trials": 3,
+        "parameters": {
+            "optimization.epochs": {"type": "int", "low": 2, "high": 6},
+            "method": {"choices": ["cross_entropy", "kd"]},
+        },
+    }
+    spec = _spec(cases=None, search=search, seeds=[0, 1])
+    plan = make_plan(spec, Storage(tmp_path), retry_failed=False)
+    found = cost.cost_of(spec, plan, [], [])
+    assert (found.shortest, found.seconds_each, found.trials) == (2.0, 60.0, 6)
+    assert found.hours == 6 * 60 / 3600
+
+
 def test_a_study_beyond_its_budget_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +150,7 @@ def test_a_study_beyond_its_budget_is_refused(
     monkeypatch.setattr(
         cost, "estimate", lambda trials, _: SimpleNamespace(seconds=half_an_hour * len(trials))
     )
+    monkeypatch.setattr(cost, "missing_teachers", lambda *_: [])
     spec = _spec(seeds=[0, 1])
     check_budget(spec, Storage(tmp_path), 2.0)
     with pytest.raises(InputError, match=r"about 2\.00 hours, .* 1\.5: 3 of its 4"):

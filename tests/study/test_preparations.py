@@ -165,7 +165,9 @@ def test_a_loss_that_is_not_finite_is_named(storage: Storage) -> None:
 def test_the_dry_run_counts_preparations(tmp_path: Path) -> None:
     lines = list(dry_run(study(), Storage(tmp_path / "empty"), retry_failed=False))
     assert "preparation to do first: ft, resnet8, epochs: 2" in lines
-    (said,) = [line for line in lines if line.endswith("for the preparations before them")]
+    (said,) = [
+        line for line in lines if line.endswith("for the teachers and preparations before them")
+    ]
     assert re.match(r"about \d+ seconds ", said)
 
 
