@@ -27,7 +27,7 @@ def main(
         typer.Argument(callback=_known, help=f"{', '.join(PARTS)}; all by default"),
     ] = None,
     data_root: Annotated[str | None, typer.Option(help="CIFAR-100; noise by default")] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="pairs of a ratio")] = 7,
+    rounds: Annotated[int, typer.Option(min=1, help="pairs of a ratio, a fifth for methods")] = 5,
     studies: Annotated[int, typer.Option(min=1, help="pairs of the ratio of studies")] = 2,
     out: Annotated[Path, typer.Option(help="where the ratios go")] = Path("build/bench.json"),
 ) -> None:

@@ -38,7 +38,7 @@ def method_ratios(
             contenders = {"reference": _reference(_run(pair, method), data, teacher, device)}
             contenders["method"] = product_epoch(_run(pair, method), data, teacher, device)
             banked = _run(pair, method, bank=True)
-            if not banked.loss.needs.beyond_a_bank:
+            if banked.loss.needs.teacher and not banked.loss.needs.beyond_a_bank:
                 contenders["method_bank"] = product_epoch(banked, data, teacher, device)
             seconds = interleave(contenders, rounds)
         slow = seconds.pop("reference")

@@ -23,8 +23,8 @@ STEP_IMAGES = {"cpu": 64, "cuda": 6400}
 """Images of one measurement of a step: one step on the CPU, a hundred on a GPU."""
 STUDY_IMAGES = {"cpu": 64, "cuda": 6400}
 """Images of a trial of the study, in batches of 32."""
-METHOD_ROUNDS = 3
-"""Pairs of a method's ratio, at most: there are many methods."""
+ROUNDS_OF_A_METHOD = 5
+"""Rounds for one pair of a method's ratio: there are many methods."""
 HUNGRIEST = "nst"
 """The method that multiplies most channels with each other."""
 MUST_MEMORY = 2000
@@ -106,7 +106,7 @@ def steps(setting: Setting) -> list[Ratio]:
 def methods(setting: Setting) -> list[Ratio]:
     """A step of each method against the peers'."""
     data = images(STEP_IMAGES[setting.device.type], setting.data_root)
-    rounds = min(setting.rounds, METHOD_ROUNDS)
+    rounds = max(1, setting.rounds // ROUNDS_OF_A_METHOD)
     ratios = method_ratios(PAIRS[0], data, setting.device, rounds)
     middle = median(each.middle for each in ratios if each.name in map("method_{}".format, METHODS))
     setting.console.print(f"median of {len(METHODS)} methods without a bank: {middle:.2f}")
