@@ -63,8 +63,28 @@ def ray_session(address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
+    with _quiet():
+        _start(address)
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Set Ray's variables for the length of the block, but for those that the user has set."""
+    added = {name: value for name, value in QUIET.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
+def _start(address: str | None) -> None:
+    """Start Ray, or join a cluster; arguments and errors as of `ray_session`."""
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     if address == "local":
         check_temporary_folder()
@@ -76,10 +96,6 @@ def ray_session(address: str | None) -> Iterator[None]:
         ray.init(address=address, num_cpus=cpus, logging_level=logging.ERROR, log_to_driver=False)
     except Exception as error:  # Ray raises bare ones too
         raise no_start(address, error) from None
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 def cluster_size() -> dict[str, float]:

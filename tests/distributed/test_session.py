@@ -1,5 +1,7 @@
 """Which Ray a command uses."""
 
+import os
+
 import pytest
 import ray
 
@@ -27,6 +29,19 @@ def test_without_an_address_ray_starts_here_whatever_else_runs(
     with ray_session(None):
         pass
     assert (started[0]["address"], started[0]["num_cpus"]) == ("local", 3)
+
+
+@pytest.mark.usefixtures("started")
+def test_the_environment_of_the_caller_stays_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in session.QUIET:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RAY_AIR_NEW_OUTPUT", "mine")
+    with ray_session(None):
+        assert {name: os.environ[name] for name in session.QUIET} == {
+            **session.QUIET,
+            "RAY_AIR_NEW_OUTPUT": "mine",
+        }
+    assert session.QUIET.keys() & os.environ.keys() == {"RAY_AIR_NEW_OUTPUT"}
 
 
 def test_an_address_is_joined(
