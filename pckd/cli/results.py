@@ -92,6 +92,37 @@ def export(
     print(to)
 
 
+@app.command("optuna")
+def open_in_optuna(
+    study: str,
+    case: Annotated[
+        str, typer.Option(help="Which, of a study that searches in each of its cases.")
+    ] = "",
+    place: Annotated[
+        str | None,
+        typer.Option(
+            "--storage",
+            metavar="URL|FILE",
+            help="Keep it there for Optuna's own tools: a database, or a new journal file.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a study of that name in the storage.")
+    ] = False,
+    results: Results = "results",
+    as_json: Json = False,
+) -> None:
+    """Open a search as an Optuna study: its configurations with their true states."""
+    from pckd.study.optuna_study import open_search, optuna_storage, trials_frame
+
+    storage = Storage(results)
+    opened = open_search(storage, study, case)
+    if place is not None:
+        kept = optuna_storage(place, opened.study_name, replace=force)
+        opened = open_search(storage, study, case, kept)
+    print_frame(trials_frame(opened), as_json=as_json)
+
+
 @app.command("compact")
 def compact_study(study: str, results: Results = "results") -> None:
     """Merge the small files of what has ended, so that large studies are read at once."""

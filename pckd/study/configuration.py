@@ -1,5 +1,6 @@
 """One configuration of a search: one trial per seed, one result for Optuna."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from statistics import mean
 from typing import Any
@@ -10,6 +11,41 @@ from optuna.trial import TrialState
 from pckd.models import model_info
 from pckd.study.outcome import Outcome
 from pckd.study.trial import Trial
+
+
+def state_of(outcomes: Collection[Outcome]) -> TrialState:
+    """Optuna's state of a configuration whose seeds ended so."""
+    statuses = {outcome.status for outcome in outcomes}
+    if "failed" in statuses:
+        return TrialState.FAIL
+    return TrialState.PRUNED if "stopped" in statuses else TrialState.COMPLETE
+
+
+def mean_history(outcomes: Collection[Outcome]) -> dict[int, float]:
+    """Mean accuracy over seeds by epoch, up to the last epoch that all seeds reached."""
+    histories = zip(*(outcome.history for outcome in outcomes), strict=False)
+    return {epoch: mean(values) for epoch, values in enumerate(histories, 1)}
+
+
+def mean_objectives(
+    outcomes: Collection[Outcome], objectives: tuple[str, ...], student: str
+) -> list[float] | None:
+    """Mean objectives over the seeds of a completed configuration; None of any other.
+
+    Args:
+        outcomes: Of all its seeds.
+        objectives: Of the search.
+        student: Its architecture.
+    """
+    if state_of(outcomes) != TrialState.COMPLETE:
+        return None
+    values = {
+        "accuracy": mean(outcome.value or 0.0 for outcome in outcomes),
+        "seconds": mean(outcome.seconds for outcome in outcomes),
+    }
+    if "flops" in objectives:
+        values["flops"] = float(model_info(student).flops)
+    return [values[name] for name in objectives]
 
 
 @dataclass(slots=True)
@@ -37,10 +73,7 @@ class Configuration:
     @property
     def state(self) -> TrialState:
         """Return the state that Optuna is told once the configuration has ended."""
-        statuses = {outcome.status for outcome in self.outcomes.values()}
-        if "failed" in statuses:
-            return TrialState.FAIL
-        return TrialState.PRUNED if "stopped" in statuses else TrialState.COMPLETE
+        return state_of(self.outcomes.values())
 
     def take(self, identity: str, outcome: Outcome) -> bool:
         """Note the outcome of one of its trials; return whether there is such a one."""
@@ -64,19 +97,10 @@ class Configuration:
         return {"trials": [trial.identity for trial in self.trials]}
 
     def accuracies(self) -> dict[int, float]:
-        """Mean accuracy over seeds by epoch, up to the last epoch that all seeds reached."""
-        histories = zip(*(outcome.history for outcome in self.outcomes.values()), strict=False)
-        return {epoch: mean(values) for epoch, values in enumerate(histories, 1)}
+        """Mean accuracy over seeds by epoch, as `mean_history` has it."""
+        return mean_history(self.outcomes.values())
 
     def values(self, objectives: tuple[str, ...]) -> list[float] | None:
-        """Mean objectives over the seeds of a completed configuration; None otherwise."""
-        if self.state != TrialState.COMPLETE:
-            return None
-        outcomes = self.outcomes.values()
-        values = {
-            "accuracy": mean(outcome.value or 0.0 for outcome in outcomes),
-            "seconds": mean(outcome.seconds for outcome in outcomes),
-        }
-        if "flops" in objectives:
-            values["flops"] = float(model_info(self.trials[0].config.student).flops)
-        return [values[name] for name in objectives]
+        """Mean objectives over the seeds, as `mean_objectives` has them."""
+        student = self.trials[0].config.student
+        return mean_objectives(self.outcomes.values(), objectives, student)

@@ -8,7 +8,7 @@ one whose values are valid each but not together; a random one takes its place.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 import pandas as pd
@@ -86,8 +86,8 @@ class OptunaSearch:
         self.random = CountingSampler(self.search.seed)
         self.study = optuna.create_study(
             storage=storage,
-            study_name=f"{spec.study}{f': {searched.case}' * bool(searched.case)}",
-            directions=[_direction(name) for name in self.search.objectives],
+            study_name=searched.title(spec.study),
+            directions=self.search.directions,
         )
         first = [point for point in (*self.search.first, *carried) if not _is_part(point, earlier)]
         unfinished = [point for point in earlier if not self._remembers(point)]
@@ -285,7 +285,3 @@ def _is_part(point: Point, others: list[Point]) -> bool:
 
 def _identities(trials: Sequence[Trial]) -> list[str]:
     return [trial.identity for trial in trials]
-
-
-def _direction(objective: str) -> Literal["maximize", "minimize"]:
-    return "maximize" if objective == "accuracy" else "minimize"

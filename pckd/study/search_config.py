@@ -73,6 +73,14 @@ class SearchConfig(Space):
             raise ValueError("the first objective must be accuracy")
         return self
 
+    @property
+    def directions(self) -> list[StudyDirection]:
+        """Optuna's direction of each objective."""
+        return [
+            StudyDirection.MAXIMIZE if name == "accuracy" else StudyDirection.MINIMIZE
+            for name in self.objectives
+        ]
+
     def of_case(self, name: str) -> "SearchConfig":
         """The search of one case, with the budget that all have."""
         space = self.spaces[name]
@@ -90,15 +98,13 @@ class SearchConfig(Space):
         Raises:
             InputError: Optuna does not take an option of it; the reason is Optuna's.
         """
-        costs = len(self.objectives) - 1
-        directions = [StudyDirection.MAXIMIZE, *[StudyDirection.MINIMIZE] * costs]
         random = optuna.samplers.RandomSampler(0)
         try:
-            study = optuna.create_study(directions=directions, sampler=random)
+            study = optuna.create_study(directions=self.directions, sampler=random)
             for number in range(KNOWN):
                 trial = study.ask()
                 self.suggest(trial)
-                study.tell(trial, [float(number)] * len(directions))
+                study.tell(trial, [float(number)] * len(self.directions))
             study.sampler = self.create_sampler(KNOWN)
             self.suggest(study.ask())
         except Exception as error:  # an option is handed on as it is, and fails as it likes

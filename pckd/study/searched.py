@@ -22,6 +22,10 @@ class Searched(NamedTuple):
     """Changes of the pair in the run."""
     search: SearchConfig
 
+    def title(self, study: str) -> str:
+        """The name of Optuna's study for this search of a study."""
+        return f"{study}: {self.case}" if self.case else study
+
     def changes(self, point: Point) -> dict[str, Any]:
         """All that a configuration changes in the run."""
         return {**self.fixed, **point, **self.of_pair}
