@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 INSTALLED = $(VENV)/.installed
 BIN = $(VENV)/bin
+LOWEST ?= $(addprefix tests/,method models data files training study analysis)
 
-.PHONY: help demo test test-cluster test-faults fuzz lint bench
+.PHONY: help demo test lowest test-cluster test-faults fuzz lint bench
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -19,6 +20,13 @@ demo: $(INSTALLED)  ## search the loss weights on handwritten digits, probe the 
 
 test: $(INSTALLED)  ## the test suite
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+
+lowest:  ## the tests without Ray, on the lowest versions that pyproject.toml allows
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/pip install --quiet uv
+	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python \
+	    --resolution lowest-direct --editable '.[dev]'
+	.venv-lowest/bin/pytest $(LOWEST)
 
 test-cluster: $(INSTALLED)  ## the tests on Ray clusters of many nodes; minutes
 	$(BIN)/pytest -m cluster tests/cluster
