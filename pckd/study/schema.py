@@ -255,7 +255,8 @@ def describe() -> str:
             f"| `{entry.name}` | {entry.type} | {entry.metadata[b'about'].decode()} |"
             for entry in schema
         ]
-    return "\n".join([*lines, "", *_describe_lines(), "", *_describe_pictures()]) + "\n"
+    parts = (lines, _describe_lines(), _describe_places(), _describe_pictures())
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
 IN_ONE_LINE = {
@@ -297,6 +298,31 @@ def _describe_lines() -> list[str]:
     for what, (pandas, duckdb) in IN_ONE_LINE.items():
         lines += ["", f"{what}:", "", "```python", pandas, "```", "", "```sql", duckdb, "```"]
     return lines
+
+
+def _describe_places() -> list[str]:
+    return [
+        "## Where the root may lie",
+        "",
+        "Each file is written by one process, whole, and replaced whole; readers take no lock.",
+        "",
+        "* **On a local disk** a file is written under another name, flushed, and renamed. Relied",
+        "  on: a rename replaces the old file at once, and `flock` keeps a second driver, a second",
+        "  training of the same teacher and the like out.",
+        "* **On a network file system** (NFS, Lustre, CephFS) the same is relied on, and that all",
+        "  machines share the locks (Lustre: mount option `flock`). Where locks hold on one",
+        "  machine alone, run each study from one machine. A folder may be listed late: what looks",
+        "  missing is there later, or is trained again.",
+        "* **In an object store** (`s3://`, `gs://`) an upload replaces the object when it is",
+        "  complete: no rename is needed. Relied on: an object that was written or deleted",
+        "  is read and listed so from then on, as Amazon S3 and Google Cloud Storage promise.",
+        "  Nothing is locked: of two processes that write the same file, the later one stays: run",
+        "  one driver a study. `--fresh` moves a study object by object: stopped in between, it",
+        "  leaves some twice and loses none.",
+        "* **A store that lists late** can hide rows, not damage them: a trial that is not listed",
+        "  yet is trained again; after `pckd results compact` rows may be missing, or reading",
+        "  be refused with a sentence, until the merged file is listed.",
+    ]
 
 
 def _describe_pictures() -> list[str]:
