@@ -47,6 +47,7 @@ ARROWS: dict[str, set[str]] = {
         "errors",
         "files",
         "storage",
+        "study.names",
         "study.results",
         "study.pictures.file",
         "",

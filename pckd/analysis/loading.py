@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -11,7 +11,15 @@ import pandas as pd
 from pckd.analysis.pictures import StudyPictures, load_pictures
 from pckd.analysis.terms import Labels, labels_of
 from pckd.storage import Storage
-from pckd.study.results import EARLIER_PLAN, open_study, read_groups, read_spec
+from pckd.study.names import confirm_name
+from pckd.study.results import (
+    EARLIER_PLAN,
+    ResultsStore,
+    open_study,
+    read_groups,
+    read_power,
+    read_spec,
+)
 
 Kind = Literal["cases", "grid", "vary_one", "search", "single"]
 DEFAULT_CASE = "default"
@@ -47,7 +55,12 @@ class StudyResults:
     pictures: StudyPictures
     """Pictures that were kept of some students."""
     verdicts: pd.DataFrame
-    """Verdicts on cases that were compared until it was clear, as in the store."""
+    """Verdicts on cases that were compared until it was clear, as in the store; where it compares
+    none, those of the study that confirms it."""
+    confirming: pd.DataFrame
+    """Trials of the study that confirms it, as in the store; empty if there is none."""
+    power: Sequence[str]
+    """Sentences about the differences that the planned seeds can show."""
     unplanned_rows: int
     """Rows of earlier plans, or of earlier code, left out."""
     planned_trials: int | None
@@ -124,6 +137,7 @@ def load_study(storage: Storage, name: str) -> StudyResults:
     verdicts = store.read("verdicts")
     is_settled = len(verdicts) > 0 and not (verdicts["name"] == "go on").any()
     needed = plan[plan["trial"].isin(kept["trial"])] if is_settled else plan
+    confirming = ResultsStore(storage, confirm_name(name))
     return StudyResults(
         name=name,
         spec=spec,
@@ -133,7 +147,9 @@ def load_study(storage: Storage, name: str) -> StudyResults:
         epochs=_epochs(store.read("epochs"), kept),
         probes=_probes(store.read("probes"), kept),
         pictures=load_pictures(storage, name, spec, kept),
-        verdicts=verdicts,
+        verdicts=verdicts if len(verdicts) else confirming.read("verdicts"),
+        confirming=confirming.read("trials"),
+        power=read_power(store),
         unplanned_rows=int((~rows["trial"].isin(kept["trial"])).sum()),
         planned_trials=_planned_trials(needed, spec) if is_planned else None,
         mixed_codes=0 if is_exact else kept["code_version"].nunique(),

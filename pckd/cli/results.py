@@ -1,6 +1,7 @@
 """`pckd results`: the tables on the terminal, or as one file."""
 
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated, Literal
 
 import pandas as pd
@@ -14,7 +15,8 @@ from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.study.compaction import compact
 from pckd.study.earlier_plan import ensure_plan
-from pckd.study.results import open_study
+from pckd.study.names import confirm_name
+from pckd.study.results import ResultsStore, open_study
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -50,6 +52,8 @@ def show(
     if wide or as_json:
         print_frame(frame, as_json=as_json)
         return
+    for sentence in _verdicts(study, Storage(results))["sentence"]:
+        print(fill(sentence, WIDTH))
     telling = [name for name in TELLING[table].split() if name in frame.columns]
     shown = fitting(frame[telling], WIDTH)
     print_frame(shown, as_json=False)
@@ -133,4 +137,11 @@ def compact_study(study: str, results: Results = "results") -> None:
 def _read(study: str, table: str, storage: Storage) -> pd.DataFrame:
     if table == "plan":
         ensure_plan(storage, study)
-    return open_study(storage, study).read(table)
+    store = open_study(storage, study)
+    return _verdicts(study, storage) if table == "verdicts" else store.read(table)
+
+
+def _verdicts(study: str, storage: Storage) -> pd.DataFrame:
+    """The verdicts of a study, or of the one that confirms it."""
+    own = ResultsStore(storage, study).read("verdicts")
+    return own if len(own) else ResultsStore(storage, confirm_name(study)).read("verdicts")

@@ -11,7 +11,6 @@ from pckd.progress import Display
 from pckd.settings import parse_assignments
 from pckd.storage import Storage
 from pckd.study.alone import repeat_trial
-from pckd.study.confirm import confirm_name
 from pckd.study.cost import check_budget
 from pckd.study.dry_run import dry_run
 from pckd.study.finding import (
@@ -21,6 +20,7 @@ from pckd.study.finding import (
     describe_study,
     find_study_file,
 )
+from pckd.study.names import confirm_name
 from pckd.study.outcome import DONE
 from pckd.study.plan import Ended
 from pckd.study.results import ResultsStore, open_study

@@ -7,8 +7,9 @@ from typing import Any
 from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.study.confirm_config import WINNER, ConfirmConfig
+from pckd.study.names import confirm_name
 from pckd.study.plan import Ended
-from pckd.study.spec import CONFIRM, SMOKE, StudySpec
+from pckd.study.spec import StudySpec
 from pckd.study.trial import make_trial
 
 SHARED = {"source", "plugins", "run", "resources", "keep"}
@@ -53,12 +54,6 @@ def confirm_study(spec: StudySpec, ended: Sequence[Ended]) -> StudySpec:
         },
     }
     return validate(StudySpec, values, f"study {spec.study}, confirm")
-
-
-def confirm_name(study: str) -> str:
-    """The name of the study that confirms another; what smoke names end with stays last."""
-    name, is_smoke = study.removesuffix(SMOKE), study.endswith(SMOKE)
-    return f"{name}{CONFIRM}{SMOKE if is_smoke else ''}"
 
 
 def check_confirm(spec: StudySpec) -> None:

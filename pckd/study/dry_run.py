@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from pckd.storage import Storage
 from pckd.study.checks import check_stages
-from pckd.study.confirm import confirm_name
 from pckd.study.cost import cost_of
+from pckd.study.names import confirm_name
 from pckd.study.placement import this_device
 from pckd.study.plan import FixedPlan, Plan
 from pckd.study.planning import changes_since, check_plan, make_plan

@@ -17,6 +17,7 @@ from pckd.study.confirm import check_confirm
 from pckd.study.outcome import finished, histories_of, outcomes_of
 from pckd.study.plan import FixedPlan, Plan, fixed_plan
 from pckd.study.plan_table import write_plan
+from pckd.study.power_words import power_lines
 from pckd.study.results import DOCUMENT, ResultsStore
 from pckd.study.schema import SCHEMAS
 from pckd.study.search import SearchPlan
@@ -97,7 +98,12 @@ def write_spec(spec: StudySpec, storage: Storage) -> None:
     groups = {
         name: sorted(terms) for preset in PRESETS.values() for name, terms in preset.groups.items()
     }
-    content = {"version": 1, "spec": spec.model_dump(mode="json"), "groups": groups}
+    content = {
+        "version": 1,
+        "spec": spec.model_dump(mode="json"),
+        "groups": groups,
+        "power": list(power_lines(spec, storage)),
+    }
     ResultsStore(storage, spec.study).write_document(DOCUMENT, content)
 
 

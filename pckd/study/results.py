@@ -246,6 +246,16 @@ def read_groups(store: ResultsStore) -> Mapping[str, Sequence[str]]:
     return groups if isinstance(groups, Mapping) else EARLIER_GROUPS
 
 
+def read_power(store: ResultsStore) -> Sequence[str]:
+    """Sentences about the differences that the study's seeds can show; none of earlier versions.
+
+    Raises:
+        InputError: As `read_spec`.
+    """
+    lines = _kept(store, "power")
+    return lines if isinstance(lines, list) else []
+
+
 def _kept(store: ResultsStore, key: str) -> Any:  # noqa: ANN401
     document = store.read_document(DOCUMENT)
     return document.get(key) if isinstance(document, Mapping) else None

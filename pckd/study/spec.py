@@ -11,6 +11,7 @@ from pckd.addresses import SECRET, holds_secret
 from pckd.settings import Settings, validate
 from pckd.study.case_searches import check_case_searches
 from pckd.study.confirm_config import ConfirmConfig
+from pckd.study.names import SMOKE
 from pckd.study.pair import Pair, sentence_of
 from pckd.study.pictures.config import PictureStage
 from pckd.study.resources import Resources
@@ -25,12 +26,6 @@ NAME = r"^[a-z0-9][a-z0-9_-]*$"
 
 RESERVED = ("teachers", "preparations", "runs", "repeats", "networks")
 """Names below a results root that no study may take: those of pckd itself."""
-
-CONFIRM = "-confirm"
-"""Ending of the name of a study that confirms another."""
-
-SMOKE = "-smoke"
-"""Ending of a study's name at smoke scale, and at no other."""
 
 LARGEST_PLAN = 100_000
 """Trials that a study may list; a grid grows beyond all years with a few keys more."""

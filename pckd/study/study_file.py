@@ -8,8 +8,9 @@ from pckd.errors import InputError
 from pckd.plugins import load_files
 from pckd.settings import read_yaml, validate, with_changes
 from pckd.storage import Storage
+from pckd.study.names import SMOKE
 from pckd.study.results import DOCUMENT, open_study
-from pckd.study.spec import SMOKE, StudySpec
+from pckd.study.spec import StudySpec
 from pckd.training.changes import changed_run
 from pckd.training.config import RunConfig, Scale
 

@@ -48,9 +48,14 @@ class UntilClear(Settings):
         return tuple(range(self.first, self.first + self.at_most))
 
     def compared(self, cases: Mapping[str, Any]) -> list[tuple[str, str]]:
-        """Each candidate with each of its references, by name."""
+        """Each candidate with each of its references, by name, unless both are one run."""
         candidates = self.candidates or [name for name in cases if name not in self.against]
-        return [(candidate, reference) for candidate in candidates for reference in self.against]
+        return [
+            (candidate, reference)
+            for candidate in candidates
+            for reference in self.against
+            if cases[candidate] != cases[reference]
+        ]
 
     def check(self, cases: Mapping[str, Any] | None, pairs: Sequence[Pair]) -> None:
         """Refuse names that are no cases, and a level that so many comparisons cannot share.
@@ -73,7 +78,7 @@ class UntilClear(Settings):
                 raise ValueError(f"seeds compare {name}, which pair {pair} is without")
         comparisons = len(compared) * max(len(pairs), 1)
         if not comparisons:
-            raise ValueError("seeds until clear need a case that is no reference")
+            raise ValueError("seeds until clear need a case that is no reference, nor the same run")
         if self.level / comparisons < LEAST_LEVEL:
             raise ValueError(
                 f"level {self.level} is too small for {comparisons} comparisons: each takes its "

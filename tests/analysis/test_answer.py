@@ -53,7 +53,11 @@ def test_the_verdict_is_said_drawn_and_listed(compared: StudyBuilder, storage: S
     _verdict(compared, "better")
     section = answer(load_study(storage, "demo"))
     assert section is not None
-    said, picture, table = section.parts
+    question, said, picture, cost, table = section.parts
+    assert isinstance(question, Paragraph)
+    assert question.text.startswith("Question: is KD better than CE on the test images")
+    assert isinstance(cost, Paragraph)
+    assert cost.text.startswith("Cost: 8 trainings")
     assert isinstance(said, Paragraph)
     assert said.text == "KD is better than CE."
     assert isinstance(picture, Picture)
@@ -83,3 +87,18 @@ def test_other_studies_have_no_answer(
 ) -> None:
     new_study(cases=CASES)
     assert answer(load_study(storage, "demo")) is None
+
+
+def test_a_study_shows_the_verdicts_of_the_one_that_confirms_it(
+    compared: StudyBuilder, storage: Storage
+) -> None:
+    _verdict(compared, "better")
+    storage.move("demo", "demo-confirm")
+    compared.trial("KD", CASES["KD"], 9, 55.0)
+    section = answer(load_study(storage, "demo"))
+    assert section is not None
+    _, said, _, cost, _ = section.parts
+    assert isinstance(said, Paragraph)
+    assert said.text == "KD is better than CE."
+    assert isinstance(cost, Paragraph)
+    assert "and to confirm (study demo) 8 trainings" in cost.text

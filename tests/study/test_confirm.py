@@ -93,6 +93,17 @@ def test_named_cases_are_confirmed_as_they_are() -> None:
     assert confirm_study(spec, []).cases == spec.cases
 
 
+def test_a_winner_that_is_a_reference_is_not_compared_with_itself() -> None:
+    spec = _spec()
+    design = confirm_study(spec, _ended(spec, [(1.0, 50, 60), (3.0, 40, 41)])).until_clear
+    assert design is not None
+    cases = confirm_study(spec, _ended(spec, [(1.0, 50, 60)])).cases or {}
+    assert design.compared(cases) == [("winner", "CE")]
+    alone = _spec(confirm={**CONFIRM, "against": "released weights"})
+    with pytest.raises(InputError, match="nor the same run"):
+        confirm_study(alone, _ended(alone, [(1.0, 50, 60)]))
+
+
 def test_smoke_stays_at_the_end_of_the_name() -> None:
     spec = _spec(study="example-smoke", run={**RUN, "scale": "smoke"})
     confirming = confirm_study(spec, _ended(spec, [(2.0, 50, 60)]))

@@ -8,7 +8,7 @@ import pandas as pd
 from pckd.analysis.figures.differences import Differences, differences_plot
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.parts import Paragraph, Picture, Section, Table
-from pckd.analysis.words import bounds, number, sentence, signed
+from pckd.analysis.words import bounds, duration, listing, number, plural, sentence, signed
 
 CAPTION = (
     "Differences of test top-1 between trials with the same seed and stream of views, candidate "
@@ -23,12 +23,13 @@ def answer(study: StudyResults) -> Section | None:
     rows = study.verdicts
     if rows.empty:
         return None
-    said = [Paragraph(sentence(text)) for text in rows["sentence"]]
+    said = [Paragraph(_question(rows)), *map(Paragraph, map(sentence, rows["sentence"]))]
+    cost = Paragraph(_cost(study))
     caption = CAPTION.format(level=rows["level"].max())
     table = Table("verdicts", caption, rows.drop(columns="differences"), _shown(rows))
     drawn = [_differences(row) for row in rows.to_dict("records") if len(row["differences"])]
     if not drawn:
-        return Section("The answer", [*said, table])
+        return Section("The answer", [*said, cost, table])
     picture = Picture(
         "differences",
         "Each circle is a seed; the diamond with its interval is the estimate over all. The band "
@@ -36,7 +37,30 @@ def answer(study: StudyResults) -> Section | None:
         differences_plot(drawn, "difference (points)"),
         rows[["candidate", "reference", "first_seed", "differences"]].explode("differences"),
     )
-    return Section("The answer", [*said, picture, table])
+    return Section("The answer", [*said, picture, cost, table])
+
+
+def _question(rows: pd.DataFrame) -> str:
+    """The question that the verdicts answer."""
+    who, others = (listing(list(rows[name].unique())) for name in ("candidate", "reference"))
+    smallest = number(rows["smallest_difference"].max())
+    return (
+        f"Question: is {who} better than {others} on the test images, and would the difference "
+        f"matter, which takes {smallest} points?"
+    )
+
+
+def _cost(study: StudyResults) -> str:
+    """Trainings and their time, those of the confirmation apart."""
+    own = _trainings(study.trials.drop_duplicates("trial"))
+    if study.confirming.empty:
+        return f"Cost: {own}."
+    name = study.confirming["study"].iloc[0]
+    return f"Cost: {own}, and to confirm (study {name}) {_trainings(study.confirming)}."
+
+
+def _trainings(trials: pd.DataFrame) -> str:
+    return f"{plural(len(trials), 'training')} of {duration(float(trials['seconds'].sum()))} in all"
 
 
 def _shown(rows: pd.DataFrame) -> pd.DataFrame:

@@ -53,6 +53,7 @@ def _facts(study: StudyResults) -> dict[str, str]:
         "classes": _classes(study),
         "budget": epochs_words(study),
         "seeds": seeds_words(study).split(" ", 1)[1],
+        "power": "; ".join(study.power),
         "protocol": "; ".join(
             PROTOCOLS.get(plain(item), plain(item)) for item in unique(study, "protocol")
         ),

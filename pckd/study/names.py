@@ -1,0 +1,13 @@
+"""Names of studies that belong to others: at smoke scale, and for confirmation."""
+
+CONFIRM = "-confirm"
+"""Ending of the name of a study that confirms another."""
+
+SMOKE = "-smoke"
+"""Ending of a study's name at smoke scale, and at no other."""
+
+
+def confirm_name(study: str) -> str:
+    """The name of the study that confirms another; what smoke names end with stays last."""
+    name, is_smoke = study.removesuffix(SMOKE), study.endswith(SMOKE)
+    return f"{name}{CONFIRM}{SMOKE if is_smoke else ''}"
