@@ -34,7 +34,7 @@ class Book:
     """Records that the searches of a study keep together."""
 
     outcomes: dict[str, Outcome]
-    """Of the trials that have ended, by identity."""
+    """Outcomes of the trials that have ended, by identity."""
     planned: list[Planned] = field(default_factory=list)
     """In the order in which they were proposed."""
     ended: list[Ended] = field(default_factory=list)

@@ -36,6 +36,6 @@ SECTIONS: tuple[Callable[[StudyResults], Section | None], ...] = (
 """In the order of the report."""
 
 OF_A_SEARCH = (search, importance)
-"""Those that each searched case has of its own."""
+"""Sections of each searched case."""
 
 __all__ = ["OF_A_SEARCH", "SECTIONS"]
