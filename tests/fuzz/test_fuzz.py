@@ -1,13 +1,15 @@
 """A few damaged files of each kind, and what earlier runs of `make fuzz` found."""
 
 import io
+import time
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from fuzz import running
 from fuzz.running import fuzz
-from fuzz.targets import TARGETS
+from fuzz.targets import TARGETS, Target
 from pckd.errors import InputError
 from pckd.training.importing import read_network
 
@@ -22,6 +24,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("kind", TARGETS)
 def test_a_few_damaged_files_of_each_kind_surprise_nobody(kind: str) -> None:
     assert fuzz(kind, count=12, seed=1) == 0
+
+
+def test_a_file_is_too_slow_by_its_own_work_and_not_by_waiting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reads = iter(range(3))
+
+    def read(_: Path, __: str) -> None:
+        if next(reads) == 1:  # after the whole file, whose reading imports
+            sum(range(3_000_000))
+        time.sleep(0.05)
+
+    target = Target(samples=lambda: [("study.yaml", b"study: x")], read=read)
+    monkeypatch.setitem(TARGETS, "study files", target)
+    monkeypatch.setattr(running, "SLOWEST", 0.02)
+    assert running.fuzz("study files", count=2, seed=1) == 1
+    assert "study files: fuzz-findings/1-0-study.yaml: 0 seconds" in capsys.readouterr().out
 
 
 def test_an_archive_whose_names_are_no_text_is_refused(folder: Path) -> None:
