@@ -1,6 +1,6 @@
 """Planning of a study from its file and from the results that exist."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -88,13 +88,17 @@ def optuna_journal(spec: StudySpec, storage: Storage) -> optuna.storages.BaseSto
 
 
 def write_study(spec: StudySpec, plan: Plan, storage: Storage) -> None:
-    """Keep the study file, as it was validated, and the plan beside the results."""
-    write_spec(spec, storage)
+    """Keep the study file, as it was validated, its power, and the plan beside the results.
+
+    Raises:
+        InputError: The data set cannot be opened.
+    """
+    write_spec(spec, storage, list(power_lines(spec, storage)))
     write_plan(storage, spec, plan.planned)
 
 
-def write_spec(spec: StudySpec, storage: Storage) -> None:
-    """Keep the study file, as it was validated, beside the results."""
+def write_spec(spec: StudySpec, storage: Storage, power: Sequence[str] = ()) -> None:
+    """Keep the study file, as it was validated, and lines on its power beside the results."""
     groups = {
         name: sorted(terms) for preset in PRESETS.values() for name, terms in preset.groups.items()
     }
@@ -102,7 +106,7 @@ def write_spec(spec: StudySpec, storage: Storage) -> None:
         "version": 1,
         "spec": spec.model_dump(mode="json"),
         "groups": groups,
-        "power": list(power_lines(spec, storage)),
+        "power": list(power),
     }
     ResultsStore(storage, spec.study).write_document(DOCUMENT, content)
 

@@ -153,7 +153,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a case that is compared and left out": (
         {
-            "cases": {"a": {}, "b": {}},
+            "cases": {"a": {}, "b": {"views.flip": False}},
             "pairs": [{"student": "resnet8", "without": ["b"]}, {"student": "resnet14"}],
             "seeds": {"until": "clear", "against": "a", "smallest_difference": 1.0},
         },
