@@ -74,6 +74,30 @@ def run(
 
 
 @app.command()
+def work(
+    file: Annotated[str, typer.Argument(metavar="FILE|NAME", help="Study file, or its name.")],
+    assignments: Assignments = None,
+    results: Results = "results",
+    retry_failed: Annotated[bool, typer.Option(help="Run failed trials again.")] = False,
+    scale: Annotated[
+        Scale, typer.Option(help="smoke: minutes on 2 cores, as study NAME-smoke.")
+    ] = "full",
+) -> None:
+    """Train what is missing of a study in this process, beside others that do the same; no Ray."""
+    from pckd.progress import TrialsProgress
+    from pckd.study.work import begin_work, end_work, work_on
+
+    spec = read_study(find_study_file(file), parse_assignments(assignments or []), scale)
+    storage, display = Storage(results), Display()
+    plan = begin_work(spec, storage, display.say, retry_failed=retry_failed)
+    with display.bars() as bars:
+        progress = TrialsProgress(display, bars, spec.study, plan)
+        work_on(spec, plan, storage, progress, retry_failed=retry_failed)
+    end_work(spec, plan, storage, display.say)
+    _summarise(spec.study, plan.ended, storage)
+
+
+@app.command()
 def confirm(
     study: str,
     assignments: Assignments = None,

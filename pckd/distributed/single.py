@@ -1,7 +1,5 @@
 """One run outside any study: in this process, or over several workers under Ray Train."""
 
-from collections.abc import Callable
-
 import torch
 
 from pckd.distributed.session import check_resources, ray_session
@@ -10,19 +8,18 @@ from pckd.errors import RunError
 from pckd.progress import Display
 from pckd.storage import Storage
 from pckd.study.alone import STUDY
+from pckd.study.beforehand import epoch_line, epoch_text, prepare_here, train_teachers_here
 from pckd.study.execution import run_trial
 from pckd.study.outcome import read_outcome
 from pckd.study.placement import this_process
-from pckd.study.preparations import prepare, undone
+from pckd.study.preparations import undone
 from pckd.study.resources import Resources
 from pckd.study.results import ResultsStore
-from pckd.study.teachers import teacher_trial, train_teacher, untrained_teachers
+from pckd.study.teachers import teacher_trial, untrained_teachers
 from pckd.study.trial import Trial
 from pckd.training.config import RunConfig
 from pckd.training.group import check_even_batches
 from pckd.training.identity import run_identity
-from pckd.training.preparations import PreparationTask
-from pckd.training.record import EpochRecord
 from pckd.training.run_checks import check_run
 from pckd.training.run_data import prepare_data
 from pckd.training.teachers import TeacherCard
@@ -46,17 +43,16 @@ def distill_once(config: RunConfig, storage: Storage, workers: int, display: Dis
     trial = Trial(STUDY, "run", {}, config, run_identity(config))
     images = len(prepare_data(config.data, config.protocol).train)
     check_even_batches(images, config.optimization.batch_size, workers)
-    for teacher in untrained_teachers([config], storage):
-        _train_teacher(teacher, storage, display)
-    for task in undone([config], storage):
-        _prepare(task, storage, display)
+    here = this_process()
+    train_teachers_here(untrained_teachers([config], storage), storage, here, display.say)
+    prepare_here(undone([config], storage), storage, here, display.say)
 
     def waits() -> None:
         display.say(f"run {trial.identity}: another process trains it; waiting for that")
 
     with storage.lock(f"{STUDY}/locks/{trial.identity}", waits):
         if workers == 1:
-            run_trial(trial, storage, this_process(), _line(trial, display))
+            run_trial(trial, storage, here, epoch_line(trial, display.say))
         else:
             _under_ray(trial, storage, workers, display)
     outcome = read_outcome(trial, storage)
@@ -76,24 +72,9 @@ def teacher_once(config: RunConfig, storage: Storage, display: Display) -> Teach
     Raises:
         RunError: The training failed; the reason is named.
     """
-    return _train_teacher(teacher_trial(config), storage, display)
-
-
-def _train_teacher(trial: Trial, storage: Storage, display: Display) -> TeacherCard:
-    def waits() -> None:
-        display.say(f"teacher {trial.case}: another process trains it; waiting for that")
-
-    return train_teacher(trial, storage, this_process(), _line(trial, display), waits)
-
-
-def _prepare(task: PreparationTask, storage: Storage, display: Display) -> None:
-    def waits() -> None:
-        display.say(f"preparation {task}: another process does it; waiting for that")
-
-    def show(epoch: int, loss: float) -> None:
-        display.say(f"preparation {task}: epoch {epoch} of {task.epochs}, loss {loss:.4g}")
-
-    prepare(task, storage, this_process(), show, waits)
+    teachers = [teacher_trial(config)]
+    (card,) = train_teachers_here(teachers, storage, this_process(), display.say)
+    return card
 
 
 def _under_ray(trial: Trial, storage: Storage, workers: int, display: Display) -> None:
@@ -106,20 +87,8 @@ def _under_ray(trial: Trial, storage: Storage, workers: int, display: Display) -
         row = store.find("trials", trial.identity) or {}
         if row.get("epochs_done", 0) > shown:
             shown = row["epochs_done"]
-            _say(trial, display, shown, row["last_top1"])
+            display.say(epoch_text(trial, shown, row["last_top1"]))
 
     with ray_session(None):
         check_resources(resources)
         train_spread(trial, storage, resources, show)
-
-
-def _line(trial: Trial, display: Display) -> Callable[[EpochRecord], None]:
-    def show(record: EpochRecord) -> None:
-        _say(trial, display, record.epoch, record.top1)
-
-    return show
-
-
-def _say(trial: Trial, display: Display, epoch: int, top1: float) -> None:
-    epochs = trial.config.optimization.epochs
-    display.say(f"{trial.config.student}: epoch {epoch} of {epochs}, top-1 {top1:.2f} %")

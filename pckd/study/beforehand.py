@@ -1,0 +1,113 @@
+"""Teachers and preparations of some runs, done in this process before the runs."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TypeVar
+
+from pckd.files import LockHeldError
+from pckd.storage import Storage
+from pckd.study.placement import Placement
+from pckd.study.preparations import prepare
+from pckd.study.teachers import train_teacher
+from pckd.study.trial import Trial
+from pckd.training.preparations import PreparationTask
+from pckd.training.record import EpochRecord
+from pckd.training.teachers import TeacherCard
+
+Say = Callable[[str], None]
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def train_teachers_here(
+    trials: Iterable[Trial], storage: Storage, placement: Placement, say: Say
+) -> list[TeacherCard]:
+    """Train teachers one after another, or wait for those that other processes train.
+
+    Args:
+        trials: Of `pckd.study.teachers.untrained_teachers`.
+        storage: The results root.
+        placement: Where to compute.
+        say: Is told each epoch, and that the process waits.
+
+    Returns:
+        The teachers, in the order in which they were there.
+
+    Raises:
+        RunError: A training failed; the reason is named.
+    """
+
+    def train(trial: Trial, on_wait: Callable[[], None]) -> TeacherCard:
+        return train_teacher(trial, storage, placement, epoch_line(trial, say), on_wait)
+
+    def waits(trial: Trial) -> None:
+        say(f"teacher {trial.case}: another process trains it; waiting for that")
+
+    return _free_ones_first(trials, train, waits)
+
+
+def prepare_here(
+    tasks: Iterable[PreparationTask], storage: Storage, placement: Placement, say: Say
+) -> None:
+    """Do preparations one after another, or wait for those that other processes do.
+
+    Args:
+        tasks: Of `pckd.study.preparations.undone`.
+        storage: The results root, with the trained teachers.
+        placement: Where to compute.
+        say: Is told each epoch, and that the process waits.
+
+    Raises:
+        RunError: A preparation failed; the reason is named.
+    """
+
+    def do(task: PreparationTask, on_wait: Callable[[], None]) -> None:
+        def show(epoch: int, loss: float) -> None:
+            say(f"preparation {task}: epoch {epoch} of {task.epochs}, loss {loss:.4g}")
+
+        prepare(task, storage, placement, show, on_wait)
+
+    def waits(task: PreparationTask) -> None:
+        say(f"preparation {task}: another process does it; waiting for that")
+
+    _free_ones_first(tasks, do, waits)
+
+
+def epoch_line(trial: Trial, say: Say) -> Callable[[EpochRecord], None]:
+    """A callback that says each epoch of a trial in a line."""
+
+    def show(record: EpochRecord) -> None:
+        say(epoch_text(trial, record.epoch, record.top1))
+
+    return show
+
+
+def epoch_text(trial: Trial, epoch: int, top1: float) -> str:
+    """A finished epoch in words; `top1` in percent."""
+    epochs = trial.config.optimization.epochs
+    return f"{trial.config.student}: epoch {epoch} of {epochs}, top-1 {top1:.2f} %"
+
+
+def _free_ones_first(
+    tasks: Iterable[Task],
+    do: Callable[[Task, Callable[[], None]], Result],
+    waits: Callable[[Task], None],
+) -> list[Result]:
+    """Do tasks; those that other processes hold come last, and are waited for.
+
+    Args:
+        tasks: What is to be done.
+        do: Does a task; calls its second argument before it waits for another process.
+        waits: Says that a task is waited for.
+    """
+
+    def give_way() -> None:
+        raise LockHeldError
+
+    results, held = [], []
+    for task in tasks:
+        try:
+            results.append(do(task, give_way))
+        except LockHeldError:
+            held.append(task)
+    return results + [do(task, partial(waits, task)) for task in held]
