@@ -1,12 +1,19 @@
 """Filesystem URIs: what is waited for has a bound, and who does not answer is named."""
 
+import socket
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from pyarrow import fs
 
 from pckd.data import open_data
 from pckd.errors import InputError
+from pckd.files import remote
+from pckd.files.hub import always_fresh
 from pckd.files.remote import open_uri
 from pckd.storage import Storage
 
@@ -38,7 +45,6 @@ def _opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     [
         ("gs://bucket/x", "storage.googleapis.com"),
         ("gcs://bucket/x?scheme=http", "storage.googleapis.com"),
-        ("hf://datasets/a/b", "huggingface.co"),
     ],
 )
 def test_a_service_that_does_not_answer_is_named(opened: list[str], uri: str, host: str) -> None:
@@ -47,6 +53,13 @@ def test_a_service_that_does_not_answer_is_named(opened: list[str], uri: str, ho
         Storage(uri)
     with pytest.raises(InputError, match=refusal):
         open_data("cifar100", uri)
+
+
+def test_a_hub_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pckd.files.hub.open_hub", Silent().get_file_info)
+    refusal = r"huggingface\.co does not answer: could not resolve the host$"
+    with pytest.raises(InputError, match=refusal):
+        open_data("cifar100", "hf://datasets/a/b")
 
 
 def test_whatever_a_filesystem_raises_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,3 +91,100 @@ def test_a_folder_as_a_uri_is_opened(tmp_path: Path) -> None:
     filesystem, path = open_uri(tmp_path.as_uri())
     assert isinstance(filesystem, fs.LocalFileSystem)
     assert path == str(tmp_path)
+
+
+@pytest.fixture(name="port")
+def _port() -> Iterator[int]:
+    """The port of a server that takes connections and says nothing."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(16)
+        yield int(server.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    "uri", ["s3://bucket/x?scheme=http", "gs://anonymous@bucket/x?scheme=http"]
+)
+def test_a_host_that_says_nothing_is_named_in_time(
+    uri: str, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "SECONDS", 0.5)
+    began = time.monotonic()
+    refusal = rf"^127\.0\.0\.1:{port} does not answer within 0\.5 seconds$"
+    with pytest.raises(OSError, match=refusal):
+        open_uri(f"{uri}&endpoint_override=127.0.0.1:{port}")
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        (
+            "When looking: AWS Error NETWORK_CONNECTION during HeadBucket operation: curlCode: "
+            "7, Could not connect to server; Details: Failed",
+            "s3.amazonaws.com does not answer: curlCode: 7, Could not connect to server",
+        ),
+        (
+            "google::cloud::Status(UNAVAILABLE: No more retries, with a last message of CURL "
+            "error [6]=Could not resolve hostname error_info={reason=, domain=",
+            "s3.amazonaws.com does not answer: CURL error [6]=Could not resolve hostname",
+        ),
+        ("AWS Error ACCESS_DENIED: no", "s3://b/x cannot be opened: AWS Error ACCESS_DENIED: no"),
+    ],
+)
+def test_no_answer_and_a_refusal_have_words_of_their_own(
+    message: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(uri: str) -> None:
+        raise OSError(message)
+
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setattr(remote, "_answering", fails)
+    with pytest.raises(InputError) as error:
+        Storage("s3://b/x")
+    assert str(error.value).endswith(words)
+
+
+def test_the_host_is_the_one_that_a_variable_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "https://hub.example.org")
+    assert remote.host_of("hf://datasets/a/b") == "hub.example.org"
+    assert remote.host_of("s3://b/x?endpoint_override=minio:9000") == "minio:9000"
+
+
+def test_the_hub_without_its_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"needs huggingface_hub: pip install 'pckd\[hf\]'$"):
+        Storage("hf://datasets/a/b")
+
+
+class Remembering(MemoryFileSystem):  # type: ignore[misc]
+    """Files in memory, with listings that are kept until they are invalidated, as the hub's are."""
+
+    store: dict[str, Any] = {}  # noqa: RUF012
+    pseudo_dirs: list[str] = [""]  # noqa: RUF012
+    listings: dict[str, Any] = {}  # noqa: RUF012
+
+    def ls(self, path: str, detail: bool = True, **kwargs: object) -> Any:  # noqa: ANN401
+        if path not in self.listings:
+            self.listings[path] = super().ls(path, detail=True, **kwargs)
+        found = self.listings[path]
+        return found if detail else [entry["name"] for entry in found]
+
+    def invalidate_cache(self, path: str | None = None) -> None:
+        self.listings.clear()
+
+
+def test_files_on_the_hub_that_another_process_wrote_are_listed(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    files = Remembering()
+    storage.filesystem = always_fresh(fs.PyFileSystem(fs.FSSpecHandler(files)))
+    storage.base = "/datasets/a/b"
+    storage.write("study/one", b"1")
+    assert storage.names("study") == ["one"]
+    files.store["/datasets/a/b/study/two"] = files.store["/datasets/a/b/study/one"]
+    assert storage.names("study") == ["one", "two"]
+    assert storage.read("study/two") == b"1"
+    storage.delete("study/one")
+    assert storage.names("study") == ["two"]
+    storage.move("study", "new")
+    assert (storage.names("study"), storage.names("new")) == ([], ["two"])

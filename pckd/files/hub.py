@@ -1,0 +1,43 @@
+"""Repositories of the Hugging Face hub as folders that are looked at anew each time.
+
+Its filesystem keeps the listings that it has seen, and so would miss what other processes write.
+"""
+
+from contextlib import suppress
+
+from pyarrow import fs
+
+
+class _Fresh(fs.FSSpecHandler):  # type: ignore[misc]
+    """A filesystem of fsspec that forgets a folder before it is asked for it."""
+
+    def get_file_info(self, paths: list[str]) -> list[fs.FileInfo]:
+        """Say of each path what is there now."""
+        for path in paths:
+            self.fs.invalidate_cache(path)
+        found: list[fs.FileInfo] = super().get_file_info(paths)
+        return found
+
+    def get_file_info_selector(self, selector: fs.FileSelector) -> list[fs.FileInfo]:
+        """List what is in a folder now."""
+        self.fs.invalidate_cache(selector.base_dir)
+        found: list[fs.FileInfo] = super().get_file_info_selector(selector)
+        return found
+
+
+def open_hub(uri: str) -> tuple[fs.FileSystem, str]:
+    """Open a URI such as hf://datasets/NAME/REPOSITORY, and ask the hub for it.
+
+    The question is asked in Python alone: a thread that waits for an answer within Arrow would end
+    the process with an abort.
+    """
+    filesystem, path = fs.FileSystem.from_uri(uri)
+    fresh = always_fresh(filesystem)
+    with suppress(FileNotFoundError):
+        fresh.handler.fs.info(path)
+    return fresh, path
+
+
+def always_fresh(filesystem: fs.PyFileSystem) -> fs.PyFileSystem:
+    """Return a filesystem of fsspec without its memory of listings."""
+    return fs.PyFileSystem(_Fresh(filesystem.handler.fs))
