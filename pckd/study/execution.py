@@ -18,6 +18,7 @@ from pckd.study.placement import Placement
 from pckd.study.preparations import prepared_for
 from pckd.study.results import ResultsStore
 from pckd.study.rows import data_columns, epoch_row
+from pckd.study.teacher_accuracy import teacher_top1
 from pckd.study.trial import Trial
 from pckd.study.trial_row import TrialRow
 from pckd.training.config import RunConfig
@@ -109,7 +110,10 @@ def _train(
         prepared_for(trial.config, storage, placement),
     )
     chosen_on_test = keep == "best" and trial.config.protocol == "paper"
-    row.add(data_columns(data, card, [*run.notices, *[CHOSEN_ON_TEST] * chosen_on_test]))
+    top1 = None
+    if card is not None and teacher is not None:
+        top1 = teacher_top1(card, teacher, run.data, placement.group, storage)
+    row.add(data_columns(data, card, top1, [*run.notices, *[CHOSEN_ON_TEST] * chosen_on_test]))
     checkpoint.restore(run)
     row.runs(checkpoint.records)
     while not run.finished:

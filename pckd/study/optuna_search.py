@@ -244,10 +244,31 @@ class OptunaSearch:
         Raises:
             InputError: One of them is no valid run; one sentence with the key and the value.
         """
-        yield self.spec.run_config(self.searched.changes({}), self.source)
-        whole = filter(self.search.allows, self.search.first)
-        for point in (*(point for _, point in self.search.corners()), *whole):
-            yield self.spec.run_config(self.searched.changes(point), self.source)
+        yield self._run({})
+        for key, point in self.search.corners():
+            try:
+                yield self._run(point)
+            except InputError:
+                self._check_whole(key, point)
+                raise
+        yield from map(self._run, filter(self.search.allows, self.search.first))
+
+    def _check_whole(self, key: str, point: Point) -> None:
+        """Refuse a key of whole numbers that is searched as a float.
+
+        Raises:
+            InputError: Only a whole number in its place gives a valid run.
+        """
+        if self.search.parameters[key].type != "float":
+            return
+        try:
+            self._run({**point, key: int(point[key])})
+        except InputError:
+            return
+        raise InputError(f"{self.source}: {key} takes whole numbers only: add `type: int` to it")
+
+    def _run(self, point: Point) -> RunConfig:
+        return self.spec.run_config(self.searched.changes(point), self.source)
 
     def _earlier_points(self, rows: pd.DataFrame) -> list[Point]:
         """List the configurations in the table that belong to this plan, oldest first."""

@@ -79,28 +79,32 @@ def plan_row(item: Planned) -> Row:
     }
 
 
-def data_columns(data: RunData, teacher: TeacherCard | None, notices: Sequence[str]) -> Row:
-    """Columns that are known once data and teacher are open."""
+def data_columns(
+    data: RunData, teacher: TeacherCard | None, teacher_top1: float | None, notices: Sequence[str]
+) -> Row:
+    """Columns that are known once data and teacher are open.
+
+    Args:
+        data: The images of the run.
+        teacher: Its teacher; None without one.
+        teacher_top1: Of the teacher on the test images, in percent.
+        notices: Sentences for the user.
+    """
     return {
         "data_fingerprint": data.fingerprint,
         "train_images": len(data.train),
         "num_classes": data.num_classes,
         "teacher": None if teacher is None else teacher.hash,
-        "teacher_test_top1": None if teacher is None else _accuracy_on(data, teacher),
-        "notices": "; ".join([*data.notices, *_doubts(teacher), *notices]) or None,
+        "teacher_test_top1": teacher_top1,
+        "notices": "; ".join([*data.notices, *_doubts(teacher, teacher_top1), *notices]) or None,
     }
 
 
-def _accuracy_on(data: RunData, teacher: TeacherCard) -> float | None:
-    """Return the teacher's accuracy if it was measured on these very images."""
-    return teacher.test_top1 if teacher.data_fingerprint == data.fingerprint else None
-
-
-def _doubts(teacher: TeacherCard | None) -> list[str]:
-    if teacher is None or teacher.test_top1 > teacher.chance:
+def _doubts(teacher: TeacherCard | None, top1: float | None) -> list[str]:
+    if teacher is None or top1 is None or top1 > teacher.chance:
         return []
     return [
-        f"the teacher is not better than chance: top-1 {teacher.test_top1:.2f} % on "
+        f"the teacher is not better than chance: top-1 {top1:.2f} % on "
         f"{teacher.num_classes} classes"
     ]
 

@@ -55,7 +55,7 @@ TRIAL_COLUMNS: list[Column] = [
     ("test_top5", REAL, "percent, likewise"),
     ("network", TEXT, "content hash of the student that was kept, 64 hexadecimal digits"),
     ("teacher", TEXT, "content hash of the teacher, 64 hexadecimal digits"),
-    ("teacher_test_top1", REAL, "percent"),
+    ("teacher_test_top1", REAL, "percent, on the test images of the trial"),
     (
         "data_fingerprint",
         TEXT,

@@ -74,6 +74,26 @@ class Batch:
         teacher, theirs = (None, []) if self.teacher is None else _leaves(self.teacher)
         return replace(self, student=student, teacher=teacher), ours, theirs
 
+    def rounded(self) -> "Batch":
+        """Return the batch as networks in bfloat16 bring it: rounded to that, in float32."""
+
+        def rounded(values: Tensor) -> Tensor:
+            return values.bfloat16().float()
+
+        teacher = None if self.teacher is None else _changed(self.teacher, rounded)
+        return replace(self, student=_changed(self.student, rounded), teacher=teacher)
+
+    def perfect(self) -> "Batch":
+        """Return the batch with the teacher's outputs as the student's, where they have one shape.
+
+        Raises:
+            ValueError: There is no teacher.
+        """
+        if self.teacher is None:
+            raise ValueError("without a teacher no student is perfect")
+        pairs = zip(self.student, self.teacher, strict=True)
+        return replace(self, student=GivenSide(*(_alike(*pair) for pair in pairs)))
+
     def scaled(self, factor: float) -> "Batch":
         """Return the batch with the student's features, logits and maps times a factor."""
         return replace(self, student=_changed(self.student, lambda values: factor * values))
@@ -200,6 +220,13 @@ def _changed(side: GivenSide, change: Callable[[Tensor], Tensor]) -> GivenSide:
         for name, value in zip(side._fields, side, strict=True)
     ]
     return GivenSide(*values)
+
+
+def _alike(own: Any, other: Any) -> Any:  # noqa: ANN401
+    """Copies of the other tensors, where they have the shapes of the own ones."""
+    if isinstance(own, Tensor):
+        return other.clone() if own.shape == other.shape else own
+    return own if own is None else type(own)(map(_alike, own, other))
 
 
 def _each(value: Any, change: Callable[[Tensor], Tensor]) -> Any:  # noqa: ANN401

@@ -50,7 +50,10 @@ def check_term(term: str | type[Term[Any]], parameters: Mapping[str, Any] | None
     _refuse(label, _undescribed(kind))
     config = validate(kind.Config, dict(parameters or {}), label)
     cases = [Case(kind, config, pair) for pair in PAIRS]
-    fitting = [case for case in cases if case.unfit is None]
+    try:
+        fitting = [case for case in cases if case.unfit is None]
+    except Exception as error:
+        _refuse(label, f"its `needs` or `unfit` fails: {type(error).__name__}: {error}")
     if not fitting:
         _refuse(label, f"it suits none of {len(PAIRS)} pairs of networks")
     for case in fitting:

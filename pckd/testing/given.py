@@ -67,7 +67,9 @@ class GivenStep(Step):
         return self.teacher
 
 
-def given_side(values: Mapping[str, Any], images: int) -> GivenSide:
+def given_side(
+    values: Mapping[str, Any], images: int, precision: torch.dtype | None = None
+) -> GivenSide:
     """Outputs of one network.
 
     Args:
@@ -76,22 +78,36 @@ def given_side(values: Mapping[str, Any], images: int) -> GivenSide:
             `maps_before_relu`, lists of [B, C, H, W] or [B, K, C, H, W] from the stem to the last
             stage. Any may be missing.
         images: B.
+        precision: Of all tensors; their own by default.
 
     Raises:
-        InputError: A key is not known, or a tensor has another number of axes or images.
+        InputError: A key is not known, a value is no tensor, or a tensor has another number of axes
+            or images.
     """
     known = (*VALUES, *MAPS, STRONG)
     unknown = sorted(set(values) - set(known))
     if unknown:
         raise InputError(f"{unknown[0]} is not known; allowed: {', '.join(known)}")
-    tensors = {name: _tensor(values[name]) for name in (*VALUES, STRONG) if name in values}
+
+    def tensor(value: object, name: str) -> Tensor:
+        found = given_tensor(value, name)
+        return found if precision is None else found.to(precision)
+
+    tensors = {name: tensor(values[name], name) for name in (*VALUES, STRONG) if name in values}
     for name in ("features", "logits", STRONG):
         if name in tensors:
             tensors[name] = _by_copy(tensors[name], name, axes=3, images=images)
+    for name, axes in (("centers", 2), ("bias", 1)):
+        if name in tensors and tensors[name].dim() != axes:
+            raise InputError(
+                f"{name} has the shape {tuple(tensors[name].shape)}: {axes} axes are allowed"
+            )
     maps = {
-        name: tuple(_by_copy(_tensor(each), name, axes=5, images=images) for each in values[name])
+        name: tuple(
+            _by_copy(tensor(each, name), name, axes=5, images=images) for each in values[name]
+        )
         for name in MAPS
-        if values.get(name)
+        if name in values and len(values[name])
     }
     outputs: list[Any] = [
         *(tensors.get(name) for name in VALUES),
@@ -160,8 +176,16 @@ def _given(side: Side, name: str) -> Any:  # noqa: ANN401
     return tuple.__getitem__(side, Side._fields.index(name))
 
 
-def _tensor(value: object) -> Tensor:
-    tensor = value if isinstance(value, Tensor) else torch.as_tensor(value)
+def given_tensor(value: object, name: str) -> Tensor:
+    """Numbers as a tensor, whole ones in the default precision.
+
+    Raises:
+        InputError: They are no numbers, or not of one length.
+    """
+    try:
+        tensor = torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"{name} is no tensor: {error}") from None
     return tensor if tensor.is_floating_point() else tensor.to(torch.get_default_dtype())
 
 

@@ -10,6 +10,15 @@ from pckd.errors import InputError
 from pckd.method import Step, Task, Term, TermConfig, find_term
 from pckd.settings import near_misses, validate
 from pckd.testing.given import classes_of, given_side, given_step, task_of
+from pckd.testing.inputs import (
+    check_labels,
+    check_needs,
+    in_training,
+    known_labels,
+    precision_of,
+    whole_numbers,
+    with_both_views,
+)
 
 AnyTerm = Term[Any]
 
@@ -48,7 +57,8 @@ def evaluate_term(
             and an image n outside the batch has the class n modulo M.
 
     Returns:
-        A scalar in the tensors' own precision; the gradient flows to those that ask for one.
+        A scalar in the tensors' own precision, the widest of several; half precision is computed
+        in float32, as in training. The gradient flows to the tensors that ask for one.
 
     Raises:
         InputError: Something is not known, has a shape that is not allowed, or is missing.
@@ -64,7 +74,7 @@ def evaluate_term(
         parts=parts,
         training_labels=training_labels,
     )
-    return values.mean()
+    return values.mean().to(precision_of(student, teacher or {}))
 
 
 def term_values(
@@ -81,19 +91,26 @@ def term_values(
 ) -> Tensor:
     """A term's values on one batch, before their mean: [B], [B, K] or a scalar.
 
-    The arguments are those of `evaluate_term`.
+    The arguments are those of `evaluate_term`. What is given in half precision counts as float32.
     """
     kind = find_term(term) if isinstance(term, str) else term
-    labels = torch.as_tensor(labels)
-    places = torch.arange(len(labels)) if indices is None else torch.as_tensor(indices)
-    ours = given_side(_with_both_views(student), len(labels))
-    theirs = None if teacher is None else given_side(_with_both_views(teacher), len(labels))
-    classes = classes_of(ours) or int(labels.max()) + 1
-    known = _training_labels(training_labels, labels, places, classes)
     config = validate(kind.Config, dict(parameters or {}), kind.label)
+    labels = whole_numbers(labels, "labels")
+    places = torch.arange(len(labels)) if indices is None else whole_numbers(indices, "indices")
+    if len(places) != len(labels):
+        raise InputError(f"indices are {len(places)}, but labels {len(labels)}: give one an image")
+    precision = in_training(precision_of(student, teacher or {}))
+    ours = given_side(with_both_views(student), len(labels), precision)
+    theirs = None
+    if teacher is not None:
+        theirs = given_side(with_both_views(teacher), len(labels), precision)
+    classes = classes_of(ours) or int(labels.max()) + 1
+    check_labels(labels, classes)
+    known = known_labels(training_labels, labels, places, classes)
+    check_needs(kind, config, student, teacher)
     task = task_of(ours, theirs, known, classes)
-    module = build_term(kind, config, task, _precision(student))
-    _load(module, parts or {})
+    module = build_term(kind, config, task, precision)
+    _load(module, parts or {}, len(known))
     step = given_step(ours, theirs, labels, indices=places, epoch=epoch)
     return values_of(module, step)
 
@@ -115,35 +132,26 @@ def build_term(
 
 
 def values_of(module: AnyTerm, step: Step) -> Tensor:
-    """The term's values on a step."""
-    values: Tensor = module(step)
+    """The term's values on a step.
+
+    Raises:
+        InputError: The tensors do not fit together, in the words of PyTorch.
+    """
+    try:
+        values: Tensor = module(step)
+    except (RuntimeError, ValueError, IndexError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"{module.label} of these tensors: {reason}") from error
     return values
 
 
-def _with_both_views(outputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    if "logits" not in outputs:
-        return outputs
-    return {"strong_logits": outputs["logits"], **outputs}
-
-
-def _training_labels(given: object, labels: Tensor, indices: Tensor, classes: int) -> Tensor:
-    if given is not None:
-        return torch.as_tensor(given)
-    known = torch.arange(int(indices.max()) + 1) % classes
-    known[indices] = labels
-    return known
-
-
-def _precision(outputs: Mapping[str, Any]) -> torch.dtype:
-    tensors = (
-        value[0] if isinstance(value, (list, tuple)) else value for value in outputs.values()
-    )
-    found = (torch.as_tensor(each).dtype for each in tensors)
-    return next((each for each in found if each.is_floating_point), torch.get_default_dtype())
-
-
-def _load(module: AnyTerm, parts: Mapping[str, Any]) -> None:
+def _load(module: AnyTerm, parts: Mapping[str, Any], images: int) -> None:
     """Put given tensors in the place of a term's own.
+
+    Args:
+        module: The term.
+        parts: By name in its state dict.
+        images: N, of the training set.
 
     Raises:
         InputError: The term has no such part, or it has another shape.
@@ -158,8 +166,11 @@ def _load(module: AnyTerm, parts: Mapping[str, Any]) -> None:
             )
         given = torch.as_tensor(value, dtype=own[name].dtype)
         if given.shape != own[name].shape:
+            by_image = given.shape[1:] == own[name].shape[1:] and len(own[name]) == images
+            advice = f"; training_labels would say that there are {len(given)}" if by_image else ""
             raise InputError(
                 f"parts: {name} has the shape {tuple(given.shape)}, not {tuple(own[name].shape)}"
+                f"{advice}"
             )
         own[name] = given
     module.load_state_dict(own)

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pckd.method import Term, own_share
 from pckd.testing.cases import IMAGES, Batch, Case
 from pckd.testing.ranks import ThreadExchange, on_ranks
+from pckd.testing.value_checks import learned_parts
 
 
 def parameters_get_gradients(case: Case) -> str | None:
@@ -16,7 +17,8 @@ def parameters_get_gradients(case: Case) -> str | None:
     term = case.build()
     batch, _, _ = case.batch().with_leaves()
     term(batch.step()).sum().backward()
-    idle = [name for name, each in term.named_parameters() if _learns(each) and each.grad is None]
+    learned = [(name, each) for name, each in term.named_parameters() if each.requires_grad]
+    idle = [name for name, each in learned if each.grad is None]
     return f"its learned part {idle[0]} gets no gradient" if idle else None
 
 
@@ -39,18 +41,13 @@ def ranks_equal_one_process(case: Case) -> str | None:
 
 def _gradients(value: Tensor, inputs: list[Tensor], terms: list[Term[Any]]) -> list[Tensor]:
     """Gradients of the inputs, and of each learned part, added up over the processes."""
-    copies = [list(filter(_learns, term.parameters())) for term in terms]
+    copies = [learned_parts(term) for term in terms]
     leaves = [*inputs, *(part for learned in copies for part in learned)]
     each = torch.autograd.grad(value, leaves, allow_unused=True, materialize_grads=True)
     learned = each[len(inputs) :]
     count = len(copies[0])
     added = [torch.stack(learned[place::count]).sum(0) for place in range(count)]
     return [*each[: len(inputs)], *added]
-
-
-def _learns(part: nn.Parameter) -> bool:
-    """Return whether a part trains; one that was prepared stays as it is."""
-    return part.requires_grad
 
 
 def _share(term: Term[Any], batch: Batch) -> Callable[[ThreadExchange], Tensor]:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pckd.errors import InputError
 from pckd.method import Needs, Term
@@ -38,46 +38,57 @@ def value_has_its_shape(case: Case) -> str | None:
 
 
 def gradient_is_right(case: Case) -> str | None:
-    """The gradient is that of finite differences, and the teacher gets none."""
+    """The gradient is that of finite differences, learned parts included; the teacher gets none."""
     term = case.build()
     batch, ours, theirs = case.batch().with_leaves()
-    total = _value(term, batch).sum()
+    computed = copy.deepcopy(term)
+    total = computed(batch.step()).sum()
     if not total.requires_grad:
         return "its value has no gradient"
-    gradients = torch.autograd.grad(total, [*ours, *theirs], allow_unused=True)
-    if any(each is not None and bool(each.any()) for each in gradients[len(ours) :]):
+    leaves = [*ours, *learned_parts(computed)]
+    gradients = torch.autograd.grad(total, [*leaves, *theirs], allow_unused=True)
+    if any(each is not None and bool(each.any()) for each in gradients[len(leaves) :]):
         return "a gradient flows into the teacher: detach what is the teacher's"
     if all(each is None for each in gradients[: len(ours)]):
         return "no gradient flows into the student"
     random = torch.Generator().manual_seed(0)
-    ways = [torch.randn(each.shape, generator=random, dtype=each.dtype) for each in ours]
+    ways = [torch.randn(each.shape, generator=random, dtype=each.dtype) for each in leaves]
     pairs = zip(gradients, ways, strict=False)
     expected = sum(float((each * way).sum()) for each, way in pairs if each is not None)
-    slope = _slope(term, batch, ours, ways)
+    slope = _slope(term, batch, [*ours, *learned_parts(term)], ways)
     if abs(slope - expected) > 1e-4 * max(abs(slope), abs(expected), 1e-2):
         return f"its gradient is {expected:.6g} along a direction where its slope is {slope:.6g}"
     return None
 
 
-def _slope(term: Term[Any], batch: Batch, inputs: list[Tensor], ways: list[Tensor]) -> float:
-    """Derivatives of the sum of values along some directions, by central differences."""
+def learned_parts(term: Term[Any]) -> list[nn.Parameter]:
+    """The parts that train; one that was prepared stays as it is."""
+    return [each for each in term.parameters() if each.requires_grad]
+
+
+def _slope(term: Term[Any], batch: Batch, leaves: list[Tensor], ways: list[Tensor]) -> float:
+    """Derivative of the sum of values along some directions, by central differences.
+
+    The leaves, of the batch and of the term, stay changed.
+    """
     ends = []
     with torch.no_grad():
         for sign in (1.0, -2.0):
-            torch._foreach_add_(inputs, ways, alpha=sign * STEP_WIDTH)
+            torch._foreach_add_(leaves, ways, alpha=sign * STEP_WIDTH)
             ends.append(_value(term, batch).sum().item())
     return (ends[0] - ends[1]) / (2 * STEP_WIDTH)
 
 
 def inputs_are_left_alone(case: Case) -> str | None:
-    """No output of the networks is written to."""
+    """No output of the networks, label or index is written to."""
     batch, ours, theirs = case.batch().with_leaves()
-    before = [each.detach().clone() for each in (*ours, *theirs)]
+    numbers = [each for each in (batch.labels, batch.indices) if each is not None]
+    before = [each.detach().clone() for each in (*ours, *theirs, *numbers)]
     with torch.no_grad():
         _value(case.build(), batch)
-    if all(map(torch.equal, (*ours, *theirs), before)):
+    if all(map(torch.equal, (*ours, *theirs, *numbers), before)):
         return None
-    return "it writes into the outputs that it is given"
+    return "it writes into the outputs, labels or indices that it is given"
 
 
 def needs_are_read(case: Case) -> str | None:
@@ -127,9 +138,12 @@ def order_does_not_matter(case: Case) -> str | None:
 
 
 def hard_inputs_stay_finite(case: Case) -> str | None:
-    """One image, one class, equal images, zeros and large outputs give finite numbers."""
+    """Numbers stay finite for a student like its teacher, bfloat16, one image, zeros and others."""
     ordinary = case.batch(precision=torch.float32)
+    perfect = {"a student like its teacher": ordinary.perfect()} if case.needs.teacher else {}
     for words, batch in {
+        **perfect,
+        "outputs of networks in bfloat16": ordinary.rounded(),
         "a batch of one image": ordinary.pick(torch.tensor([0])),
         "images of one class": ordinary.pick(torch.tensor([0, 4])),
         "equal images": ordinary.pick(torch.zeros(IMAGES, dtype=torch.long)),

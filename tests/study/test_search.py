@@ -310,6 +310,19 @@ def test_the_sampler_learns(driver: Driver) -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "bounds"), [("optimization.batch_size", (16, 64)), ("loss.crd.negatives", (10, 100))]
+)
+def test_a_key_of_whole_numbers_that_is_searched_as_a_float_is_refused(
+    key: str, bounds: tuple[int, int]
+) -> None:
+    searched = {key: {"low": float(bounds[0]), "high": float(bounds[1])}}
+    sentence = f"^study hunt, search: {key} takes whole numbers only: add `type: int` to it$"
+    with pytest.raises(InputError, match=sentence):
+        check_plan(study(parameters=searched))
+    check_plan(study(parameters={key: {**searched[key], "type": "int"}}))
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"parameters": {"loss.kdd": {"low": 0.1, "high": 1.0}}},

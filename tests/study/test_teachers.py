@@ -24,6 +24,7 @@ from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import STUDY, missing_teachers, train_teacher
 from pckd.study.trial import Trial
+from pckd.training.evaluation import evaluate
 from pckd.training.network_file import TrainedNetwork
 from pckd.training.record import EpochRecord
 from pckd.training.run_data import prepare_data
@@ -98,8 +99,28 @@ def test_a_teacher_named_by_its_hash_is_taken_and_none_is_trained(
     row = ResultsStore(storage, "small").find("trials", trial.identity)
     assert row is not None
     assert row["teacher"] == card.hash
-    assert row["teacher_test_top1"] is None  # it was measured on other images
     assert row["config.teacher.hash"] == card.hash[:digits]
+
+
+def test_an_imported_teacher_is_measured_once_on_the_images_of_a_study(
+    storage: Storage, make_card: Callable[..., TeacherCard]
+) -> None:
+    card = make_card()
+    spec = study(teacher={"model": "resnet8", "hash": card.hash})
+    data = prepare_data(spec.base_run("small").data, "paper")
+    network = TeacherStore(storage).load(card).network(PLACEMENT.device)
+    measured = evaluate(network, data.test, data.mean, data.std).top1
+
+    def column(seed: int) -> object:
+        (trial,) = fixed_trials(spec.model_copy(update={"seeds": (seed,)}))
+        run_trial(trial, storage, PLACEMENT)
+        row = ResultsStore(storage, "small").find("trials", trial.identity)
+        return None if row is None else row["teacher_test_top1"]
+
+    assert column(0) == measured != card.test_top1
+    (name,) = storage.names("teachers/accuracies")
+    storage.write(f"teachers/accuracies/{name}", b'{"test_top1": 12.5}')
+    assert column(1) == 12.5
 
 
 def test_weights_have_a_card_for_each_data_set(
@@ -138,7 +159,7 @@ def test_a_study_takes_the_card_of_its_own_images(
     assert run_trial(trial, storage, PLACEMENT) == "completed"
     row = ResultsStore(storage, "small").find("trials", trial.identity)
     assert row is not None
-    assert row["teacher_test_top1"] == (44.0 if known_by == "fingerprint" else None)
+    assert (row["teacher_test_top1"] == 44.0) == (known_by == "fingerprint")
 
 
 def test_a_hash_that_is_not_there_is_said_with_those_that_are(

@@ -69,6 +69,47 @@ class Cut(Sound):
         return step.student.logits[:, 0].detach().exp().sum(-1) + super().forward(step)
 
 
+class _Doubled(torch.autograd.Function):
+    """A product with a weight, whose written gradient is twice the right one for the weight."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, weight: Tensor) -> Tensor:  # noqa: ANN401
+        ctx.save_for_backward(rows, weight)
+        return rows @ weight
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401
+        rows, weight = ctx.saved_tensors
+        return gradients[0] @ weight.T, 2 * rows.T @ gradients[0]
+
+
+class Doubled(Sound):
+    """D_i = |W f|^2, with a gradient of W that is wrong."""
+
+    def __init__(self, config: TermConfig, task: Task) -> None:
+        super().__init__(config, task)
+        self.weight = nn.Parameter(torch.ones(task.student.width, 2))
+
+    def forward(self, step: Step) -> Tensor:
+        product: Tensor = _Doubled.apply(step.student.features[:, 0], self.weight)
+        return product.square().sum(-1)
+
+
+class Distance(Sound):
+    """D_i = |z_s - z_t|, without a gradient where both are equal."""
+
+    def forward(self, step: Step) -> Tensor:
+        return super().forward(step).sqrt()
+
+
+class Relabelling(Sound):
+    """R_i = the labels are changed in place."""
+
+    def forward(self, step: Step) -> Tensor:
+        step.labels.add_(1)
+        return super().forward(step)
+
+
 class Writing(Sound):
     """W_i = the logits are changed in place."""
 
@@ -192,7 +233,10 @@ class Silent(Sound):
         (Scalar, "the shape"),
         (Attached, "flows into the teacher"),
         (Cut, "slope"),
+        (Doubled, "slope"),
+        (Distance, "not finite for a student like its teacher"),
         (Writing, "writes into"),
+        (Relabelling, "writes into"),
         (Greedy, "does not read"),
         (Secret, "which are not given"),
         (Related, "say whole_batch"),

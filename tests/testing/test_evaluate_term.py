@@ -25,6 +25,28 @@ def test_arrays_keep_their_precision() -> None:
     )
 
 
+@pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_as_in_training_and_returned(precision: torch.dtype) -> None:
+    student, teacher = (
+        {name: torch.as_tensor(rows, dtype=precision) for name, rows in side.items()}
+        for side in (STUDENT, TEACHER)
+    )
+    leaf = student["logits"].requires_grad_()
+    value = evaluate_term("kd", student=student, teacher=teacher, labels=LABELS)
+    single = [{"logits": side["logits"].float()} for side in (student, teacher)]
+    expected = evaluate_term("kd", student=single[0], teacher=single[1], labels=LABELS)
+    assert torch.equal(value, expected.to(precision))
+    (gradient,) = torch.autograd.grad(value, leaf)
+    assert gradient.dtype == precision and gradient.any()
+
+
+def test_of_two_precisions_the_wider_one_counts() -> None:
+    teacher = {name: rows.astype(np.float32) for name, rows in TEACHER.items()}
+    for student, theirs in ((STUDENT, teacher), (teacher, STUDENT)):
+        value = evaluate_term("cc", student=student, teacher=theirs, labels=LABELS)
+        assert value.dtype == torch.float64
+
+
 def test_the_value_is_the_mean_of_the_values() -> None:
     values = term_values("rkd", student=STUDENT, teacher=TEACHER, labels=LABELS)
     assert values.shape == (3,)
@@ -70,12 +92,27 @@ def test_indices_point_into_the_memory_of_all_training_images() -> None:
         ({"student": {"features": STUDENT["features"]}}, "reads logits, which are not given"),
         ({"student": {"logit": STUDENT["logits"]}}, "logit is not known; allowed: features"),
         ({"teacher": None}, "reads the teacher, which is not given"),
-        ({"term": "sp"}, "stage maps, which are not given"),
+        ({"term": "sp"}, "stage maps of the student, which are not given"),
+        ({"term": "ft"}, "stage maps of the student, which are not given"),
+        ({"labels": [0, 5, 2]}, "labels go up to 5, but there are 5 classes"),
+        ({"labels": [0.0, 1.0, 2.0]}, "labels must be whole numbers"),
+        ({"labels": [[0], [4], [2]]}, "labels must be whole numbers"),
+        ({"labels": []}, "labels must be whole numbers"),
+        ({"indices": [0, 1]}, "indices are 2, but labels 3"),
+        ({"term": "crd", "training_labels": [0, 4]}, "indices go up to 2, but training_labels"),
+        ({"teacher": {"logits": RANDOM.normal(size=(3, 7))}}, "KD of these tensors: "),
+        ({"teacher": {"logits": "many"}}, "logits is no tensor"),
+        ({"student": {"bias": [[1.0]]}}, "bias has the shape"),
         ({"term": "cc", "parts": {"head": [1.0]}}, "head is not a part of"),
         ({"term": "cc", "parts": {"student_head.bias": [1.0]}}, "has the shape"),
+        (
+            {"term": "crd", "parts": {"student.memory": torch.zeros(12, 128)}},
+            "student.memory has the shape .*; training_labels would say that there are 12",
+        ),
     ],
 )
 def test_bad_input_is_one_sentence(changes: dict[str, Any], sentence: str) -> None:
     given = {"term": "kd", "student": STUDENT, "teacher": TEACHER, "labels": LABELS, **changes}
-    with pytest.raises(InputError, match=sentence):
+    with pytest.raises(InputError, match=sentence) as caught:
         evaluate_term(given.pop("term"), **given)
+    assert "\n" not in str(caught.value)

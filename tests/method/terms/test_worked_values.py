@@ -96,6 +96,7 @@ WORKED = [
         13.14013,
     ),
     Worked("nkd", *LOGITS, {"gamma": 1.5, "temperature": 1}, 3.572544517283, 1.682987),
+    Worked("nkd", *LOGITS, {"gamma": 1.5, "temperature": 2}, 9.711242278158, 2.319339),
     Worked("nkd", *LOGITS, {}, 45.996332360634, 5.596394),
     Worked("dist", *LOGITS, {}, 32.0242498172825, 8.075709),
     Worked("dist", *LOGITS, {"gamma": 2, "temperature": 1}, 3.075814269190, 0.6511006),
@@ -181,6 +182,17 @@ def test_a_worked_value_and_its_gradient(worked: Worked) -> None:
     assert value.dtype == torch.float64
     assert value.item() == pytest.approx(worked.value, rel=1e-9)
     assert gradient_size(value, leaf) == pytest.approx(worked.gradient, rel=1e-5)
+
+
+def test_the_worked_total_of_kd_with_its_cross_entropy() -> None:
+    logits = (3 * sines(0, 4, 5)).requires_grad_()
+    student, teacher = {"logits": logits}, {"logits": 3 * cosines(0, 4, 5)}
+    entropy = evaluate_term("cross_entropy", student=student, labels=LABELS)
+    total = 0.1 * entropy + 0.9 * evaluate_term(
+        "kd", student=student, teacher=teacher, labels=LABELS
+    )
+    assert total.item() == pytest.approx(2.81159681485, rel=1e-9)
+    assert gradient_size(total, logits) == pytest.approx(1.7396, rel=1e-5)
 
 
 TEMPERATURES = (3.0, 5.0, 2.0, 6.0)

@@ -1,0 +1,99 @@
+"""Inputs of `evaluate_term`: their checks, and the precision that a term is computed in."""
+
+from collections.abc import Mapping
+from functools import reduce
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pckd.errors import InputError
+from pckd.method import Term, TermConfig
+from pckd.testing.given import MAPS, given_tensor
+
+
+def with_both_views(outputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A network's outputs; the logits of one view stand for both where only they are given."""
+    if "logits" not in outputs:
+        return outputs
+    return {"strong_logits": outputs["logits"], **outputs}
+
+
+def whole_numbers(given: object, name: str) -> Tensor:
+    """Numbers an image, int64 [B].
+
+    Raises:
+        InputError: They are something else.
+    """
+    try:
+        numbers = torch.as_tensor(given)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"{name} are no tensor: {error}") from None
+    if numbers.dim() != 1 or numbers.is_floating_point() or not len(numbers) or numbers.min() < 0:
+        raise InputError(f"{name} must be whole numbers from 0, one an image: [B]")
+    return numbers.long()
+
+
+def check_labels(labels: Tensor, classes: int) -> None:
+    """Refuse labels beyond the classes.
+
+    Raises:
+        InputError: There are some.
+    """
+    if labels.max() >= classes:
+        raise InputError(f"labels go up to {labels.max()}, but there are {classes} classes from 0")
+
+
+def check_needs(
+    kind: type[Term[Any]],
+    config: TermConfig,
+    student: Mapping[str, Any],
+    teacher: Mapping[str, Any] | None,
+) -> None:
+    """Refuse what a term cannot even be built without.
+
+    Raises:
+        InputError: The teacher is missing, or stage maps are.
+    """
+    needs = kind.needs(config)
+    if needs.teacher and teacher is None:
+        raise InputError(f"{kind.label} reads the teacher, which is not given")
+    if not (needs.maps or needs.maps_before_relu):
+        return
+    for name, side in (("student", student), ("teacher", teacher or {})):
+        if not any(len(side.get(maps, ())) for maps in MAPS):
+            raise InputError(f"{kind.label} reads stage maps of the {name}, which are not given")
+
+
+def known_labels(given: object, labels: Tensor, indices: Tensor, classes: int) -> Tensor:
+    """The class of each training image, [N]; see `evaluate_term` where it is not given.
+
+    Raises:
+        InputError: The indices go beyond those that are given.
+    """
+    images = int(indices.max()) + 1
+    if given is None:
+        known = torch.arange(images) % classes
+        known[indices] = labels
+        return known
+    known = whole_numbers(given, "training_labels")
+    if len(known) < images:
+        raise InputError(f"indices go up to {images - 1}, but training_labels are {len(known)}")
+    return known
+
+
+def precision_of(*sides: Mapping[str, Any]) -> torch.dtype:
+    """The widest precision of all tensors of some networks' outputs."""
+    tensors = (
+        given_tensor(each, name)
+        for side in sides
+        for name, value in side.items()
+        for each in (value if name in MAPS else [value])
+    )
+    found = [each.dtype for each in tensors]
+    return reduce(torch.promote_types, found) if found else torch.get_default_dtype()
+
+
+def in_training(precision: torch.dtype) -> torch.dtype:
+    """The precision that training computes a term in: never half."""
+    return torch.promote_types(precision, torch.float32)
