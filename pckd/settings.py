@@ -4,7 +4,6 @@ Every settings object of pckd derives from `Settings`: unknown keys, values of a
 the key has and numbers that no table holds are errors, and nothing changes after validation.
 """
 
-import difflib
 import json
 import reprlib
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from pckd.errors import InputError
+from pckd.near_misses import near_misses
 from pckd.yaml_text import parse_yaml
 
 LARGEST = 2**63 - 1
@@ -139,12 +139,6 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
         except ValueError as error:
             raise InputError(f"--set {assignment}: the value {error}") from None
     return changes
-
-
-def near_misses(word: str, allowed: list[str]) -> str:
-    """Suggest the words nearest to a misspelt one: '; did you mean a, b?', '' if none is near."""
-    near = difflib.get_close_matches(word, allowed, n=3, cutoff=0.6)
-    return f"; did you mean {', '.join(near)}?" if near else ""
 
 
 def _sentence(kind: type[BaseModel], problem: ErrorDetails) -> str:

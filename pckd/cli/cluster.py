@@ -11,10 +11,7 @@ import typer
 from pckd.cli.options import Assignments, Json, Results
 from pckd.cli.output import print_rows
 from pckd.errors import InputError, RunError
-from pckd.settings import parse_assignments
-from pckd.study.finding import find_study_file
-from pckd.study.study_file import plugin_files, read_study
-from pckd.training.config import Scale
+from pckd.training.scale import Scale
 
 if TYPE_CHECKING:
     from pckd.distributed.jobs import Job, Jobs
@@ -45,6 +42,10 @@ def submit(
     follow: Annotated[bool, typer.Option(help="Show the log until the study ends.")] = True,
 ) -> None:
     """Run a study on a cluster, in a copy of the working tree."""
+    from pckd.settings import parse_assignments
+    from pckd.study.finding import find_study_file
+    from pckd.study.study_file import plugin_files, read_study
+
     path = find_study_file(file)
     spec = read_study(path, parse_assignments(assignments or []), scale)
     for plugin in plugin_files(path, spec.plugins):

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,8 +10,9 @@ from pckd.cli.options import DataRoot, Download, Json
 from pckd.cli.output import print_rows
 from pckd.data.words import listed
 from pckd.errors import InputError
-from pckd.survey.contact_sheet import draw_sheet
-from pckd.survey.survey import Survey, survey_data
+
+if TYPE_CHECKING:
+    from pckd.survey.survey import Survey
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -38,6 +39,9 @@ def check(
 
     Every image is decoded. The command ends with 2 if a run would refuse the data set.
     """
+    from pckd.survey.contact_sheet import draw_sheet
+    from pckd.survey.survey import survey_data
+
     survey = survey_data(name, data_root, download=download, image_size=image_size)
     file = sheet or Path(f"{name}-contact-sheet.png")
     draw_sheet(survey, image_size, file)
@@ -49,7 +53,7 @@ def check(
         raise InputError(f"data set '{name}' cannot be used: {'; '.join(survey.problems)}")
 
 
-def _content(survey: Survey, sheet: Path) -> dict[str, Any]:
+def _content(survey: "Survey", sheet: Path) -> dict[str, Any]:
     return {
         "data": survey.data,
         "where": survey.where,
@@ -69,7 +73,7 @@ def _content(survey: Survey, sheet: Path) -> dict[str, Any]:
     }
 
 
-def _print(survey: Survey, sheet: Path) -> None:
+def _print(survey: "Survey", sheet: Path) -> None:
     print(f"{survey.data} in {survey.where}")
     print(f"{len(survey.class_names)} classes: {listed(survey.class_names)}")
     rows = [

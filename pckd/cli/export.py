@@ -8,7 +8,6 @@ import typer
 from pckd.cli.options import Force
 from pckd.cli.output import refuse_overwriting, write_output
 from pckd.errors import InputError
-from pckd.training.network_file import TrainedNetwork
 
 
 def export(
@@ -22,9 +21,10 @@ def export(
     if to.suffix != ".onnx":
         raise InputError(f"{to}: the name must end in .onnx")
     refuse_overwriting(to, force=force)
-    trained = TrainedNetwork.from_bytes(network.read_bytes(), str(network))
+    from pckd.training.network_file import TrainedNetwork
     from pckd.training.onnx_file import to_onnx
 
+    trained = TrainedNetwork.from_bytes(network.read_bytes(), str(network))
     write_output(to, to_onnx(trained), force=force)
     height, width = trained.image_size
     print(

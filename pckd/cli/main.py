@@ -27,7 +27,6 @@ from pckd.cli import (
     verify,
 )
 from pckd.errors import InputError, RunError
-from pckd.plugins import load_files
 
 
 class Commands(TyperGroup):
@@ -64,11 +63,18 @@ def common(
     ] = False,
     plugins: Annotated[
         list[Path] | None,
-        typer.Option("--plugin", help="Python file with terms, networks or data sets of your own."),
+        typer.Option(
+            "--plugin",
+            metavar="FILE",
+            help="Python file with terms, networks or data sets of your own.",
+        ),
     ] = None,
 ) -> None:
     """Studies of PCKD: which loss weights, and do they matter."""
-    load_files(plugins or [])
+    if plugins:
+        from pckd.plugins import load_files
+
+        load_files(plugins)
 
 
 app.add_typer(study.app, name="study", help="Run and follow studies of many trials.")

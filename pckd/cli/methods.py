@@ -1,16 +1,15 @@
 """`pckd methods`: names for sets of terms."""
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pckd.cli.options import Json
 from pckd.cli.output import print_json, print_rows, print_text
-from pckd.method.presets import PRESETS, Preset, find_preset
-from pckd.training.config import OptimizationConfig, PreviewConfig
-from pckd.training.loss_config import Loss
-from pckd.yaml_text import to_yaml
+
+if TYPE_CHECKING:
+    from pckd.method.presets import Preset
 
 
 def methods(
@@ -18,6 +17,9 @@ def methods(
     as_json: Json = False,
 ) -> None:
     """List the methods; of one, show all settings that `method: NAME` stands for."""
+    from pckd.method.presets import PRESETS, find_preset
+    from pckd.yaml_text import to_yaml
+
     found = {name: find_preset(name)} if name else PRESETS
     if as_json:
         rows = [{**_settings(key, each), "source": each.source} for key, each in found.items()]
@@ -34,8 +36,11 @@ def methods(
         print_rows(rows, as_json=False)
 
 
-def _settings(name: str, preset: Preset) -> dict[str, Any]:
+def _settings(name: str, preset: "Preset") -> dict[str, Any]:
     """The keys of a run that a method sets, with the defaults of its terms."""
+    from pckd.training.config import OptimizationConfig, PreviewConfig
+    from pckd.training.loss_config import Loss
+
     return {
         "method": name,
         "loss": Loss.model_validate(preset.terms).model_dump(mode="json"),
@@ -44,12 +49,14 @@ def _settings(name: str, preset: Preset) -> dict[str, Any]:
     }
 
 
-def _summary(preset: Preset) -> str:
+def _summary(preset: "Preset") -> str:
     """Each term with its weight, and with what else differs from its defaults."""
-    loss = Loss.model_validate(preset.terms)
+    from pckd.method.description import description
+
     parts = []
     for term, given in preset.terms.items():
         others = [f"{key} {json.dumps(given[key])}" for key in given if key != "weight"]
         beside = f" ({', '.join(others)})" if others else ""
-        parts.append(f"{term} {loss[term].weight:g}{beside}")
+        weight = given.get("weight", description(term).default("weight"))
+        parts.append(f"{term} {weight:g}{beside}")
     return ", ".join(parts)

@@ -7,7 +7,6 @@ import typer
 
 from pckd.cli.options import Json
 from pckd.cli.output import print_rows
-from pckd.models import find_models, model_info
 
 
 def models(
@@ -18,4 +17,6 @@ def models(
 
     The classifier counts as for CIFAR-100, that of torchvision's networks as for ImageNet.
     """
+    from pckd.models import find_models, model_info
+
     print_rows([asdict(model_info(name)) for name in find_models(pattern)], as_json=as_json)

@@ -5,8 +5,6 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -19,12 +17,6 @@ WRAPPED = (
     *("source", "terms"),
 )
 """Columns of long text, which may take several lines on a terminal."""
-
-NARROW = 30
-"""Characters that a column of long text takes at least."""
-
-GAP = 2
-"""Characters between columns."""
 
 UNLIMITED = 100_000
 """Characters of a line where no terminal limits it, so that a pipe gets each row in one."""
@@ -41,18 +33,20 @@ def print_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
     table = Table(box=None, pad_edge=False)
     for name, value in rows[0].items():
         numeric = isinstance(value, (int, float))
-        width = None if name in WRAPPED else max(len(_text(row[name])) for row in rows)
+        width = None if name in WRAPPED else max(len(shown(row[name])) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", min_width=width)
     for row in rows:
-        table.add_row(*(escape(_text(value)) for value in row.values()))
+        table.add_row(*(escape(shown(value)) for value in row.values()))
     _console().print(table)
 
 
-def print_frame(frame: pd.DataFrame, *, as_json: bool) -> None:
-    """Print a data frame as `print_rows` does; missing values are shown as '-' or null."""
-    known = frame.astype(object).where(frame.notna(), None)
-    rows = [dict(zip(frame.columns, values, strict=True)) for values in known.to_numpy()]
-    print_rows(rows, as_json=as_json)
+def shown(value: object) -> str:
+    """A value as a table shows it."""
+    if value is None:
+        return "-"
+    if isinstance(value, list):
+        return json.dumps(value, default=str)
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 def print_text(text: str, *, prefix: str = "") -> None:
@@ -61,32 +55,14 @@ def print_text(text: str, *, prefix: str = "") -> None:
         print(f"{prefix}{line}")
 
 
-def fitting(frame: pd.DataFrame, width: int) -> pd.DataFrame:
-    """The first columns of a frame, as many as fit a line of some characters.
-
-    Columns of long text count as NARROW characters: on a terminal they take several lines.
-    """
-    widths = []
-    for name, values in frame.astype(object).where(frame.notna(), None).items():
-        longest = max([len(str(name)), *(len(_text(value)) for value in values)])
-        widths.append(min(longest, NARROW) if name in WRAPPED else longest)
-    fits = pd.Series(widths).add(GAP).cumsum() - GAP <= width
-    return frame.loc[:, fits.to_numpy()]
-
-
 def print_json(content: object) -> None:
     """Print JSON for other programs."""
-    print(json.dumps(content, indent=2, default=_plain))
+    print(json.dumps(content, indent=2, default=str))
 
 
 def accuracy_text(top1: float, top5: float, num_classes: int) -> str:
     """Accuracies in percent; top-5 is left out where five guesses are always right."""
     return f"top-1 {top1:.2f} %" + (f", top-5 {top5:.2f} %" if num_classes > 5 else "")
-
-
-def _plain(value: object) -> object:
-    """A value that JSON has no form for: arrays as lists, all others as text."""
-    return value.tolist() if isinstance(value, np.ndarray) else str(value)
 
 
 def write_output(path: Path, content: bytes, *, force: bool) -> None:
@@ -114,11 +90,3 @@ def _console() -> Console:
     if not console.is_terminal:
         console.width = UNLIMITED
     return console
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, np.ndarray):
-        return json.dumps(value, default=_plain)
-    return f"{value:.2f}" if isinstance(value, float) else str(value)

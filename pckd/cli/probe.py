@@ -2,29 +2,22 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pckd.cli.options import Address, Assignments, Download, Json, Results
 from pckd.cli.output import print_rows
 from pckd.errors import InputError
-from pckd.progress import Display
-from pckd.settings import parse_assignments, validate, with_changes
-from pckd.storage import Storage
-from pckd.study.given_networks import STUDY as NETWORKS
-from pckd.study.given_networks import keep_network
-from pckd.study.probe_task import ProbeTask
-from pckd.study.probing import check_targets, probe_tasks, tasks_of
-from pckd.study.resources import Resources
-from pckd.study.results import ResultsStore
-from pckd.study.spec import NAME
-from pckd.training.config import DataConfig
-from pckd.training.importing import read_network
-from pckd.training.network_file import TrainedNetwork
-from pckd.transfer.protocols import PROTOCOLS, ProbeStage
+from pckd.study.names import NAME
+from pckd.transfer.protocols import PROTOCOLS
 
-COMMAND_LINE = "the command line"
+if TYPE_CHECKING:
+    from pckd.storage import Storage
+    from pckd.study.probe_task import ProbeTask
+    from pckd.training.network_file import TrainedNetwork
+    from pckd.transfer.stage import ProbeStage
+
 SHOWN = (
     *("model", "role", "case", "student_seed", "data", "protocol", "seed"),
     *("top1", "mean_average_precision"),
@@ -59,6 +52,11 @@ def probe(
     of the targets: classes, images_per_class, image_size. Results go to the study, those of files
     to the reserved study `networks`.
     """
+    from pckd.cli.given import COMMAND_LINE
+    from pckd.settings import parse_assignments, validate, with_changes
+    from pckd.training.config import DataConfig
+    from pckd.transfer.stage import ProbeStage
+
     images = {"root": data_root, "download": download or None}
     changes = {key: value for key, value in images.items() if value is not None}
     changes |= parse_assignments(assignments or [])
@@ -67,7 +65,14 @@ def probe(
         for name in data
     ]
     values = {"data": targets, "protocol": protocol, "seeds": seeds or [0]}
-    stage, storage = validate(ProbeStage, values, COMMAND_LINE), Storage(results)
+    stage = validate(ProbeStage, values, COMMAND_LINE)
+    from pckd.progress import Display
+    from pckd.storage import Storage
+    from pckd.study.probing import probe_tasks
+    from pckd.study.resources import Resources
+    from pckd.training.importing import read_network
+
+    storage = Storage(results)
     if not re.fullmatch(NAME, probed):
         network = read_network(Path(probed), architecture, trained_on, Display().say)
         tasks = _tasks_of_file(network, stage, storage)
@@ -82,12 +87,20 @@ def probe(
     _print(tasks, storage, as_json=as_json)
 
 
-def _tasks_of_file(network: TrainedNetwork, stage: ProbeStage, storage: Storage) -> list[ProbeTask]:
+def _tasks_of_file(
+    network: "TrainedNetwork", stage: "ProbeStage", storage: "Storage"
+) -> "list[ProbeTask]":
+    from pckd.study.given_networks import STUDY as NETWORKS
+    from pckd.study.given_networks import keep_network
+    from pckd.study.probing import check_targets, tasks_of
+
     check_targets(stage, network.image_size)
     return tasks_of(NETWORKS, [keep_network(network, storage)], stage, storage)
 
 
-def _print(tasks: list[ProbeTask], storage: Storage, *, as_json: bool) -> None:
+def _print(tasks: "list[ProbeTask]", storage: "Storage", *, as_json: bool) -> None:
+    from pckd.study.results import ResultsStore
+
     rows = [ResultsStore(storage, task.study).find("probes", task.identity) for task in tasks]
     found = [row for row in rows if row is not None]
     names = [name for name in SHOWN if any(row[name] is not None for row in found)]

@@ -6,8 +6,6 @@ from typing import Annotated
 import typer
 
 from pckd.cli.options import Results
-from pckd.storage import Storage
-from pckd.study.earlier_plan import ensure_plan
 
 
 def report(
@@ -17,6 +15,8 @@ def report(
 ) -> None:
     """Write a report of studies: one HTML page, its figures and its tables."""
     from pckd.analysis import write_report
+    from pckd.storage import Storage
+    from pckd.study.earlier_plan import ensure_plan
 
     storage = Storage(results)
     for study in studies:

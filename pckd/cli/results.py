@@ -2,21 +2,19 @@
 
 from pathlib import Path
 from textwrap import fill
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import pandas as pd
 import typer
 
-from pckd.analysis.exporting import export as export_study
-from pckd.analysis.exporting import format_of
 from pckd.cli.options import Force, Json, Results
-from pckd.cli.output import fitting, print_frame, refuse_overwriting, write_output
+from pckd.cli.output import refuse_overwriting, write_output
 from pckd.errors import InputError
-from pckd.storage import Storage
-from pckd.study.compaction import compact
-from pckd.study.earlier_plan import ensure_plan
 from pckd.study.names import confirm_name
-from pckd.study.results import ResultsStore, open_study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pckd.storage import Storage
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -46,13 +44,17 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Print the most telling columns of a table of a study; none of the configuration."""
-    frame = _read(study, table, Storage(results))
+    from pckd.cli.frames import fitting, print_frame
+    from pckd.storage import Storage
+
+    storage = Storage(results)
+    frame = _read(study, table, storage)
     frame = frame[[name for name in frame.columns if not name.startswith("config")]]
     frame = frame.dropna(axis="columns", how="all")
     if wide or as_json:
         print_frame(frame, as_json=as_json)
         return
-    for sentence in _verdicts(study, Storage(results))["sentence"]:
+    for sentence in _verdicts(study, storage)["sentence"]:
         print(fill(sentence, WIDTH))
     telling = [name for name in TELLING[table].split() if name in frame.columns]
     shown = fitting(frame[telling], WIDTH)
@@ -83,12 +85,16 @@ def export(
     """Write a whole table of a study as CSV or Parquet, or its means for a paper."""
     if to is None and form in (None, "parquet"):
         raise InputError("name a file, or give --format csv, latex or markdown to print")
-    chosen = form or format_of(to or Path())
+    from pckd.analysis import exporting
+    from pckd.storage import Storage
+    from pckd.study.earlier_plan import ensure_plan
+
+    chosen = form or exporting.format_of(to or Path())
     if to is not None:
         refuse_overwriting(to, force=force)
     storage = Storage(results)
     ensure_plan(storage, study)
-    content = export_study(storage, study, chosen, table)
+    content = exporting.export(storage, study, chosen, table)
     if to is None:
         print(content.decode(), end="")
         return
@@ -117,6 +123,8 @@ def open_in_optuna(
     as_json: Json = False,
 ) -> None:
     """Open a search as an Optuna study: its configurations with their true states."""
+    from pckd.cli.frames import print_frame
+    from pckd.storage import Storage
     from pckd.study.optuna_study import open_search, optuna_storage, trials_frame
 
     storage = Storage(results)
@@ -130,18 +138,28 @@ def open_in_optuna(
 @app.command("compact")
 def compact_study(study: str, results: Results = "results") -> None:
     """Merge the small files of what has ended, so that large studies are read at once."""
+    from pckd.storage import Storage
+    from pckd.study.compaction import compact
+    from pckd.study.results import open_study
+
     merged = compact(open_study(Storage(results), study))
     print(", ".join(f"{table}: {count} files merged" for table, count in merged.items()))
 
 
-def _read(study: str, table: str, storage: Storage) -> pd.DataFrame:
+def _read(study: str, table: str, storage: "Storage") -> "pd.DataFrame":
+    from pckd.study.results import open_study
+
     if table == "plan":
+        from pckd.study.earlier_plan import ensure_plan
+
         ensure_plan(storage, study)
     store = open_study(storage, study)
     return _verdicts(study, storage) if table == "verdicts" else store.read(table)
 
 
-def _verdicts(study: str, storage: Storage) -> pd.DataFrame:
+def _verdicts(study: str, storage: "Storage") -> "pd.DataFrame":
     """The verdicts of a study, or of the one that confirms it."""
+    from pckd.study.results import ResultsStore
+
     own = ResultsStore(storage, study).read("verdicts")
     return own if len(own) else ResultsStore(storage, confirm_name(study)).read("verdicts")

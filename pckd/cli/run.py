@@ -1,57 +1,13 @@
 """`pckd distill` and `pckd evaluate`: one run, outside any study."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from pckd.cli.options import Assignments, DataName, DataRoot, Download, Results
 from pckd.cli.output import accuracy_text
 from pckd.errors import InputError
-from pckd.progress import Display
-from pckd.settings import parse_assignments, validate
-from pckd.storage import Storage
-from pckd.study.paths import network_path
-from pckd.study.placement import this_device
-from pckd.study.results import ResultsStore
-from pckd.training.changes import changed_run
-from pckd.training.config import DataConfig, RunConfig
-from pckd.training.evaluation import evaluate as evaluate_network
-from pckd.training.network_file import TrainedNetwork
-from pckd.training.run_data import check_classes, prepare_data, shown_to
-
-COMMAND_LINE = "the command line"
-
-
-def run_config(changes: dict[str, Any], assignments: list[str] | None) -> RunConfig:
-    """The run that a command's options describe; options that were not given are None."""
-    given = {key: value for key, value in changes.items() if value is not None}
-    values = changed_run({}, {**given, **parse_assignments(assignments or [])})
-    return validate(RunConfig, values, COMMAND_LINE)
-
-
-def data_changes(data: str | None, root: str | None, *, download: bool) -> dict[str, Any]:
-    """The keys that --data, --data-root and --download stand for; None where one was not given."""
-    return {"data": data, "data.root": root, "data.download": download or None}
-
-
-def data_config(changes: dict[str, Any], assignments: list[str] | None, command: str) -> DataConfig:
-    """The data set that a command's options describe.
-
-    Args:
-        changes: Of `data_changes`.
-        assignments: What --set says.
-        command: The command's name, for the message.
-
-    Raises:
-        InputError: It is no valid data section, or --set names keys of other sections.
-    """
-    given = {key: value for key, value in changes.items() if value is not None}
-    values = changed_run({}, {**given, **parse_assignments(assignments or [])})
-    config = validate(DataConfig, values.pop("data"), f"{COMMAND_LINE}, data")
-    if values:
-        raise InputError(f"{COMMAND_LINE}: {command} takes data.* keys only, not {min(values)}")
-    return config
 
 
 def distill(
@@ -66,10 +22,16 @@ def distill(
     results: Results = "results",
 ) -> None:
     """Train one student; its teacher is trained first where it is missing."""
+    from pckd.cli.given import data_changes, run_config
+
     changes = {"student": student, "teacher": teacher, "seed": seed}
     images = data_changes(data, data_root, download=download)
     config = run_config({**changes, **images}, assignments)
     from pckd.distributed.single import distill_once
+    from pckd.progress import Display
+    from pckd.storage import Storage
+    from pckd.study.paths import network_path
+    from pckd.study.results import ResultsStore
 
     storage = Storage(results)
     trial = distill_once(config, storage, workers, Display())
@@ -89,6 +51,13 @@ def evaluate(
     """Measure a trained network on the test images of a data set."""
     if not network.is_file():
         raise InputError(f"{network}: there is no such file")
+    from pckd.cli.given import data_changes, data_config
+    from pckd.progress import Display
+    from pckd.study.placement import this_device
+    from pckd.training.evaluation import evaluate as evaluate_network
+    from pckd.training.network_file import TrainedNetwork
+    from pckd.training.run_data import check_classes, prepare_data, shown_to
+
     trained = TrainedNetwork.from_bytes(network.read_bytes(), str(network))
     changes = data_changes(data, data_root, download=download)
     config = shown_to(trained, data_config(changes, assignments, "evaluate"), Display().say)

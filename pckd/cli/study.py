@@ -1,31 +1,19 @@
 """`pckd study`: run and follow studies."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pckd.cli.options import Address, Assignments, Json, Results
-from pckd.cli.output import print_frame, print_rows
+from pckd.cli.output import print_rows
 from pckd.errors import RunError
-from pckd.progress import Display
-from pckd.settings import parse_assignments
-from pckd.storage import Storage
-from pckd.study.alone import repeat_trial
-from pckd.study.cost import check_budget
-from pckd.study.dry_run import dry_run
-from pckd.study.finding import (
-    OWN,
-    available_studies,
-    copy_study,
-    describe_study,
-    find_study_file,
-)
 from pckd.study.names import confirm_name
-from pckd.study.outcome import DONE
-from pckd.study.plan import Ended
-from pckd.study.results import ResultsStore, open_study
-from pckd.study.study_file import kept_study, read_study
-from pckd.training.config import Scale
+from pckd.training.scale import Scale
+
+if TYPE_CHECKING:
+    from pckd.storage import Storage
+    from pckd.study.plan import Ended
+    from pckd.study.spec import StudySpec
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -54,19 +42,23 @@ def run(
     ] = "full",
 ) -> None:
     """Run a study, or what is missing of it."""
-    changes = parse_assignments(assignments or [])
-    if bank_memory is not None:
-        changes["resources.bank_memory"] = bank_memory
-    spec = read_study(find_study_file(file), changes, scale)
+    spec = _read(file, assignments, scale, bank_memory)
+    from pckd.storage import Storage
+
+    storage = Storage(results)
     if only_show:
-        for line in dry_run(spec, Storage(results), retry_failed=retry_failed):
+        from pckd.study.dry_run import dry_run
+
+        for line in dry_run(spec, storage, retry_failed=retry_failed):
             print(line)
         return
     if budget is not None:
-        check_budget(spec, Storage(results), budget)
-    from pckd.distributed.driver import run_study
+        from pckd.study.cost import check_budget
 
-    storage = Storage(results)
+        check_budget(spec, storage, budget)
+    from pckd.distributed.driver import run_study
+    from pckd.progress import Display
+
     ended = run_study(
         spec, storage, Display(), address=address, retry_failed=retry_failed, fresh=fresh
     )
@@ -84,10 +76,11 @@ def work(
     ] = "full",
 ) -> None:
     """Train what is missing of a study in this process, beside others that do the same; no Ray."""
-    from pckd.progress import TrialsProgress
+    spec = _read(file, assignments, scale)
+    from pckd.progress import Display, TrialsProgress
+    from pckd.storage import Storage
     from pckd.study.work import begin_work, end_work, work_on
 
-    spec = read_study(find_study_file(file), parse_assignments(assignments or []), scale)
     storage, display = Storage(results), Display()
     plan = begin_work(spec, storage, display.say, retry_failed=retry_failed)
     with display.bars() as bars:
@@ -106,9 +99,14 @@ def confirm(
     retry_failed: Annotated[bool, typer.Option(help="Run failed trials again.")] = False,
 ) -> None:
     """Compare the best of a study that has ended with references, on fresh seeds."""
+    from pckd.settings import parse_assignments
+    from pckd.storage import Storage
+    from pckd.study.kept_study import kept_study
+
     storage = Storage(results)
     spec = kept_study(storage, study, parse_assignments(assignments or []))
     from pckd.distributed.driver import confirm_ended
+    from pckd.progress import Display
 
     ended = confirm_ended(spec, storage, Display(), address=address, retry_failed=retry_failed)
     _summarise(confirm_name(study), ended, storage)
@@ -121,6 +119,10 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show how far the trials of a study are, also while it runs."""
+    from pckd.cli.frames import print_frame
+    from pckd.storage import Storage
+    from pckd.study.results import open_study
+
     trials = open_study(Storage(results), study).read("trials").sort_values("started")
     trials["epochs"] = [
         f"{done}/{planned}"
@@ -142,6 +144,10 @@ def trial(
     results: Results = "results",
 ) -> None:
     """Repeat one trial alone and set its numbers beside the study's."""
+    from pckd.progress import Display
+    from pckd.storage import Storage
+    from pckd.study.alone import repeat_trial
+
     display = Display()
     before, now = repeat_trial(
         study,
@@ -168,7 +174,7 @@ def list_studies(
     as_json: Json = False,
 ) -> None:
     """List the studies below a results root, or those that can be run by name."""
-    rows = _rows_of_available() if available else _rows_of_results(Storage(results))
+    rows = _rows_of_available() if available else _rows_of_results(results)
     print_rows(rows, as_json=as_json)
 
 
@@ -177,10 +183,36 @@ def copy(
     name: Annotated[str, typer.Argument(help="Of a study that is installed with pckd.")],
 ) -> None:
     """Copy an installed study file into ./studies, to edit it."""
+    from pckd.study.finding import copy_study
+
     print(copy_study(name))
 
 
-def _summarise(study: str, ended: list[Ended], storage: Storage) -> None:
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of study files, with the terms and networks of plug-ins."""
+    from pckd.study.json_schema import schema_text
+
+    print(schema_text(), end="")
+
+
+def _read(
+    file: str, assignments: list[str] | None, scale: Scale, bank_memory: float | None = None
+) -> "StudySpec":
+    """The study of a file or name, with the changes of --set, --scale and --bank-memory."""
+    from pckd.study.finding import find_study_file
+
+    path = find_study_file(file)
+    from pckd.settings import parse_assignments
+    from pckd.study.study_file import read_study
+
+    changes = parse_assignments(assignments or [])
+    if bank_memory is not None:
+        changes["resources.bank_memory"] = bank_memory
+    return read_study(path, changes, scale)
+
+
+def _summarise(study: str, ended: "list[Ended]", storage: "Storage") -> None:
     """Say how many trials are done.
 
     Raises:
@@ -194,6 +226,8 @@ def _summarise(study: str, ended: list[Ended], storage: Storage) -> None:
 
 
 def _rows_of_available() -> list[dict[str, object]]:
+    from pckd.study.finding import OWN, available_studies, describe_study
+
     return [
         {
             "study": name,
@@ -204,8 +238,12 @@ def _rows_of_available() -> list[dict[str, object]]:
     ]
 
 
-def _rows_of_results(storage: Storage) -> list[dict[str, object]]:
-    rows = []
+def _rows_of_results(results: str) -> list[dict[str, object]]:
+    from pckd.storage import Storage
+    from pckd.study.outcome import DONE
+    from pckd.study.results import ResultsStore
+
+    rows, storage = [], Storage(results)
     for name in storage.folders():
         statuses = ResultsStore(storage, name).read("trials")["status"]
         counts = {status: int((statuses == status).sum()) for status in ("running", "failed")}

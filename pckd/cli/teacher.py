@@ -2,20 +2,16 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pckd.cli.options import Assignments, DataName, DataRoot, Download, Json, Results
 from pckd.cli.output import accuracy_text, print_rows
-from pckd.cli.run import data_changes, data_config, run_config
 from pckd.errors import InputError
-from pckd.progress import Display
-from pckd.storage import Storage
-from pckd.study.placement import this_device
-from pckd.training.importing import import_teacher
-from pckd.training.published import TOLERANCE, published_accuracies
-from pckd.training.teachers import TeacherCard, TeacherStore
+
+if TYPE_CHECKING:
+    from pckd.training.teachers import TeacherCard
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -30,9 +26,13 @@ def train(
     results: Results = "results",
 ) -> None:
     """Train a teacher with plain cross entropy and keep it below the results root."""
+    from pckd.cli.given import data_changes, run_config
+
     images = data_changes(data, data_root, download=download)
     config = run_config({"method": "cross_entropy", "student": model, **images}, assignments)
     from pckd.distributed.single import teacher_once
+    from pckd.progress import Display
+    from pckd.storage import Storage
 
     card = teacher_once(config, Storage(results), Display())
     print(f"teacher {card.short_hash}: {card.model}, top-1 {card.test_top1:.2f} % on test images")
@@ -56,6 +56,14 @@ def import_file(
     results: Results = "results",
 ) -> None:
     """Measure a published network, and keep it as a teacher below the results root."""
+    from pckd.cli.given import data_changes, data_config
+    from pckd.progress import Display
+    from pckd.storage import Storage
+    from pckd.study.placement import this_device
+    from pckd.training.importing import import_teacher
+    from pckd.training.published import published_accuracies
+    from pckd.training.teachers import TeacherStore
+
     changes = data_changes(data, data_root, download=download)
     config = data_config(changes, assignments, "teacher import")
     store = TeacherStore(Storage(results))
@@ -85,8 +93,10 @@ def _read_names(file: Path) -> list[str]:
     return [line.strip() for line in lines if line.strip()]
 
 
-def _compare(top1: float, published: dict[str, float], card: TeacherCard) -> None:
+def _compare(top1: float, published: dict[str, float], card: "TeacherCard") -> None:
     """Set an accuracy beside those that are published of the same network."""
+    from pckd.training.published import TOLERANCE
+
     if not published:
         print(f"no accuracy of {card.model} on {card.data} as selected is published here")
         return
@@ -105,6 +115,9 @@ def _compare(top1: float, published: dict[str, float], card: TeacherCard) -> Non
 @app.command("list")
 def list_teachers(results: Results = "results", as_json: Json = False) -> None:
     """List the teachers below a results root; with --json, all that is known of them."""
+    from pckd.storage import Storage
+    from pckd.training.teachers import TeacherStore
+
     cards = TeacherStore(Storage(results)).cards()
     rows = [
         {

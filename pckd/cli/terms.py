@@ -2,14 +2,15 @@
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pckd.cli.options import Json
 from pckd.cli.output import print_json, print_rows, print_text
-from pckd.method import list_terms
-from pckd.method.describing import TermDescription, describe_term
+
+if TYPE_CHECKING:
+    from pckd.method.description import TermDescription
 
 
 def terms(
@@ -17,7 +18,10 @@ def terms(
     as_json: Json = False,
 ) -> None:
     """List the terms of the loss with their equations, units, parameters and sources."""
-    found = [describe_term(each) for each in ([name] if name else list_terms())]
+    from pckd.method import list_terms
+    from pckd.method.description import description
+
+    found = [description(each) for each in ([name] if name else list_terms())]
     if as_json:
         print_json([asdict(each) for each in found])
         return
@@ -29,7 +33,7 @@ def terms(
     print("pckd terms NAME explains one.")
 
 
-def _print_summary(term: TermDescription) -> None:
+def _print_summary(term: "TermDescription") -> None:
     defaults = (f"{each.name} {json.dumps(each.default)}" for each in term.parameters)
     print_text(f"{term.term}: {term.about}")
     for text in (term.equation, ", ".join(defaults), term.source):
@@ -37,7 +41,7 @@ def _print_summary(term: TermDescription) -> None:
     print()
 
 
-def _print_page(term: TermDescription) -> None:
+def _print_page(term: "TermDescription") -> None:
     print_text(f"{term.term}, {term.label} in tables and figures: {term.about}")
     for paragraph in (term.equation, *term.symbols):
         print()

@@ -6,7 +6,6 @@ import typer
 
 from pckd.cli.options import Results
 from pckd.errors import RunError
-from pckd.storage import Storage
 
 
 def verify(
@@ -16,6 +15,7 @@ def verify(
     results: Results = "results",
 ) -> None:
     """Train some stored trials again and compare every number."""
+    from pckd.storage import Storage
     from pckd.study.verifying import verify_study
 
     checks = verify_study(study, Storage(results), trials, seed, print)

@@ -1,30 +1,38 @@
-"""Data sets, in memory or streamed from files, and seeded views rendered in batches."""
+"""Data sets, in memory or streamed from files, and seeded views rendered in batches.
 
-from pckd.data.batches import count_batches, split_batches
-from pckd.data.catalogue import (
-    is_multi_label,
-    is_streamed,
-    list_data,
-    published_normalisation,
-    register_data,
-)
-from pckd.data.images import DataSet, ImageData, derived_fingerprint
-from pckd.data.opening import open_data, open_streamed
-from pckd.data.plugins import DataInMemory
-from pckd.data.resident import ImageSet
-from pckd.data.selection import hold_out, limit_images, select_classes
-from pckd.data.splits import ImageSplit, TrainingBatch, TrainingPass
-from pckd.data.streamed import FileSet
-from pckd.data.views import (
-    ViewDraws,
-    count_views,
-    crop_and_flip,
-    draw_views,
-    normalise,
-    number_views,
-    rotated_copies,
-)
-from pckd.data.words import listed
+Names of data sets come without torch.
+"""
+
+from typing import TYPE_CHECKING
+
+from pckd.lazy import lazily
+
+if TYPE_CHECKING:
+    from pckd.data.batches import count_batches, split_batches
+    from pckd.data.catalogue import (
+        is_multi_label,
+        is_streamed,
+        list_data,
+        published_normalisation,
+        register_data,
+    )
+    from pckd.data.images import DataSet, ImageData, derived_fingerprint
+    from pckd.data.opening import open_data, open_streamed
+    from pckd.data.plugins import DataInMemory
+    from pckd.data.resident import ImageSet
+    from pckd.data.selection import hold_out, limit_images, select_classes
+    from pckd.data.splits import ImageSplit, TrainingBatch, TrainingPass
+    from pckd.data.streamed import FileSet
+    from pckd.data.views import (
+        ViewDraws,
+        count_views,
+        crop_and_flip,
+        draw_views,
+        normalise,
+        number_views,
+        rotated_copies,
+    )
+    from pckd.data.words import listed
 
 __all__ = [
     "DataInMemory",
@@ -57,3 +65,5 @@ __all__ = [
     "select_classes",
     "split_batches",
 ]
+
+__getattr__ = lazily(__name__)

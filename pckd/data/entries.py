@@ -9,11 +9,12 @@ from typing import Generic, Protocol
 from urllib.error import URLError
 
 from pckd.data.forms.base import Form, Found, RawData, Source
-from pckd.data.images import Triple
 from pckd.data.place import FileStamp, Place, open_place
 from pckd.errors import InputError
 
-Normalisation = tuple[Triple, Triple]
+Colour = tuple[float, float, float]
+
+Normalisation = tuple[Colour, Colour]
 """Mean and standard deviation by channel, for pixels in 0..1."""
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from pckd.data.entries import Normalisation
 from pckd.data.forms.base import RawData, RawSplit, Source
 from pckd.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 GROUP = "pckd.data"
 """Entry points by which installed packages offer data sets: name = "module:read"."""
@@ -31,10 +32,10 @@ class DataInMemory:
         class_names: The position is the label.
     """
 
-    train_images: Tensor
-    train_labels: Tensor
-    test_images: Tensor
-    test_labels: Tensor
+    train_images: "Tensor"
+    train_labels: "Tensor"
+    test_images: "Tensor"
+    test_labels: "Tensor"
     class_names: tuple[str, ...]
 
 
@@ -118,6 +119,8 @@ def offered() -> dict[str, EntryPoint]:
 
 def _problem(data: object) -> str | None:
     """Say what is wrong with what a plug-in gave, or None."""
+    import torch
+
     if not isinstance(data, DataInMemory):
         return f"a {type(data).__name__}, not a pckd.data.DataInMemory"
     for split, images, labels in (
@@ -131,7 +134,7 @@ def _problem(data: object) -> str | None:
     return None
 
 
-def _split(name: str, images: Tensor, labels: Tensor) -> RawSplit:
+def _split(name: str, images: "Tensor", labels: "Tensor") -> RawSplit:
     names = [f"{name} image {position}" for position in range(len(images))]
     return RawSplit(names, list(images.permute(0, 2, 3, 1).numpy()), labels.numpy())
 

@@ -1,13 +1,19 @@
-"""Descriptions of terms, taken from their docstrings and their settings."""
+"""Descriptions of terms, taken from their docstrings and their settings.
+
+`python -m pckd.method.describing` writes those of the built-in terms into `terms.json`, from which
+`pckd.method.description` reads them without importing a term, and torch with it.
+"""
 
 import inspect
+import json
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel
 
-from pckd.method.registry import find_term
+from pckd.method.description import FILE, ParameterDescription, TermDescription
+from pckd.method.registry import BUILT_IN, find_term
 from pckd.method.term import Needs, Term
 
 BOUNDS = {
@@ -20,50 +26,6 @@ BOUNDS = {
 
 KINDS = {"boolean": "true or false", "integer": "whole number"}
 """Words for the types of a JSON schema, where its own are no plain English."""
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterDescription:
-    """A setting of a term.
-
-    Attributes:
-        name: Below the term's key in `loss`.
-        default: Its value where nobody sets it; None where it has to be set.
-        allowed: The values that it takes.
-        about: Its meaning, with the unit.
-    """
-
-    name: str
-    default: Any
-    allowed: str
-    about: str
-
-
-@dataclass(frozen=True, slots=True)
-class TermDescription:
-    """A term as its author describes it.
-
-    Attributes:
-        term: Its name in study files.
-        label: Its name in tables and figures.
-        about: Its idea in one sentence.
-        equation: Its value, with shape and unit.
-        symbols: Its symbols and its state, a paragraph each.
-        values: Whether it has values per sample, or one number for a batch.
-        needs: What a step must bring for it, with default settings.
-        source: The paper, and how the code differs from it; '' where there is none.
-        parameters: Its settings, the weight first.
-    """
-
-    term: str
-    label: str
-    about: str
-    equation: str
-    symbols: list[str]
-    values: str
-    needs: list[str]
-    source: str
-    parameters: list[ParameterDescription]
 
 
 def describe_term(name: str) -> TermDescription:
@@ -137,3 +99,13 @@ def _allowed(schema: dict[str, Any]) -> str:
     limits = [f"{words} {schema[bound]}" for bound, words in BOUNDS.items() if bound in schema]
     named = [] if kind == "number" and limits else [KINDS.get(kind, kind)]
     return ", ".join([*named, *limits])
+
+
+def built_in_text() -> str:
+    """The content of `terms.json`."""
+    described = [asdict(describe_term(name)) for name in BUILT_IN]
+    return json.dumps(described, indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(built_in_text(), encoding="utf-8")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pckd.errors import InputError
-from pckd.settings import near_misses
+from pckd.near_misses import near_misses
 
 NO_PREVIEW = {"strategy": "none", "applies_to": ()}
 

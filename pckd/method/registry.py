@@ -5,12 +5,14 @@ import pkgutil
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pckd.errors import InputError
 from pckd.method import terms
-from pckd.method.term import Term
-from pckd.settings import near_misses
+from pckd.near_misses import near_misses
+
+if TYPE_CHECKING:
+    from pckd.method.term import Term
 
 GROUP = "pckd.terms"
 """Entry points by which installed packages offer terms: name = "module:Class"."""
@@ -27,7 +29,7 @@ EQUATION_ORDER = (
 BUILT_IN = tuple(sorted(module.name for module in pkgutil.iter_modules(terms.__path__)))
 """The terms of this package: the files below `terms/`."""
 
-_registered: dict[str, type[Term[Any]]] = {}
+_registered: "dict[str, type[Term[Any]]]" = {}
 
 
 def list_terms() -> list[str]:
@@ -41,7 +43,7 @@ def in_order(names: set[str]) -> list[str]:
     return first + sorted(names - set(first))
 
 
-def find_term(name: str) -> type[Term[Any]]:
+def find_term(name: str) -> "type[Term[Any]]":
     """Return the class of a term; only that term's file is imported.
 
     Raises:
@@ -59,7 +61,7 @@ def find_term(name: str) -> type[Term[Any]]:
     )
 
 
-def register_term(name: str, term: type[Term[Any]]) -> None:
+def register_term(name: str, term: "type[Term[Any]]") -> None:
     """Register a term under a name, for this process.
 
     Raises:
@@ -77,7 +79,9 @@ def _offered() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
-def _loaded(point: EntryPoint) -> type[Term[Any]]:
+def _loaded(point: EntryPoint) -> "type[Term[Any]]":
+    from pckd.method.term import Term
+
     try:
         found = point.load()
     except Exception as error:
@@ -89,8 +93,10 @@ def _loaded(point: EntryPoint) -> type[Term[Any]]:
     return found
 
 
-def _only_term(module: ModuleType) -> type[Term[Any]]:
+def _only_term(module: ModuleType) -> "type[Term[Any]]":
     """The one subclass of `Term` that a module defines."""
+    from pckd.method.term import Term
+
     (found,) = (
         value
         for value in vars(module).values()

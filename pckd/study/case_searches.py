@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from pckd.settings import near_misses
+from pckd.near_misses import near_misses
 from pckd.study.search_config import SearchConfig
 from pckd.study.space import Space
 

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from pckd.settings import Settings, near_misses
+from pckd.near_misses import near_misses
+from pckd.settings import Settings
 from pckd.study.until_clear import Names
 
 WINNER = "winner"

@@ -14,6 +14,7 @@ from pckd.study.planning import make_plan
 from pckd.study.preparation_time import preparation_seconds
 from pckd.study.preparations import missing_preparations
 from pckd.study.resources import Resources
+from pckd.study.samplers import random_points
 from pckd.study.search import SearchPlan
 from pckd.study.searched import Searched
 from pckd.study.spec import StudySpec
@@ -120,7 +121,7 @@ def _range(spec: StudySpec, plan: SearchPlan, placement: Placement) -> tuple[flo
 def _range_of(spec: StudySpec, searched: Searched, placement: Placement) -> tuple[float, Estimate]:
     """Seconds of the shortest trial of one search, and the cost of the longest."""
     trials = []
-    for point in searched.search.draws(DRAWN):
+    for point in random_points(searched.search, DRAWN):
         with suppress(InputError):  # values that are valid each but not together
             trials.append(make_trial(spec, "dry run", searched.changes(point), spec.seeds[0]))
     base = make_trial(spec, "dry run", searched.changes({}), spec.seeds[0])

@@ -1,14 +1,22 @@
 """Look-up of study files: the user's own, and those installed with pckd."""
 
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import pckd
 from pckd.errors import InputError
 from pckd.files.writing import write_atomically
-from pckd.settings import near_misses
+from pckd.near_misses import near_misses
 
 SHIPPED = Path(pckd.__file__).parent / "studies"
 """The study files that are installed with pckd."""
+
+SCHEMA = "study.schema.json"
+"""JSON Schema of study files, which lies beside them."""
+
+EDITORS = "yaml-language-server:"
+"""First words of the comment that tells editors of the schema."""
 
 OWN = Path("studies")
 """The user's own study files, below the working folder."""
@@ -39,6 +47,8 @@ def find_study_file(name: str) -> Path:
 def copy_study(name: str) -> Path:
     """Copy a study file that is installed with pckd into ./studies, where its name means the copy.
 
+    The schema is copied with it.
+
     Raises:
         InputError: No such file is installed, or ./studies has a file of that name.
     """
@@ -46,7 +56,8 @@ def copy_study(name: str) -> Path:
     target = OWN / source.name
     if target.exists():
         raise InputError(f"{target}: there is such a file already; rename or delete it first")
-    write_atomically(target, lambda stream: stream.write(source.read_bytes()))
+    for file in (source, SHIPPED / SCHEMA):
+        write_atomically(OWN / file.name, partial(_copy_into, file))
     return target
 
 
@@ -56,8 +67,13 @@ def describe_study(path: Path) -> str:
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         if not line.startswith("#"):
             break
-        words.append(line.removeprefix("#").strip())
+        if EDITORS not in line:
+            words.append(line.removeprefix("#").strip())
     return " ".join(words).partition(". ")[0].removesuffix(".")
+
+
+def _copy_into(file: Path, stream: BinaryIO) -> None:
+    stream.write(file.read_bytes())
 
 
 def _files(folder: Path) -> dict[str, Path]:

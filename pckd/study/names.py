@@ -1,4 +1,7 @@
-"""Names of studies that belong to others: at smoke scale, and for confirmation."""
+"""Names of studies, also of those that belong to others: at smoke scale, and for confirmation."""
+
+NAME = r"^[a-z0-9][a-z0-9_-]*$"
+"""Pattern of a study's name."""
 
 CONFIRM = "-confirm"
 """Ending of the name of a study that confirms another."""

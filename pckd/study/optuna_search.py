@@ -18,7 +18,7 @@ from pckd.errors import InputError
 from pckd.study.configuration import Configuration
 from pckd.study.outcome import Outcome
 from pckd.study.plan import Ended, Planned
-from pckd.study.samplers import CountingSampler
+from pckd.study.samplers import CountingSampler, check_sampler, create_sampler
 from pckd.study.searched import Searched
 from pckd.study.space import Point
 from pckd.study.spec import StudySpec
@@ -72,7 +72,7 @@ class OptunaSearch:
         self.source = f"study {spec.study}, search{f' of {searched.case}' * bool(searched.case)}"
         self._check_seeds()
         self.runs = list(self._named_runs())
-        self.search.check_sampler()
+        check_sampler(self.search)
         self.total = self.search.trials * len(spec.seeds)
         self.proposed = 0
         self.counted: set[str] = set()
@@ -82,7 +82,7 @@ class OptunaSearch:
         """Sentences about proposals that are no valid runs."""
         earlier = self._earlier_points(rows)
         # A new seed after each restart: the sampler must not propose its first points again.
-        self.sampler = self.search.create_sampler(len(earlier))
+        self.sampler = create_sampler(self.search, len(earlier))
         self.random = CountingSampler(self.search.seed)
         self.study = optuna.create_study(
             storage=storage,

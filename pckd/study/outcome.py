@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -9,7 +10,9 @@ from pckd.errors import RunError
 from pckd.storage import Storage
 from pckd.study.results import ResultsStore
 from pckd.study.search_config import StopConfig
-from pckd.study.trial import Trial
+
+if TYPE_CHECKING:
+    from pckd.study.trial import Trial
 
 History = tuple[float, ...]
 """Accuracies in percent, an epoch each."""
@@ -37,7 +40,7 @@ class Outcome:
     """Top-1 accuracy of the trained student on the test images, in percent."""
 
 
-def read_outcome(trial: Trial, storage: Storage) -> Outcome:
+def read_outcome(trial: "Trial", storage: Storage) -> Outcome:
     """Read the outcome of a trial.
 
     Raises:

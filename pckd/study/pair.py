@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 from pydantic import Field, field_validator
 
 from pckd.errors import InputError
-from pckd.settings import Settings, near_misses
+from pckd.near_misses import near_misses
+from pckd.settings import Settings
 from pckd.training.changes import written_out
 from pckd.training.config import ModelName
 

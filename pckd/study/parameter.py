@@ -2,18 +2,15 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
-import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
 from pydantic import Field, model_validator
 
 from pckd.settings import Settings
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import Trial
 
 Value = float | int | str | bool
 
@@ -65,7 +62,7 @@ class Parameter(Settings):
         bounds = (self.low or 0.0, self.high or 0.0)
         return tuple(map(int, bounds)) if self.type == "int" else bounds
 
-    def suggest(self, key: str, trial: optuna.trial.Trial) -> Value:
+    def suggest(self, key: str, trial: "Trial") -> Value:
         """Let Optuna suggest this parameter's value in a trial."""
         if self.choices is not None:
             return cast(Value, trial.suggest_categorical(key, self.choices))
@@ -75,8 +72,14 @@ class Parameter(Settings):
             return trial.suggest_int(key, int(low), int(high), log=self.log, step=step)
         return trial.suggest_float(key, low, high, log=self.log, step=self.step)
 
-    def distribution(self) -> BaseDistribution:
+    def distribution(self) -> "BaseDistribution":
         """Convert the values to Optuna's distribution."""
+        from optuna.distributions import (
+            CategoricalDistribution,
+            FloatDistribution,
+            IntDistribution,
+        )
+
         if self.choices is not None:
             return CategoricalDistribution(self.choices)
         low, high = self.low or 0.0, self.high or 0.0

@@ -12,7 +12,8 @@ from pckd.training.config import DataConfig
 from pckd.training.network_file import SUFFIX, kept_path
 from pckd.training.teachers import TeacherStore
 from pckd.transfer.frozen import shown_size
-from pckd.transfer.protocols import ProbeStage, find_protocol
+from pckd.transfer.protocols import find_protocol
+from pckd.transfer.stage import ProbeStage
 from pckd.transfer.target import open_target
 
 

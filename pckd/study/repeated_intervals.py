@@ -22,9 +22,6 @@ Floats = npt.NDArray[np.float64]
 STUDIES = 100_000
 """Studies simulated of each distribution."""
 
-LEAST_LEVEL = 0.0005
-"""The smallest level that so many studies can calibrate."""
-
 SPENDING = 1.5
 """After n of N values (n / N) ** SPENDING of the level may be spent (Lan and DeMets, 1983)."""
 

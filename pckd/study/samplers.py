@@ -8,9 +8,15 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from pydantic import Field, model_validator
 
-from pckd.settings import Settings, near_misses
+from pckd.errors import InputError
+from pckd.near_misses import near_misses
+from pckd.study.sampler_config import SamplerConfig
+from pckd.study.search_config import SearchConfig
+from pckd.study.space import Point
+
+KNOWN = 12
+"""Points that are known when a sampler is tried: more than most samplers draw at random first."""
 
 
 class CountingSampler(optuna.samplers.RandomSampler):
@@ -54,52 +60,62 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 """
 
 
-class SamplerConfig(Settings):
-    """Optuna's sampler; `sampler: tpe` is short for `sampler: {name: tpe}`."""
+def create_sampler(search: SearchConfig, known: int) -> optuna.samplers.BaseSampler:
+    """Make the sampler of a search, which continues where an earlier one ended.
 
-    name: str = Field("tpe", description=f"one of {', '.join(SAMPLERS)}")
-    options: dict[str, Any] = Field(default_factory=dict, description="as Optuna names them")
+    TPE models parameters that depend on others in groups.
 
-    @model_validator(mode="after")
-    def _known(self) -> "SamplerConfig":
-        if self.name not in SAMPLERS:
-            allowed = list(SAMPLERS)
-            raise ValueError(
-                f"sampler {self.name!r} is not known{near_misses(self.name, allowed)}; "
-                f"allowed: {', '.join(allowed)}"
+    Args:
+        search: Its settings; a sampler that has no random numbers ignores the seed.
+        known: Configurations that were proposed before. Added to the seed, or a sampler would
+            propose its first points again; the random one counts instead.
+    """
+    name, seed = search.sampler.name, search.seed
+    conditional = any(parameter.when for parameter in search.parameters.values())
+    grouped = {"group": conditional} if name == "tpe" else {}
+    options = {**DEFAULTS.get(name, {}), **grouped, **search.sampler.options}
+    if "seed" in inspect.signature(SAMPLERS[name]).parameters:
+        options["seed"] = seed if name == "random" else (seed + known) % 2**32
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return SAMPLERS[name](**options)
+
+
+def check_sampler(search: SearchConfig) -> None:
+    """Let the sampler of a search propose a point after some random ones, in memory.
+
+    Raises:
+        InputError: It has no such option, or Optuna does not take it; then the reason is Optuna's.
+    """
+    _check_options(search.sampler)
+    random = optuna.samplers.RandomSampler(0)
+    try:
+        study = optuna.create_study(directions=search.directions, sampler=random)
+        for number in range(KNOWN):
+            trial = study.ask()
+            search.suggest(trial)
+            study.tell(trial, [float(number)] * len(search.directions))
+        study.sampler = create_sampler(search, KNOWN)
+        search.suggest(study.ask())
+    except Exception as error:  # an option is handed on as it is, and fails as it likes
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        sampler = search.sampler
+        raise InputError(
+            f"search.sampler {sampler.name} with options {sampler.options}: {reason}"
+        ) from None
+
+
+def random_points(search: SearchConfig, count: int) -> list[Point]:
+    """Random points of a search, the same whenever they are asked for."""
+    study = optuna.create_study(sampler=CountingSampler(search.seed))
+    return [search.suggest(study.ask()) for _ in range(count)]
+
+
+def _check_options(sampler: SamplerConfig) -> None:
+    known = sorted(set(inspect.signature(SAMPLERS[sampler.name]).parameters) - {"seed"})
+    for option in sampler.options:
+        if option not in known:
+            raise InputError(
+                f"search.sampler {sampler.name} has no option {option!r}"
+                f"{near_misses(option, known)}; allowed: {', '.join(known)}"
             )
-        known = set(inspect.signature(SAMPLERS[self.name]).parameters) - {"seed"}
-        for option in self.options:
-            if option not in known:
-                raise ValueError(
-                    f"sampler {self.name} has no option {option!r}"
-                    f"{near_misses(option, sorted(known))}; allowed: {', '.join(sorted(known))}"
-                )
-        if self.name == "qmc" and not self.options.get("scramble", True):
-            raise ValueError(
-                "sampler qmc needs scramble: true, or a search that is interrupted would propose "
-                "its first points again"
-            )
-        return self
-
-    def create(self, seed: int, known: int, *, conditional: bool) -> optuna.samplers.BaseSampler:
-        """Make the sampler, which continues where an earlier one ended.
-
-        Args:
-            seed: Of its random numbers; a sampler that has none ignores it.
-            known: Configurations that were proposed before. Added to the seed, or a sampler would
-                propose its first points again; the random one counts instead.
-            conditional: Whether some parameters depend on others, which TPE models in groups.
-        """
-        grouped = {"group": conditional} if self.name == "tpe" else {}
-        options = {**DEFAULTS.get(self.name, {}), **grouped, **self.options}
-        if "seed" in inspect.signature(SAMPLERS[self.name]).parameters:
-            options["seed"] = seed if self.name == "random" else (seed + known) % 2**32
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return SAMPLERS[self.name](**options)
-
-
-def named_sampler(value: Any) -> Any:  # noqa: ANN401
-    """Write out `tpe` as `{name: tpe}`."""
-    return {"name": value} if isinstance(value, str) else value

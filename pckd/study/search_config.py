@@ -2,21 +2,15 @@
 
 from typing import Annotated, Literal
 
-import optuna
-from optuna.study import StudyDirection
 from pydantic import BeforeValidator, Field, model_validator
 
-from pckd.errors import InputError
 from pckd.settings import Settings
 from pckd.study.parameter import Parameter
-from pckd.study.samplers import CountingSampler, SamplerConfig, named_sampler
-from pckd.study.space import Point, Space
+from pckd.study.sampler_config import SamplerConfig, named_sampler
+from pckd.study.space import Space
 
 EPOCHS = "optimization.epochs"
 """The key of a trial's budget."""
-
-KNOWN = 12
-"""Points that are known when a sampler is tried: more than most samplers draw at random first."""
 
 
 class StopConfig(Settings):
@@ -74,47 +68,12 @@ class SearchConfig(Space):
         return self
 
     @property
-    def directions(self) -> list[StudyDirection]:
-        """Optuna's direction of each objective."""
-        return [
-            StudyDirection.MAXIMIZE if name == "accuracy" else StudyDirection.MINIMIZE
-            for name in self.objectives
-        ]
+    def directions(self) -> list[Literal["maximize", "minimize"]]:
+        """Optuna's name for the direction of each objective."""
+        return ["maximize" if name == "accuracy" else "minimize" for name in self.objectives]
 
     def of_case(self, name: str) -> "SearchConfig":
         """The search of one case, with the budget that all have."""
         space = self.spaces[name]
         own = {field: getattr(space, field) for field in Space.model_fields}
         return self.model_copy(update={**own, "spaces": {}})
-
-    def draws(self, count: int) -> list[Point]:
-        """Random points of the search, the same whenever they are asked for."""
-        study = optuna.create_study(sampler=CountingSampler(self.seed))
-        return [self.suggest(study.ask()) for _ in range(count)]
-
-    def check_sampler(self) -> None:
-        """Let the sampler propose a point after some random ones, in memory.
-
-        Raises:
-            InputError: Optuna does not take an option of it; the reason is Optuna's.
-        """
-        random = optuna.samplers.RandomSampler(0)
-        try:
-            study = optuna.create_study(directions=self.directions, sampler=random)
-            for number in range(KNOWN):
-                trial = study.ask()
-                self.suggest(trial)
-                study.tell(trial, [float(number)] * len(self.directions))
-            study.sampler = self.create_sampler(KNOWN)
-            self.suggest(study.ask())
-        except Exception as error:  # an option is handed on as it is, and fails as it likes
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            options = self.sampler.options
-            raise InputError(
-                f"search.sampler {self.sampler.name} with options {options}: {reason}"
-            ) from None
-
-    def create_sampler(self, known: int) -> optuna.samplers.BaseSampler:
-        """Make Optuna's sampler for this search; it continues after `known` configurations."""
-        conditional = any(parameter.when for parameter in self.parameters.values())
-        return self.sampler.create(self.seed, known, conditional=conditional)

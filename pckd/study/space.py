@@ -1,15 +1,18 @@
 """A space that a search proposes configurations from, and those that it tries first."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import optuna
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pckd.errors import InputError
-from pckd.settings import Settings, near_misses
+from pckd.near_misses import near_misses
+from pckd.settings import Settings
 from pckd.study.parameter import Parameter, Value
 from pckd.training.changes import full_key
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
 
 Point = dict[str, Value]
 """A configuration: the value of each parameter that is active in it, by dotted key."""
@@ -107,7 +110,7 @@ class Space(Settings):
         """The first configurations by name; none where they have no names."""
         return dict(zip(self.first_names, self.first, strict=False))
 
-    def suggest(self, trial: optuna.trial.Trial) -> Point:
+    def suggest(self, trial: "Trial") -> Point:
         """Ask Optuna for the configuration of a trial."""
         point: Point = {}
         for key, parameter in self.parameters.items():

@@ -11,18 +11,16 @@ from pckd.addresses import SECRET, holds_secret
 from pckd.settings import Settings, validate
 from pckd.study.case_searches import check_case_searches
 from pckd.study.confirm_config import ConfirmConfig
-from pckd.study.names import SMOKE
+from pckd.study.names import NAME, SMOKE
 from pckd.study.pair import Pair, sentence_of
 from pckd.study.pictures.config import PictureStage
 from pckd.study.resources import Resources
 from pckd.study.search_config import SearchConfig
 from pckd.study.until_clear import UntilClear, with_listed_seeds
 from pckd.training.changes import changed_run, full_key, written_out
-from pckd.training.config import RunConfig, Scale
-from pckd.transfer.protocols import ProbeStage
-
-NAME = r"^[a-z0-9][a-z0-9_-]*$"
-"""Pattern of a study's name."""
+from pckd.training.config import RunConfig, check_outline
+from pckd.training.scale import Scale
+from pckd.transfer.stage import ProbeStage
 
 RESERVED = ("teachers", "preparations", "runs", "repeats", "networks")
 """Names below a results root that no study may take: those of pckd itself."""
@@ -227,7 +225,9 @@ class StudySpec(Settings):
         Raises:
             InputError: It is no valid run; the sentence begins with `source`.
         """
-        return self.run_config(self.pair_changes()[0], source)
+        changes = self.pair_changes()[0]
+        check_outline(changed_run(self.run, changes), source)
+        return self.run_config(changes, source)
 
     def run_config(self, changes: dict[str, Any], source: str) -> RunConfig:
         """Build the run with some keys changed.

@@ -7,12 +7,11 @@ from typing import Any
 from pckd.errors import InputError
 from pckd.plugins import load_files
 from pckd.settings import read_yaml, validate, with_changes
-from pckd.storage import Storage
 from pckd.study.names import SMOKE
-from pckd.study.results import DOCUMENT, open_study
 from pckd.study.spec import StudySpec
 from pckd.training.changes import changed_run
-from pckd.training.config import RunConfig, Scale
+from pckd.training.config import RunConfig
+from pckd.training.scale import Scale
 
 
 def read_study(path: Path, changes: Mapping[str, Any], scale: Scale = "full") -> StudySpec:
@@ -35,7 +34,7 @@ def read_study(path: Path, changes: Mapping[str, Any], scale: Scale = "full") ->
     if scale == "smoke":
         source = f"{path} at smoke scale"
         values = _at_smoke_scale(values, path)
-    values = _changed_study(values, changes)
+    values = changed_study(values, changes)
     load_files(plugin_files(path, values.get("plugins")))
     spec = validate(StudySpec, values, source)
     spec.base_run(f"{source}, run")
@@ -53,21 +52,18 @@ def plugin_files(path: Path, plugins: object) -> list[Path]:
     return [path.parent / name for name in names if isinstance(name, str)]
 
 
-def kept_study(storage: Storage, study: str, changes: Mapping[str, Any]) -> StudySpec:
-    """The study file that was kept beside the results of a study, with changes applied to it.
-
-    Args:
-        storage: The results root.
-        study: Its name.
-        changes: Of `--set`, by dotted key.
+def changed_study(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a study file with some changed by dotted key; loss.kd means run.loss.kd.
 
     Raises:
-        InputError: There is no such study, or a change does not fit it.
+        InputError: A key leads through something that is not a mapping.
     """
-    document = open_study(storage, study).read_document(DOCUMENT)
-    if not isinstance(document, Mapping) or not isinstance(document.get("spec"), Mapping):
-        raise InputError(f"study {study} has no study file beside its results")
-    return validate(StudySpec, _changed_study(document["spec"], changes), f"study {study}")
+    of_run = {key: value for key, value in changes.items() if _is_run_key(key)}
+    of_study = {key: value for key, value in changes.items() if not _is_run_key(key)}
+    changed = with_changes(values, of_study)
+    if isinstance(changed.get("run"), dict):
+        changed["run"] = changed_run(changed["run"], of_run)
+    return changed
 
 
 def _at_smoke_scale(values: Mapping[str, Any], path: Path) -> dict[str, Any]:
@@ -79,18 +75,9 @@ def _at_smoke_scale(values: Mapping[str, Any], path: Path) -> dict[str, Any]:
             raise InputError(f"{path}: smoke.{key} cannot be changed: --scale smoke sets it")
     own = {"study": f"{values.get('study')}{SMOKE}", "scale": "smoke"}
     try:
-        return _changed_study(values, {**block, **own})
+        return changed_study(values, {**block, **own})
     except InputError as error:
         raise InputError(f"{path}, smoke: {error}") from None
-
-
-def _changed_study(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    of_run = {key: value for key, value in changes.items() if _is_run_key(key)}
-    of_study = {key: value for key, value in changes.items() if not _is_run_key(key)}
-    changed = with_changes(values, of_study)
-    if isinstance(changed.get("run"), dict):
-        changed["run"] = changed_run(changed["run"], of_run)
-    return changed
 
 
 def _is_run_key(key: str) -> bool:

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 
 from pckd.errors import InputError
-from pckd.settings import Settings, near_misses, validate
+from pckd.near_misses import near_misses
+from pckd.settings import Settings, validate
+from pckd.study.least_level import LEAST_LEVEL
 from pckd.study.pair import Pair
-from pckd.study.repeated_intervals import LEAST_LEVEL
 
 
 def _names(value: Any) -> Any:  # noqa: ANN401

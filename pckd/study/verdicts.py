@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from pckd.study.least_level import LEAST_LEVEL
 from pckd.study.repeated_intervals import (
-    LEAST_LEVEL,
     Floats,
     critical_values,
     looks_of,

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from pckd.errors import InputError
 from pckd.method import Step, Task, Term, TermConfig, find_term
-from pckd.settings import near_misses, validate
+from pckd.near_misses import near_misses
+from pckd.settings import validate
 from pckd.testing.given import classes_of, given_side, given_step, task_of
 from pckd.testing.inputs import (
     check_labels,

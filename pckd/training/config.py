@@ -7,6 +7,7 @@ code release does, [I] what is inferred here, [C] the CRD protocol that the pape
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,21 +16,24 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
+    create_model,
     field_validator,
     model_validator,
 )
 
+from pckd import method
 from pckd.addresses import check_address
 from pckd.data import list_data
 from pckd.errors import InputError
 from pckd.method import find_term
-from pckd.method.preparation import only_prepares
 from pckd.method.presets import DEFAULT_METHOD, find_preset
 from pckd.models import canonical_name
+from pckd.near_misses import near_misses
 from pckd.plugins import Plugin, load_plugins, loaded_plugins
-from pckd.settings import Settings, near_misses
+from pckd.settings import Settings, validate
 from pckd.training.changes import expand_shorthands
 from pckd.training.loss_config import Loss
+from pckd.training.scale import Scale
 
 SLOW_LEARNERS = ("mobilenetv2", "shufflenetv1", "shufflenetv2")
 """Students with default learning rate 0.01 instead of 0.05 [R]."""
@@ -54,7 +58,6 @@ def _known_data(name: str) -> str:
 ModelName = Annotated[str, AfterValidator(_known_model)]
 Precision = Literal["fp32", "bf16"]
 Compile = Literal["off", "default", "reduce-overhead"]
-Scale = Literal["full", "smoke"]
 
 
 class DataConfig(Settings):
@@ -251,7 +254,7 @@ class RunConfig(Settings):
     @model_validator(mode="before")
     @classmethod
     def _expand(cls, values: Any) -> Any:  # noqa: ANN401
-        return _with_method(expand_shorthands(values))
+        return _expanded(values)
 
     @model_validator(mode="after")
     def _teacher_where_needed(self) -> "RunConfig":
@@ -318,15 +321,40 @@ class RunConfig(Settings):
 def _unweighted(term: str) -> str:
     """Why the samples of a term cannot be weighted, '' where they can."""
     kind = find_term(term)
-    if only_prepares(kind):
+    if method.only_prepares(kind):
         return "only prepares the student"
     return "" if kind.per_sample else "is one number for the batch"
+
+
+def check_outline(values: object, source: str) -> None:
+    """Refuse a run for what is wrong beside its loss; terms, and torch with them, stay unimported.
+
+    Raises:
+        InputError: One sentence that begins with `source`.
+    """
+    validate(_outline(), values, source)
+
+
+@cache
+def _outline() -> type[Settings]:
+    """The class of runs whose loss may be anything."""
+    fields: dict[str, Any] = {
+        name: (Any if name == "loss" else field.annotation, field)
+        for name, field in RunConfig.model_fields.items()
+    }
+    expand: Any = model_validator(mode="before")(_expanded)
+    return create_model("Run", __base__=Settings, __validators__={"expand": expand}, **fields)
 
 
 def _received(plugins: list[Plugin], run: str) -> RunConfig:
     """A run that another process sent; what it names is imported first."""
     load_plugins(plugins)
     return RunConfig.model_validate_json(run)
+
+
+def _expanded(values: Any) -> Any:  # noqa: ANN401
+    """Write shorthands out, and lay a run's values over those of its method."""
+    return _with_method(expand_shorthands(values))
 
 
 def _with_method(values: Any) -> Any:  # noqa: ANN401

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, reduce
 from operator import or_
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import (
     BaseModel,
@@ -16,11 +16,16 @@ from pydantic import (
     model_validator,
 )
 
+from pckd import method
 from pckd.errors import InputError
-from pckd.method import Needs, TermConfig, find_term, list_terms
-from pckd.method.preparation import PreparedConfig, PreparedTerm, only_prepares
+from pckd.method import find_term, list_terms
 from pckd.settings import Settings
 from pckd.training.changes import refuse_renamed
+
+if TYPE_CHECKING:
+    from pckd.method import Needs, PreparedConfig, TermConfig
+else:
+    TermConfig = Settings  # its base, since the class itself comes with torch
 
 
 class Loss(RootModel[dict[str, SerializeAsAny[TermConfig]]]):
@@ -92,25 +97,25 @@ class Loss(RootModel[dict[str, SerializeAsAny[TermConfig]]]):
         return {
             name: config
             for name, config in self.active.items()
-            if not only_prepares(find_term(name))
+            if not method.only_prepares(find_term(name))
         }
 
     @property
-    def prepared(self) -> dict[str, PreparedConfig]:
+    def prepared(self) -> "dict[str, PreparedConfig]":
         """The terms that are on and have a preparation."""
         return {
             name: config
             for name, config in self.active.items()
-            if isinstance(config, PreparedConfig)
+            if isinstance(config, method.PreparedConfig)
         }
 
     @property
-    def needs(self) -> Needs:
+    def needs(self) -> "Needs":
         """Inputs that a training step must bring for all terms that are added."""
         each = (find_term(name).needs(config) for name, config in self.trained.items())
-        return reduce(or_, each, Needs(teacher=False))
+        return reduce(or_, each, method.Needs(teacher=False))
 
-    def that_need(self, asked: Callable[[Needs], bool]) -> list[str]:
+    def that_need(self, asked: "Callable[[Needs], bool]") -> list[str]:
         """The terms that are added in training and whose needs are the ones asked for."""
         return [
             name for name, config in self.trained.items() if asked(find_term(name).needs(config))
@@ -126,7 +131,7 @@ def _all_settings(kinds: tuple[tuple[str, type[TermConfig]], ...]) -> type[Setti
 
 def _prepares_student(name: str) -> bool:
     kind = find_term(name)
-    return issubclass(kind, PreparedTerm) and kind.Preparation.student_learns
+    return issubclass(kind, method.PreparedTerm) and kind.Preparation.student_learns
 
 
 def _settings_class(name: str) -> type[TermConfig]:

@@ -8,6 +8,7 @@ the images are not augmented, so that features computed once are exactly those o
 from pckd.transfer.frozen import FrozenTarget
 from pckd.transfer.head import LinearHead
 from pckd.transfer.sgd import SgdRecipe, fit_sgd
+from pckd.transfer.showing import WHOLE
 
 RECIPE = SgdRecipe(
     protocol="crd",
@@ -20,8 +21,10 @@ RECIPE = SgdRecipe(
     decay_after=(30, 60, 90),
 )
 
+SHOWING = WHOLE
 
-def fit_crd(target: FrozenTarget, seed: int) -> LinearHead:
+
+def fit(target: FrozenTarget, seed: int) -> LinearHead:
     """Train the layer; the seed gives its first weights and the order of the images.
 
     Raises:

@@ -18,6 +18,7 @@ from pckd.errors import InputError, RunError
 from pckd.transfer.features import LabelledFeatures
 from pckd.transfer.frozen import FrozenTarget
 from pckd.transfer.head import LinearHead
+from pckd.transfer.showing import WHOLE
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
@@ -30,9 +31,10 @@ TOLERANCE = 1e-6
 """A fit has converged when no derivative of its objective is larger than this."""
 ITERATIONS = (1_000, 4_000, 15_000)
 """L-BFGS iterations; a fit that has not converged goes on with the next number."""
+SHOWING = WHOLE
 
 
-def fit_exact(target: FrozenTarget, seed: int) -> LinearHead:
+def fit(target: FrozenTarget, seed: int) -> LinearHead:
     """Choose the weight decay on a stratified held-out tenth, then fit all training images.
 
     Of a multi-label target each class is a logistic regression of its own, class against rest, on

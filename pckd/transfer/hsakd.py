@@ -38,7 +38,7 @@ network.
 """
 
 
-def fit_hsakd(target: FrozenTarget, seed: int) -> LinearHead:
+def fit(target: FrozenTarget, seed: int) -> LinearHead:
     """Train the layer; the seed gives its first weights and the order of the images.
 
     Raises:

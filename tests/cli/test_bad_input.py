@@ -14,7 +14,6 @@ import pytest
 import ray
 import yaml
 
-import pckd.cli.study
 from pckd.cli import main
 
 RUN = {"data": "digits", "student": "resnet8", "teacher": "resnet20"}
@@ -174,7 +173,7 @@ def test_an_interruption_says_how_to_go_on(
     def interrupt(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pckd.cli.study, "open_study", interrupt)
+    monkeypatch.setattr("pckd.study.results.open_study", interrupt)
     ended = pckd_command("study", "status", "example")
     assert ended.err == "pckd: interrupted; run the same command again to go on\n"
     assert ended.code == 1
@@ -227,7 +226,7 @@ def test_a_user_without_a_home_is_given_one_where_pckd_needs_none(
     assert Path.home().is_dir()
     monkeypatch.delenv("HOME")
     monkeypatch.delenv("PCKD_CACHE")
-    monkeypatch.setattr(pckd.cli.study, "Storage", lambda _: Path.home())
+    monkeypatch.setattr("pckd.storage.Storage", lambda _: Path.home())
     ended = pckd_command("study", "list")
     assert ended.code == 2
     assert ended.err.startswith("pckd: there is no home folder: set HOME, or PCKD_CACHE")

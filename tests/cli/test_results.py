@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pckd.cli import results
+from pckd.analysis import exporting
 from pckd.storage import Storage
 from pckd.study.results import ResultsStore
 
@@ -43,7 +43,7 @@ def test_a_file_that_comes_meanwhile_is_not_overwritten(
         Path("trials.csv").write_text("of another process")
         return b"mine"
 
-    monkeypatch.setattr(results, "export_study", export)
+    monkeypatch.setattr(exporting, "export", export)
     command("results", "export", "demo", "trials.csv", code=2)
     assert Path("trials.csv").read_text() == "of another process"
 

@@ -31,7 +31,8 @@ from pckd.training.network_file import TrainedNetwork
 from pckd.training.teachers import FOLDER as TEACHERS
 from pckd.training.teachers import TeacherCard
 from pckd.transfer.probe import probe
-from pckd.transfer.protocols import PROTOCOLS, ProbeStage
+from pckd.transfer.protocols import PROTOCOLS
+from pckd.transfer.stage import ProbeStage
 from pckd.transfer.target import open_target
 
 CPU = torch.device("cpu")

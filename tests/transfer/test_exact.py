@@ -16,7 +16,8 @@ from pckd.errors import InputError, RunError
 from pckd.training.config import DataConfig
 from pckd.training.network_file import TrainedNetwork
 from pckd.transfer import exact
-from pckd.transfer.exact import WEIGHT_DECAYS, fit_exact, fit_path
+from pckd.transfer.exact import WEIGHT_DECAYS, fit_path
+from pckd.transfer.exact import fit as fit_exact
 from pckd.transfer.features import LabelledFeatures
 from pckd.transfer.frozen import FrozenTarget
 from pckd.transfer.probe import probe

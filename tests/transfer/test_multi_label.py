@@ -19,7 +19,8 @@ from pckd.errors import InputError
 from pckd.training.config import DataConfig
 from pckd.training.network_file import TrainedNetwork
 from pckd.transfer import crd, frozen
-from pckd.transfer.exact import WEIGHT_DECAYS, fit_exact
+from pckd.transfer.exact import WEIGHT_DECAYS
+from pckd.transfer.exact import fit as fit_exact
 from pckd.transfer.features import LabelledFeatures
 from pckd.transfer.frozen import FrozenTarget
 from pckd.transfer.head import classification_loss
@@ -107,7 +108,7 @@ def test_images_that_are_not_counted_teach_nothing(target: FrozenTarget) -> None
     features = target.train.features.clone()
     moved = replace(target, renderings=(LabelledFeatures(features, target.train.labels),))
     features[unknown] += 100
-    for fit in (fit_exact, crd.fit_crd):
+    for fit in (fit_exact, crd.fit):
         first, second = fit(target, 0), fit(moved, 0)
         same: Tensor = (first.weight[0] - second.weight[0]).abs().max()
         assert same < 1e-5, fit.__name__

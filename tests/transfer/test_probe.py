@@ -1,3 +1,5 @@
+import sys
+from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -8,6 +10,7 @@ from pckd.data import open_data, select_classes
 from pckd.errors import InputError
 from pckd.training.config import DataConfig
 from pckd.training.network_file import TrainedNetwork
+from pckd.transfer import crd
 from pckd.transfer.frozen import FrozenTarget, frozen_target
 from pckd.transfer.head import LinearHead
 from pckd.transfer.probe import probe
@@ -54,13 +57,14 @@ def test_one_more_protocol_is_one_more_entry(
     make_network: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[FrozenTarget, int]] = []
-    crd = PROTOCOLS["crd"]
 
     def fit(target: FrozenTarget, seed: int) -> LinearHead:
         seen.append((target, seed))
         return crd.fit(target, seed)
 
-    monkeypatch.setitem(PROTOCOLS, "mine", ProbeProtocol("mine", 4, "as crd", fit))
+    module = Namespace(fit=fit, SHOWING=crd.SHOWING)
+    monkeypatch.setitem(sys.modules, "my_protocol", module)
+    monkeypatch.setitem(PROTOCOLS, "mine", ProbeProtocol("mine", 4, "as crd", "my_protocol"))
     network = make_network()
     mine = probe(network, NEW_DIGITS, "mine", 5, CPU)
     assert mine.top1 == probe(network, NEW_DIGITS, "crd", 5, CPU).top1

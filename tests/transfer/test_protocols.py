@@ -3,7 +3,8 @@ import pytest
 from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.training.config import DataConfig
-from pckd.transfer.protocols import PROTOCOLS, ProbeStage, find_protocol
+from pckd.transfer.protocols import PROTOCOLS, find_protocol
+from pckd.transfer.stage import ProbeStage
 
 
 def test_protocols_are_versioned_by_name() -> None:

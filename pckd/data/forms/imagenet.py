@@ -4,7 +4,6 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from pckd.data.cache_file import locked
 from pckd.data.entries import Download
 from pckd.data.forms import parquet
 from pckd.data.forms.base import Form
@@ -52,6 +51,8 @@ def unpack(folder: Path) -> None:
             f"ImageNet cannot be downloaded without an account: place {', '.join(missing)} from "
             f"{ARCHIVES.url} in {folder}, to be unpacked there"
         )
+    from pckd.data.cache_file import locked
+
     with locked(target):
         if not target.exists():
             _unpack_into(target, archives)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from pckd.errors import InputError
-from pckd.settings import near_misses
+from pckd.near_misses import near_misses
 from pckd.storage import Storage
 from pckd.study.paths import network_path
 from pckd.study.pictures.config import PictureStage

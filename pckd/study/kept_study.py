@@ -1,0 +1,28 @@
+"""Study files that are kept beside the results."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pckd.errors import InputError
+from pckd.settings import validate
+from pckd.storage import Storage
+from pckd.study.results import DOCUMENT, open_study
+from pckd.study.spec import StudySpec
+from pckd.study.study_file import changed_study
+
+
+def kept_study(storage: Storage, study: str, changes: Mapping[str, Any]) -> StudySpec:
+    """The study file that was kept beside the results of a study, with changes applied to it.
+
+    Args:
+        storage: The results root.
+        study: Its name.
+        changes: Of `--set`, by dotted key.
+
+    Raises:
+        InputError: There is no such study, or a change does not fit it.
+    """
+    document = open_study(storage, study).read_document(DOCUMENT)
+    if not isinstance(document, Mapping) or not isinstance(document.get("spec"), Mapping):
+        raise InputError(f"study {study} has no study file beside its results")
+    return validate(StudySpec, changed_study(document["spec"], changes), f"study {study}")
