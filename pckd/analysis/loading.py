@@ -16,6 +16,7 @@ from pckd.study.results import (
     EARLIER_PLAN,
     ResultsStore,
     open_study,
+    read_carried,
     read_groups,
     read_power,
     read_spec,
@@ -61,6 +62,8 @@ class StudyResults:
     """Trials of the study that confirms it, as in the store; empty if there is none."""
     power: Sequence[str]
     """Sentences about the differences that the planned seeds can show."""
+    carried: Mapping[str, Sequence[Mapping[str, Any]]]
+    """Points of other studies that its search tried first, by the case searched."""
     unplanned_rows: int
     """Rows of earlier plans, or of earlier code, left out."""
     planned_trials: int | None
@@ -150,6 +153,7 @@ def load_study(storage: Storage, name: str) -> StudyResults:
         verdicts=verdicts if len(verdicts) else confirming.read("verdicts"),
         confirming=confirming.read("trials"),
         power=read_power(store),
+        carried=read_carried(store),
         unplanned_rows=int((~rows["trial"].isin(kept["trial"])).sum()),
         planned_trials=_planned_trials(needed, spec) if is_planned else None,
         mixed_codes=0 if is_exact else kept["code_version"].nunique(),

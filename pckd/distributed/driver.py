@@ -112,6 +112,9 @@ class _Launch:
 def _confirm(spec: StudySpec, ended: Sequence[Ended], launch: _Launch) -> list[Ended]:
     """Run what is missing of the study that confirms another."""
     confirming = confirm_study(spec, ended)
+    if confirming is None:
+        launch.display.say(f"{spec.study}: the best is its only reference: nothing to compare")
+        return []
     for name, changes in (confirming.cases or {}).items():
         what = describe_point(changes) or "the run as it is"
         launch.display.say(f"{confirming.study}: {name}: {what}")

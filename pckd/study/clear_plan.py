@@ -24,6 +24,7 @@ class UntilClearPlan(FixedPlan):
     def __init__(self, spec: StudySpec, finished: Mapping[str, Outcome]) -> None:
         super().__init__(fixed_plan(spec), finished)
         self.study = spec.study
+        self.same_run = spec.until_clear.same_run(spec.cases or {}) if spec.until_clear else {}
         self.outcomes = dict(finished)
         self.running: set[str] = set()
         self.comparisons = comparisons_of(spec)
@@ -39,6 +40,13 @@ class UntilClearPlan(FixedPlan):
     def waits(self) -> bool:
         """Return whether the running trials decide if more are needed."""
         return bool(self.running)
+
+    def notices(self) -> list[str]:
+        """Say which references are not compared, because they are a run of another name."""
+        return [
+            f"{candidate} is not compared with {reference}, which is the same run as {name}"
+            for (candidate, reference), name in self.same_run.items()
+        ]
 
     def next_trial(self) -> Trial | None:
         """A trial up to the next look of an open comparison, lowest seeds first."""

@@ -1,6 +1,7 @@
 """Confirmation of an ended study by another, on seeds that the first never saw."""
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from statistics import mean
 from typing import Any
 
@@ -16,8 +17,10 @@ SHARED = {"source", "plugins", "run", "resources", "keep"}
 """Keys that the study that confirms has in common with the one that is confirmed."""
 
 
-def confirm_study(spec: StudySpec, ended: Sequence[Ended]) -> StudySpec:
+def confirm_study(spec: StudySpec, ended: Sequence[Ended]) -> StudySpec | None:
     """The study that compares the candidates with their references until it is clear.
+
+    None if the winner is its only reference.
 
     It is a study of cases with a name of its own. Its students train on what those of the study
     trained on, and meet the test images once.
@@ -36,6 +39,8 @@ def confirm_study(spec: StudySpec, ended: Sequence[Ended]) -> StudySpec:
         name: known[name] if changes is None else changes
         for name, changes in confirm.against.items()
     }
+    if all(each == other for each, other in product(candidates.values(), against.values())):
+        return None
     cases = {**candidates, **against}
     values = {
         **spec.model_dump(mode="json", include=SHARED),

@@ -51,6 +51,8 @@ class Plan(ABC):
     """The rule that stops hopeless trials early; None if none are stopped."""
     ended: list[Ended]
     """Trials that had ended before this run; `tell` appends to the list."""
+    carried: Mapping[str, Sequence[dict[str, Any]]] = {}
+    """Points of other studies that a search tries first, by the case that is searched."""
 
     @property
     def done(self) -> int:

@@ -93,12 +93,24 @@ def write_study(spec: StudySpec, plan: Plan, storage: Storage) -> None:
     Raises:
         InputError: The data set cannot be opened.
     """
-    write_spec(spec, storage, list(power_lines(spec, storage)))
+    write_spec(spec, storage, list(power_lines(spec, storage)), plan.carried)
     write_plan(storage, spec, plan.planned)
 
 
-def write_spec(spec: StudySpec, storage: Storage, power: Sequence[str] = ()) -> None:
-    """Keep the study file, as it was validated, and lines on its power beside the results."""
+def write_spec(
+    spec: StudySpec,
+    storage: Storage,
+    power: Sequence[str] = (),
+    carried: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+) -> None:
+    """Keep the study file, as it was validated, beside the results.
+
+    Args:
+        spec: The study.
+        storage: The results root.
+        power: Lines on its power.
+        carried: Points of other studies that its search tries first, by the case searched.
+    """
     groups = {
         name: sorted(terms) for preset in PRESETS.values() for name, terms in preset.groups.items()
     }
@@ -107,6 +119,7 @@ def write_spec(spec: StudySpec, storage: Storage, power: Sequence[str] = ()) -> 
         "spec": spec.model_dump(mode="json"),
         "groups": groups,
         "power": list(power),
+        "carried": {case: list(points) for case, points in (carried or {}).items()},
     }
     ResultsStore(storage, spec.study).write_document(DOCUMENT, content)
 

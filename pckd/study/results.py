@@ -256,6 +256,16 @@ def read_power(store: ResultsStore) -> Sequence[str]:
     return lines if isinstance(lines, list) else []
 
 
+def read_carried(store: ResultsStore) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """Points of other studies that its search tries first, by case; none of earlier versions.
+
+    Raises:
+        InputError: As `read_spec`.
+    """
+    points = _kept(store, "carried")
+    return points if isinstance(points, Mapping) else {}
+
+
 def _kept(store: ResultsStore, key: str) -> Any:  # noqa: ANN401
     document = store.read_document(DOCUMENT)
     return document.get(key) if isinstance(document, Mapping) else None

@@ -59,9 +59,9 @@ class SearchPlan(Plan):
         self.book = Book(dict(outcomes))
         self.planned, self.ended = self.book.planned, self.book.ended
         self.running: set[str] = set()
-        first = carried or {}
+        self.carried = carried or {}
         self.searches = [
-            OptunaSearch(spec, each, rows, self.book, storage, first.get(each.case, ()))
+            OptunaSearch(spec, each, rows, self.book, storage, self.carried.get(each.case, ()))
             for each in searches(spec)
         ]
         if spec.cases:

@@ -49,14 +49,26 @@ class UntilClear(Settings):
         return tuple(range(self.first, self.first + self.at_most))
 
     def compared(self, cases: Mapping[str, Any]) -> list[tuple[str, str]]:
-        """Each candidate with each of its references, by name, unless both are one run."""
+        """Each candidate with each of its references, by name; each two different runs once."""
+        twice = self.same_run(cases)
+        return [both for both in self._named(cases) if both not in twice]
+
+    def same_run(self, cases: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+        """Candidates and references that are not compared, and the name of what the latter is.
+
+        A reference may be the candidate itself, or the same run as a reference before it.
+        """
+        found: dict[tuple[str, str], str] = {}
+        for candidate, reference in self._named(cases):
+            before = self.against[: self.against.index(reference)]
+            for name in (candidate, *before):
+                if cases[name] == cases[reference]:
+                    found.setdefault((candidate, reference), name)
+        return found
+
+    def _named(self, cases: Mapping[str, Any]) -> list[tuple[str, str]]:
         candidates = self.candidates or [name for name in cases if name not in self.against]
-        return [
-            (candidate, reference)
-            for candidate in candidates
-            for reference in self.against
-            if cases[candidate] != cases[reference]
-        ]
+        return list(product(candidates, self.against))
 
     def check(self, cases: Mapping[str, Any] | None, pairs: Sequence[Pair]) -> None:
         """Refuse names that are no cases, and a level that so many comparisons cannot share.

@@ -121,6 +121,7 @@ def test_winners_and_named_points_are_confirmed() -> None:
     trials = _finish(plan)
     best = {case: max((t for t in trials if t.space == case), key=_score) for case in CASES}
     confirming = confirm_study(spec, plan.ended)
+    assert confirming is not None
     assert confirming.cases == {
         "KD": best["KD"].changes,
         "DKD": best["DKD"].changes,

@@ -70,6 +70,21 @@ def _seeds(plan: UntilClearPlan) -> dict[str, list[int]]:
     return {case: sorted(seeds) for case, seeds in by_case.items()}
 
 
+def test_two_references_that_are_one_run_are_compared_once() -> None:
+    cases = {"KD": {"method": "kd"}, "CE": {"method": "cross_entropy"}, "alone": {}, "PCKD": {}}
+    cases["alone"] = cases["CE"]
+    seeds = {**SEEDS, "candidates": ["PCKD", "KD"], "against": ["CE", "alone", "KD again"]}
+    plan = UntilClearPlan(_spec(cases={**cases, "KD again": cases["KD"]}, seeds=seeds), {})
+    named = [(each.candidate[0].case, each.reference[0].case) for each in plan.comparisons]
+    assert named == [("PCKD", "CE"), ("PCKD", "KD again"), ("KD", "CE")]
+    assert {each.comparisons for each in plan.comparisons} == {3}
+    assert plan.notices() == [
+        "PCKD is not compared with alone, which is the same run as CE",
+        "KD is not compared with alone, which is the same run as CE",
+        "KD is not compared with KD again, which is the same run as KD",
+    ]
+
+
 @pytest.mark.parametrize("side_by_side", [1, 2, 7])
 def test_a_settled_case_takes_no_more_seeds(side_by_side: int) -> None:
     plan = UntilClearPlan(_spec(), {})

@@ -9,6 +9,7 @@ from pckd.analysis.loading import StudyResults
 from pckd.analysis.numbers.ranking import completed, configurations, top_count
 from pckd.analysis.parts import Paragraph, Part, Picture, Section, Table
 from pckd.analysis.search_space import Parameter, parameters
+from pckd.analysis.sections.carried import carried_over
 from pckd.analysis.statistics import Interval, mean_interval
 from pckd.analysis.words import bounds, listing, number, plain, plural
 
@@ -27,6 +28,8 @@ def search(study: StudyResults) -> Section | None:
     if not done.empty:
         parts.append(Paragraph(_best(study, done)))
         parts.append(_table(study, ranked, searched))
+    if carried := carried_over(study, ranked):
+        parts.insert(1, Paragraph(carried))
     drawn = ranked[ranked["status"].isin(["completed", "stopped"])]
     if drawn["heldout_mean"].notna().any():
         parts += _pictures(study, ranked, searched)
