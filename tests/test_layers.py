@@ -19,6 +19,7 @@ FOUNDATION = {
     "errors",
     "files",
     "lazy",
+    "loudness",
     "machine",
     "near_misses",
     "plugins",
@@ -28,9 +29,21 @@ FOUNDATION = {
 }
 COMPUTING = {"method", "models", "data", "training"}
 ARROWS: dict[str, set[str]] = {
-    "": set(),
+    "": {"api", "lazy", "testing", "training", "version"},
+    "api": {
+        "analysis",
+        "distributed",
+        "errors",
+        "progress",
+        "settings",
+        "storage",
+        "study",
+        "training",
+    },
+    "version": set(),
     "errors": set(),
     "lazy": set(),
+    "loudness": set(),
     "near_misses": set(),
     "settings": {"errors", "near_misses", "yaml_text"},
     "yaml_text": set(),
@@ -42,11 +55,11 @@ ARROWS: dict[str, set[str]] = {
     "method": {"errors", "lazy", "near_misses", "settings"},
     "models": {"errors", "lazy"},
     "testing": {"errors", "models", "data", "near_misses", "settings", "method"},
-    "data": {"addresses", "errors", "files", "lazy", "machine"},
+    "data": {"addresses", "errors", "files", "lazy", "loudness", "machine"},
     "survey": {"errors", "data", "files"},
     "training": FOUNDATION | {"method", "models", "data"},
     "transfer": FOUNDATION | COMPUTING,
-    "study": FOUNDATION | COMPUTING | {"transfer", ""},
+    "study": FOUNDATION | COMPUTING | {"transfer", "version"},
     "analysis": {
         "errors",
         "files",
@@ -55,13 +68,13 @@ ARROWS: dict[str, set[str]] = {
         "study.names",
         "study.results",
         "study.pictures.file",
-        "",
+        "version",
     },
     "progress": FOUNDATION | {"study"},
     "distributed": FOUNDATION | COMPUTING | {"transfer", "study", "progress"},
     "cli": FOUNDATION
     | COMPUTING
-    | {"transfer", "study", "progress", "analysis", "distributed", "survey", ""},
+    | {"transfer", "study", "progress", "analysis", "distributed", "survey", "api", "version", ""},
 }
 """Packages that each package of pckd may import, besides itself; '' is pckd/__init__.py."""
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-import pckd
 from pckd.analysis.describing import scale_label
 from pckd.analysis.figures.style import save
 from pckd.analysis.loading import StudyResults, load_study
@@ -18,6 +17,7 @@ from pckd.analysis.sections import OF_A_SEARCH, SECTIONS
 from pckd.errors import InputError
 from pckd.files import write_atomically
 from pckd.storage import Storage
+from pckd.version import __version__
 
 PAGES = ("report.html", "report.md")
 
@@ -119,7 +119,7 @@ def _render(page: str, reports: Sequence[StudyReport]) -> str:
     }
     made = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     template = environment.get_template(f"{page}.j2")
-    return template.render(reports=reports, made=made, version=pckd.__version__)
+    return template.render(reports=reports, made=made, version=__version__)
 
 
 def _data_uri(picture: Picture, folder: Path) -> str:

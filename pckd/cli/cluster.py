@@ -8,20 +8,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pckd.cli.options import Assignments, Json, Results
+from pckd.cli.app import App
+from pckd.cli.options import (
+    Assignments,
+    Fresh,
+    Json,
+    Results,
+    RetryFailed,
+    RunScale,
+    StudyFile,
+)
 from pckd.cli.output import print_rows
 from pckd.errors import InputError, RunError
-from pckd.training.scale import Scale
 
 if TYPE_CHECKING:
     from pckd.distributed.jobs import Job, Jobs
 
-app = typer.Typer(no_args_is_help=True)
+app = App()
 
 Dashboard = Annotated[
     str,
     typer.Option(
-        envvar=["RAY_API_SERVER_ADDRESS", "RAY_ADDRESS"], help="Of the cluster's dashboard."
+        envvar=["RAY_API_SERVER_ADDRESS", "RAY_ADDRESS"], help="Address of the cluster's dashboard."
     ),
 ]
 LOCAL = "http://127.0.0.1:8265"
@@ -30,16 +38,16 @@ Identity = Annotated[str, typer.Argument(metavar="JOB", help="Its id, as submit 
 
 @app.command()
 def submit(
-    file: Annotated[str, typer.Argument(metavar="FILE|NAME", help="Study file, or its name.")],
+    file: StudyFile,
     assignments: Assignments = None,
     results: Results = "results",
     address: Dashboard = LOCAL,
-    retry_failed: Annotated[bool, typer.Option(help="Run failed trials again.")] = False,
-    fresh: Annotated[bool, typer.Option(help="Set earlier results aside and start over.")] = False,
-    scale: Annotated[
-        Scale, typer.Option(help="smoke: minutes on 2 cores, as study NAME-smoke.")
-    ] = "full",
-    follow: Annotated[bool, typer.Option(help="Show the log until the study ends.")] = True,
+    retry_failed: RetryFailed = False,
+    fresh: Fresh = False,
+    scale: RunScale = "full",
+    follow: Annotated[
+        bool, typer.Option("--follow/--no-follow", help="Show the log until the study ends.")
+    ] = True,
 ) -> None:
     """Run a study on a cluster, in a copy of the working tree."""
     from pckd.settings import parse_assignments
@@ -81,7 +89,9 @@ def status(
 def logs(
     identity: Identity,
     address: Dashboard = LOCAL,
-    follow: Annotated[bool, typer.Option(help="Go on until the job ends.")] = True,
+    follow: Annotated[
+        bool, typer.Option("--follow/--no-follow", help="Go on until the job ends.")
+    ] = True,
 ) -> None:
     """Show the log of a job."""
     jobs = _jobs(address)

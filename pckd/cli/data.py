@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pckd.cli import completion
+from pckd.cli.app import App
 from pckd.cli.options import DataRoot, Download, Json
 from pckd.cli.output import print_rows
 from pckd.data.words import listed
@@ -14,7 +16,7 @@ from pckd.errors import InputError
 if TYPE_CHECKING:
     from pckd.survey.survey import Survey
 
-app = typer.Typer(no_args_is_help=True)
+app = App()
 
 
 @app.callback()
@@ -24,7 +26,12 @@ def data() -> None:
 
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(help="Data set, such as folder or cifar100.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Data set, such as folder or cifar100.", autocompletion=completion.data_sets
+        ),
+    ],
     data_root: DataRoot = None,
     download: Download = False,
     image_size: Annotated[
@@ -35,9 +42,10 @@ def check(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say what is understood of a data set, and draw some images of each class.
+    """Say what is understood of a data set, and draw a sheet of it.
 
-    Every image is decoded. The command ends with 2 if a run would refuse the data set.
+    The sheet has some images of each class. Every image is decoded. The command ends with 2 if a
+    run would refuse the data set.
     """
     from pckd.survey.contact_sheet import draw_sheet
     from pckd.survey.survey import survey_data

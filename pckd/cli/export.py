@@ -5,17 +5,17 @@ from typing import Annotated
 
 import typer
 
-from pckd.cli.options import Force
+from pckd.cli.options import Force, NetworkFile
 from pckd.cli.output import refuse_overwriting, write_output
 from pckd.errors import InputError
 
 
 def export(
-    network: Annotated[Path, typer.Argument(help="A network file that pckd wrote.")],
+    network: NetworkFile,
     to: Annotated[Path, typer.Argument(help="A new .onnx file.")],
     force: Force = False,
 ) -> None:
-    """Write a trained network as ONNX, and compare what onnxruntime makes of it."""
+    """Write a trained network as ONNX, compared with onnxruntime."""
     if not network.is_file():
         raise InputError(f"{network}: there is no such file")
     if to.suffix != ".onnx":

@@ -4,13 +4,13 @@ import io
 import os
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from pckd import __version__
 from pckd.cli import (
     cluster,
     data,
@@ -26,11 +26,18 @@ from pckd.cli import (
     terms,
     verify,
 )
+from pckd.cli.app import App
 from pckd.errors import InputError, RunError
+from pckd.loudness import is_verbose
+from pckd.version import __version__
 
 
 class Commands(TyperGroup):
-    """The commands; Ctrl-C ends them with a sentence."""
+    """The commands, groups first; Ctrl-C ends them with a sentence."""
+
+    def list_commands(self, context: Any) -> list[str]:  # noqa: ANN401
+        """List the names in the order of the help text."""
+        return sorted(self.commands, key=lambda name: not hasattr(self.commands[name], "commands"))
 
     def invoke(self, context: Any) -> Any:  # noqa: ANN401
         """Run the command that was asked for."""
@@ -40,13 +47,7 @@ class Commands(TyperGroup):
             raise RunError("interrupted; run the same command again to go on") from None
 
 
-app = typer.Typer(
-    cls=Commands,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+app = App(cls=Commands, pretty_exceptions_enable=False)
 
 
 def _show_version(asked: bool) -> None:
@@ -128,5 +129,7 @@ def _find_a_home() -> None:
 
 
 def _end(message: str, code: int) -> None:
+    if is_verbose():
+        traceback.print_exc()
     print(f"pckd: {message}", file=sys.stderr)
     sys.exit(code)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pckd.cli import completion
 from pckd.cli.options import Json
 from pckd.cli.output import print_json, print_rows, print_text
 
@@ -13,10 +14,13 @@ if TYPE_CHECKING:
 
 
 def methods(
-    name: Annotated[str | None, typer.Argument(help="One method alone, such as crd.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="One method alone, such as crd.", autocompletion=completion.methods),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the methods; of one, show all settings that `method: NAME` stands for."""
+    """List the methods; of one, show all settings of `method: NAME`."""
     from pckd.method.presets import PRESETS, find_preset
     from pckd.yaml_text import to_yaml
 

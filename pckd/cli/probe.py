@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pckd.cli.options import Address, Assignments, Download, Json, Results
+from pckd.cli import completion
+from pckd.cli.options import Address, Assignments, DataRoot, Download, Json, Results
 from pckd.cli.output import print_rows
 from pckd.errors import InputError
 from pckd.study.names import NAME
@@ -29,28 +30,44 @@ def probe(
         str,
         typer.Argument(metavar="STUDY|FILE", help="Name of a study, or a network's file (./NAME)."),
     ],
-    data: Annotated[list[str], typer.Option("--data", help="Target data set; may be repeated.")],
-    data_root: Annotated[str | None, typer.Option(help="Folder or URI of the targets.")] = None,
+    data: Annotated[
+        list[str],
+        typer.Option(
+            "--data",
+            metavar="NAME",
+            help="Target data set; may be repeated.",
+            autocompletion=completion.data_sets,
+        ),
+    ],
+    data_root: DataRoot = None,
     download: Download = False,
     protocol: Annotated[str, typer.Option(help=f"One of {', '.join(PROTOCOLS)}.")] = "exact",
-    seeds: Annotated[list[int] | None, typer.Option("--seed", help="May be repeated.")] = None,
+    seeds: Annotated[
+        list[int] | None, typer.Option("--seed", help="Seed of the probe; may be repeated.")
+    ] = None,
     architecture: Annotated[
-        str | None, typer.Option("--arch", help="Architecture, if FILE is a checkpoint of others.")
+        str | None,
+        typer.Option(
+            "--arch", metavar="NAME", help="Architecture, if FILE is a checkpoint of others."
+        ),
     ] = None,
     trained_on: Annotated[
-        str, typer.Option(help="Data set on which that was trained.")
+        str, typer.Option(metavar="NAME", help="Data set on which that was trained.")
     ] = "cifar100",
     assignments: Assignments = None,
-    gpus: Annotated[float, typer.Option(min=0, help="Of one probe; a share packs several.")] = 0,
+    gpus: Annotated[
+        float, typer.Option(min=0, help="GPUs of one probe; a share packs several.")
+    ] = 0,
     results: Results = "results",
     address: Address = None,
     as_json: Json = False,
 ) -> None:
-    """Fit a linear classifier on frozen networks: a study's students and teachers, or a file.
+    """Fit a linear classifier on frozen networks.
 
-    A file is a network that pckd wrote or, with --arch, a checkpoint of others. --set changes keys
-    of the targets: classes, images_per_class, image_size. Results go to the study, those of files
-    to the reserved study `networks`.
+    They are the students and teachers of a study, or one in a file. A file is a network that pckd
+    wrote or, with --arch, a checkpoint of others. --set changes keys of the targets: classes,
+    images_per_class, image_size. Results go to the study, those of files to the reserved study
+    `networks`.
     """
     from pckd.cli.given import COMMAND_LINE
     from pckd.settings import parse_assignments, validate, with_changes

@@ -2,21 +2,16 @@
 
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from pckd.cli.options import Force, Json, Results
+from pckd.cli.app import App
+from pckd.cli.options import Force, Json, Results, Study
 from pckd.cli.output import refuse_overwriting, write_output
 from pckd.errors import InputError
-from pckd.study.names import confirm_name
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from pckd.storage import Storage
-
-app = typer.Typer(no_args_is_help=True)
+app = App()
 
 Name = Literal["trials", "epochs", "probes", "plan", "verdicts"]
 Table = Annotated[Name, typer.Argument(help="Which table.")]
@@ -37,24 +32,25 @@ WIDTH = 100
 
 @app.command()
 def show(
-    study: str,
+    study: Study,
     table: Table = "trials",
     results: Results = "results",
     wide: Annotated[bool, typer.Option("--wide", help="Show all columns.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Print the most telling columns of a table of a study; none of the configuration."""
+    """Print the most telling columns of a table of a study."""
+    from pckd.api import Study as Opened
     from pckd.cli.frames import fitting, print_frame
     from pckd.storage import Storage
 
-    storage = Storage(results)
-    frame = _read(study, table, storage)
+    opened = Opened(Storage(results), study)
+    frame = opened.table(table)
     frame = frame[[name for name in frame.columns if not name.startswith("config")]]
     frame = frame.dropna(axis="columns", how="all")
     if wide or as_json:
         print_frame(frame, as_json=as_json)
         return
-    for sentence in _verdicts(study, storage)["sentence"]:
+    for sentence in opened.verdicts["sentence"]:
         print(fill(sentence, WIDTH))
     telling = [name for name in TELLING[table].split() if name in frame.columns]
     shown = fitting(frame[telling], WIDTH)
@@ -65,7 +61,7 @@ def show(
 
 @app.command()
 def export(
-    study: str,
+    study: Study,
     to: Annotated[
         Path | None, typer.Argument(help="A new file; by default the text is printed.")
     ] = None,
@@ -82,7 +78,7 @@ def export(
     force: Force = False,
     results: Results = "results",
 ) -> None:
-    """Write a whole table of a study as CSV or Parquet, or its means for a paper."""
+    """Write a table as CSV or Parquet, or its means for a paper."""
     if to is None and form in (None, "parquet"):
         raise InputError("name a file, or give --format csv, latex or markdown to print")
     from pckd.analysis import exporting
@@ -104,9 +100,9 @@ def export(
 
 @app.command("optuna")
 def open_in_optuna(
-    study: str,
+    study: Study,
     case: Annotated[
-        str, typer.Option(help="Which, of a study that searches in each of its cases.")
+        str, typer.Option(metavar="NAME", help="Case, of a study that searches in each of them.")
     ] = "",
     place: Annotated[
         str | None,
@@ -122,7 +118,7 @@ def open_in_optuna(
     results: Results = "results",
     as_json: Json = False,
 ) -> None:
-    """Open a search as an Optuna study: its configurations with their true states."""
+    """Open a search as an Optuna study, with true states."""
     from pckd.cli.frames import print_frame
     from pckd.storage import Storage
     from pckd.study.optuna_study import open_search, optuna_storage, trials_frame
@@ -136,30 +132,11 @@ def open_in_optuna(
 
 
 @app.command("compact")
-def compact_study(study: str, results: Results = "results") -> None:
-    """Merge the small files of what has ended, so that large studies are read at once."""
+def compact_study(study: Study, results: Results = "results") -> None:
+    """Merge the small files of what has ended: faster to read."""
     from pckd.storage import Storage
     from pckd.study.compaction import compact
     from pckd.study.results import open_study
 
     merged = compact(open_study(Storage(results), study))
     print(", ".join(f"{table}: {count} files merged" for table, count in merged.items()))
-
-
-def _read(study: str, table: str, storage: "Storage") -> "pd.DataFrame":
-    from pckd.study.results import open_study
-
-    if table == "plan":
-        from pckd.study.earlier_plan import ensure_plan
-
-        ensure_plan(storage, study)
-    store = open_study(storage, study)
-    return _verdicts(study, storage) if table == "verdicts" else store.read(table)
-
-
-def _verdicts(study: str, storage: "Storage") -> "pd.DataFrame":
-    """The verdicts of a study, or of the one that confirms it."""
-    from pckd.study.results import ResultsStore
-
-    own = ResultsStore(storage, study).read("verdicts")
-    return own if len(own) else ResultsStore(storage, confirm_name(study)).read("verdicts")

@@ -1,27 +1,45 @@
 """`pckd distill` and `pckd evaluate`: one run, outside any study."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pckd.cli.options import Assignments, DataName, DataRoot, Download, Results
+from pckd.cli import completion
+from pckd.cli.options import (
+    Assignments,
+    DataName,
+    DataRoot,
+    Download,
+    GivenData,
+    NetworkFile,
+    Results,
+)
 from pckd.cli.output import accuracy_text
 from pckd.errors import InputError
 
 
 def distill(
-    student: Annotated[str | None, typer.Option(help="Architecture of the student.")] = None,
-    teacher: Annotated[str | None, typer.Option(help="Architecture of the teacher.")] = None,
+    student: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Architecture of the student.", autocompletion=completion.networks
+        ),
+    ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Architecture of the teacher.", autocompletion=completion.networks
+        ),
+    ] = None,
     data: DataName = None,
     data_root: DataRoot = None,
     download: Download = False,
-    seed: Annotated[int | None, typer.Option(help="Of weights and views.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of weights and views.")] = None,
     assignments: Assignments = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes under Ray Train.")] = 1,
     results: Results = "results",
 ) -> None:
-    """Train one student; its teacher is trained first where it is missing."""
+    """Train one student, and first its teacher where it is missing."""
     from pckd.cli.given import data_changes, run_config
 
     changes = {"student": student, "teacher": teacher, "seed": seed}
@@ -42,8 +60,8 @@ def distill(
 
 
 def evaluate(
-    network: Annotated[Path, typer.Argument(help="A network file that pckd wrote.")],
-    data: Annotated[str, typer.Option("--data", help="Data set.")],
+    network: NetworkFile,
+    data: GivenData,
     data_root: DataRoot = None,
     download: Download = False,
     assignments: Assignments = None,

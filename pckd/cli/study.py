@@ -4,7 +4,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pckd.cli.options import Address, Assignments, Json, Results
+from pckd.cli import completion
+from pckd.cli.app import App
+from pckd.cli.options import (
+    Address,
+    Assignments,
+    Fresh,
+    Json,
+    Results,
+    RetryFailed,
+    RunScale,
+    Study,
+    StudyFile,
+)
 from pckd.cli.output import print_rows
 from pckd.errors import RunError
 from pckd.study.names import confirm_name
@@ -15,16 +27,16 @@ if TYPE_CHECKING:
     from pckd.study.plan import Ended
     from pckd.study.spec import StudySpec
 
-app = typer.Typer(no_args_is_help=True)
+app = App()
 
 
 @app.command()
 def run(
-    file: Annotated[str, typer.Argument(metavar="FILE|NAME", help="Study file, or its name.")],
+    file: StudyFile,
     assignments: Assignments = None,
     results: Results = "results",
     address: Address = None,
-    retry_failed: Annotated[bool, typer.Option(help="Run failed trials again.")] = False,
+    retry_failed: RetryFailed = False,
     bank_memory: Annotated[
         float | None,
         typer.Option(
@@ -36,10 +48,8 @@ def run(
         float | None,
         typer.Option(min=0, metavar="HOURS", help="Refuse a study that takes longer."),
     ] = None,
-    fresh: Annotated[bool, typer.Option(help="Set earlier results aside and start over.")] = False,
-    scale: Annotated[
-        Scale, typer.Option(help="smoke: minutes on 2 cores, as study NAME-smoke.")
-    ] = "full",
+    fresh: Fresh = False,
+    scale: RunScale = "full",
 ) -> None:
     """Run a study, or what is missing of it."""
     spec = _read(file, assignments, scale, bank_memory)
@@ -67,38 +77,34 @@ def run(
 
 @app.command()
 def work(
-    file: Annotated[str, typer.Argument(metavar="FILE|NAME", help="Study file, or its name.")],
+    file: StudyFile,
     assignments: Assignments = None,
     results: Results = "results",
-    retry_failed: Annotated[bool, typer.Option(help="Run failed trials again.")] = False,
-    scale: Annotated[
-        Scale, typer.Option(help="smoke: minutes on 2 cores, as study NAME-smoke.")
-    ] = "full",
+    retry_failed: RetryFailed = False,
+    scale: RunScale = "full",
 ) -> None:
-    """Train what is missing of a study in this process, beside others that do the same; no Ray."""
-    spec = _read(file, assignments, scale)
-    from pckd.progress import Display, TrialsProgress
-    from pckd.storage import Storage
-    from pckd.study.work import begin_work, end_work, work_on
+    """Train what is missing in this process, without Ray.
 
-    storage, display = Storage(results), Display()
-    plan = begin_work(spec, storage, display.say, retry_failed=retry_failed)
-    with display.bars() as bars:
-        progress = TrialsProgress(display, bars, spec.study, plan)
-        work_on(spec, plan, storage, progress, retry_failed=retry_failed)
-    end_work(spec, plan, storage, display.say)
-    _summarise(spec.study, plan.ended, storage)
+    Other processes may do the same at the same time, and share the trials of the study.
+    """
+    spec = _read(file, assignments, scale)
+    from pckd.progress import show_work
+    from pckd.storage import Storage
+
+    storage = Storage(results)
+    ended = show_work(spec, storage, retry_failed=retry_failed)
+    _summarise(spec.study, ended, storage)
 
 
 @app.command()
 def confirm(
-    study: str,
+    study: Study,
     assignments: Assignments = None,
     results: Results = "results",
     address: Address = None,
-    retry_failed: Annotated[bool, typer.Option(help="Run failed trials again.")] = False,
+    retry_failed: RetryFailed = False,
 ) -> None:
-    """Compare the best of a study that has ended with references, on fresh seeds."""
+    """Compare the best of a study with references, on fresh seeds."""
     from pckd.settings import parse_assignments
     from pckd.storage import Storage
     from pckd.study.kept_study import kept_study
@@ -114,7 +120,7 @@ def confirm(
 
 @app.command()
 def status(
-    study: str,
+    study: Study,
     results: Results = "results",
     as_json: Json = False,
 ) -> None:
@@ -139,8 +145,10 @@ def status(
 
 @app.command()
 def trial(
-    study: str,
-    identity: Annotated[str, typer.Argument(metavar="ID", help="Of the trial, or its beginning.")],
+    study: Study,
+    identity: Annotated[
+        str, typer.Argument(metavar="ID", help="Identity of the trial, or its beginning.")
+    ],
     results: Results = "results",
 ) -> None:
     """Repeat one trial alone and set its numbers beside the study's."""
@@ -173,14 +181,20 @@ def list_studies(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """List the studies below a results root, or those that can be run by name."""
+    """List the studies that have results, or can be run by name."""
     rows = _rows_of_available() if available else _rows_of_results(results)
     print_rows(rows, as_json=as_json)
 
 
 @app.command()
 def copy(
-    name: Annotated[str, typer.Argument(help="Of a study that is installed with pckd.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Of a study that is installed with pckd.",
+            autocompletion=completion.installed_studies,
+        ),
+    ],
 ) -> None:
     """Copy an installed study file into ./studies, to edit it."""
     from pckd.study.finding import copy_study
@@ -190,7 +204,7 @@ def copy(
 
 @app.command()
 def schema() -> None:
-    """Print the JSON Schema of study files, with the terms and networks of plug-ins."""
+    """Print the JSON Schema of study files, with what plug-ins add."""
     from pckd.study.json_schema import schema_text
 
     print(schema_text(), end="")

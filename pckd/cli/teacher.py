@@ -6,26 +6,37 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pckd.cli.options import Assignments, DataName, DataRoot, Download, Json, Results
+from pckd.cli import completion
+from pckd.cli.app import App
+from pckd.cli.options import (
+    Architecture,
+    Assignments,
+    DataName,
+    DataRoot,
+    Download,
+    GivenData,
+    Json,
+    Results,
+)
 from pckd.cli.output import accuracy_text, print_rows
 from pckd.errors import InputError
 
 if TYPE_CHECKING:
     from pckd.training.teachers import TeacherCard
 
-app = typer.Typer(no_args_is_help=True)
+app = App()
 
 
 @app.command()
 def train(
-    model: Annotated[str, typer.Argument(help="Architecture.")],
+    model: Annotated[str, typer.Argument(help="Architecture.", autocompletion=completion.networks)],
     data: DataName = None,
     data_root: DataRoot = None,
     download: Download = False,
     assignments: Assignments = None,
     results: Results = "results",
 ) -> None:
-    """Train a teacher with plain cross entropy and keep it below the results root."""
+    """Train a teacher with plain cross entropy, and keep it."""
     from pckd.cli.given import data_changes, run_config
 
     images = data_changes(data, data_root, download=download)
@@ -41,8 +52,8 @@ def train(
 @app.command("import")
 def import_file(
     file: Annotated[Path, typer.Argument(help="A checkpoint of the peers.")],
-    architecture: Annotated[str, typer.Option("--arch", help="Architecture.")],
-    data: Annotated[str, typer.Option("--data", help="Data set that it was trained on.")],
+    architecture: Architecture,
+    data: GivenData,
     weights: Annotated[
         str, typer.Option("--weights", help="Which weights of several, such as state_dict_ema.")
     ] = "",
@@ -55,7 +66,7 @@ def import_file(
     ] = None,
     results: Results = "results",
 ) -> None:
-    """Measure a published network, and keep it as a teacher below the results root."""
+    """Measure a published network, and keep it as a teacher."""
     from pckd.cli.given import data_changes, data_config
     from pckd.progress import Display
     from pckd.storage import Storage
@@ -114,7 +125,7 @@ def _compare(top1: float, published: dict[str, float], card: "TeacherCard") -> N
 
 @app.command("list")
 def list_teachers(results: Results = "results", as_json: Json = False) -> None:
-    """List the teachers below a results root; with --json, all that is known of them."""
+    """List the teachers; with --json, all that is known of them."""
     from pckd.storage import Storage
     from pckd.training.teachers import TeacherStore
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pckd.cli import completion
 from pckd.cli.options import Json
 from pckd.cli.output import print_json, print_rows, print_text
 
@@ -14,10 +15,13 @@ if TYPE_CHECKING:
 
 
 def terms(
-    name: Annotated[str | None, typer.Argument(help="One term alone, such as kd.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="One term alone, such as kd.", autocompletion=completion.terms),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the terms of the loss with their equations, units, parameters and sources."""
+    """List the terms of the loss; of one, show all that is known."""
     from pckd.method import list_terms
     from pckd.method.description import description
 

@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from pckd.cli.options import Results
+from pckd.cli.options import Results, Study
 from pckd.errors import RunError
 
 
 def verify(
-    study: str,
+    study: Study,
     trials: Annotated[int, typer.Option(min=1, help="Trials to draw.")] = 3,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draw.")] = 0,
     results: Results = "results",
 ) -> None:
     """Train some stored trials again and compare every number."""

@@ -6,6 +6,8 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import track
 
+from pckd.loudness import is_quiet
+
 Item = TypeVar("Item")
 
 
@@ -18,4 +20,5 @@ def tracked(items: Iterable[Item], description: str, total: int) -> Iterable[Ite
         total: How many items there are.
     """
     console = Console(stderr=True)
-    return track(items, description, total, console=console, disable=not console.is_terminal)
+    disabled = is_quiet() or not console.is_terminal
+    return track(items, description, total, console=console, disable=disabled)

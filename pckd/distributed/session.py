@@ -13,6 +13,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pckd.distributed.starting import check_answers, check_temporary_folder, no_start
 from pckd.errors import InputError
+from pckd.loudness import is_verbose
 from pckd.machine import available_cpus
 from pckd.plugins import Plugin, load_plugins, loaded_plugins
 from pckd.storage import Storage
@@ -93,7 +94,8 @@ def _start(address: str | None) -> None:
     try:
         # Left to itself Ray counts the CPUs of the machine, also those this process may not use.
         cpus = available_cpus() if address == "local" else None
-        ray.init(address=address, num_cpus=cpus, logging_level=logging.ERROR, log_to_driver=False)
+        level = logging.INFO if is_verbose() else logging.ERROR
+        ray.init(address=address, num_cpus=cpus, logging_level=level, log_to_driver=is_verbose())
     except Exception as error:  # Ray raises bare ones too
         raise no_start(address, error) from None
 

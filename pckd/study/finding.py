@@ -4,12 +4,11 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-import pckd
 from pckd.errors import InputError
 from pckd.files.writing import write_atomically
 from pckd.near_misses import near_misses
 
-SHIPPED = Path(pckd.__file__).parent / "studies"
+SHIPPED = Path(__file__).parents[1] / "studies"
 """The study files that are installed with pckd."""
 
 SCHEMA = "study.schema.json"
@@ -25,6 +24,11 @@ OWN = Path("studies")
 def available_studies() -> dict[str, Path]:
     """List all study files that can be run by name; the user's own hide installed ones."""
     return dict(sorted({**_files(SHIPPED), **_files(OWN)}.items()))
+
+
+def installed() -> list[str]:
+    """Names of the study files that are installed with pckd."""
+    return sorted(_files(SHIPPED))
 
 
 def find_study_file(name: str) -> Path:

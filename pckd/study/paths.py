@@ -11,4 +11,9 @@ def checkpoint_path(trial: Trial) -> str:
 
 def network_path(trial: Trial) -> str:
     """The student that a trial trained."""
-    return f"{trial.study}/networks/{trial.identity}{SUFFIX}"
+    return student_path(trial.study, trial.identity)
+
+
+def student_path(study: str, identity: str) -> str:
+    """The student that a trial of a study trained."""
+    return f"{study}/networks/{identity}{SUFFIX}"

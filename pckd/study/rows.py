@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from pydantic import BaseModel
 
-import pckd
 from pckd.study.placement import Placement
 from pckd.study.plan import Planned
 from pckd.study.results import Row
@@ -22,6 +21,7 @@ from pckd.training.loss_config import Loss
 from pckd.training.record import EpochRecord
 from pckd.training.run_data import RunData
 from pckd.training.teachers import TeacherCard
+from pckd.version import __version__
 
 
 def config_columns(config: RunConfig) -> Row:
@@ -53,7 +53,7 @@ def trial_columns(trial: Trial) -> dict[str, Any]:
         "epochs_planned": config.optimization.epochs,
         "evaluated_on": evaluated_on(config),
         "code_version": code_of(),
-        "pckd": pckd.__version__,
+        "pckd": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "config": config.model_dump_json(),

@@ -3,8 +3,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pckd import Study
 from pckd.analysis.loading import load_study
 from pckd.analysis.numbers.ranking import completed, configurations, top_count
+from pckd.errors import InputError
 
 if TYPE_CHECKING:
     from tests.analysis.conftest import StudyBuilder
@@ -23,6 +25,11 @@ def test_configurations_are_ranked_by_their_mean_over_seeds(new_study: NewStudy)
     assert ranked["rank"].tolist() == [1, 2, 3]
     assert ranked["heldout_mean"].tolist() == pytest.approx([84.0, 81.0, 71.0])  # test less 1
     assert ranked["seeds"].tolist() == [2, 2, 2]
+    study = Study(builder.storage, "demo")
+    assert study.configurations().equals(ranked)
+    assert study.best() == {"loss.kd.weight": 2.0}
+    with pytest.raises(InputError, match="searches in no cases"):
+        study.best("PCKD")
 
 
 def test_only_complete_configurations_are_ranked(new_study: NewStudy) -> None:
