@@ -211,6 +211,16 @@ def test_an_empty_study_says_so(new_study: NewStudy, tmp_path: Path, kind: str) 
     assert not list((tmp_path / "demo").iterdir())
 
 
+def test_a_report_of_students_that_have_no_teacher(new_study: NewStudy, tmp_path: Path) -> None:
+    alone = {"data": "digits", "student": "resnet8", "teacher": None, "method": "cross_entropy"}
+    rates: dict[str, dict[str, float]] = {"fast": {"optimization.learning_rate": 0.1}, "slow": {}}
+    builder = new_study(run=alone, cases=rates, seeds=[0, 1], source="Table I")
+    for seed in (0, 1):
+        builder.trial("fast", rates["fast"], seed)
+        builder.trial("slow", {}, seed)
+    assert "no teacher" in report(builder, tmp_path).text
+
+
 @pytest.mark.parametrize("kind", ["cases", "vary_one", "search"])
 @pytest.mark.parametrize("status", ["failed", "running", "stopped"])
 def test_a_study_without_any_completed_trial_says_so(

@@ -133,7 +133,8 @@ def completed_by_seed(trials: pd.DataFrame) -> "pd.Series[float]":
 
 def case_paper(study: StudyResults, trials: pd.DataFrame, metric: Metric = "top1") -> float:
     """The paper's accuracy for the case of some trials, in percent; NaN where it has none."""
-    case, teacher, student = trials[["case", "teacher_model", "student_model"]].iloc[0]
+    columns = ["case", "teacher_model", "student_model"]
+    case, teacher, student = trials[columns].astype(object).replace(nan, None).iloc[0]
     found = paper_accuracy(study.source, case, teacher, student, metric)
     return nan if found is None else found
 
