@@ -99,7 +99,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def with_changes(
     values: Mapping[str, Any], changes: Mapping[str, Any], above: str = ""
 ) -> dict[str, Any]:
-    """Copy nested values with some of them replaced, by dotted key.
+    """Copy nested values with some of them changed, by dotted key; mappings merge key by key.
 
     Args:
         values: Nested mappings, as read from YAML; left as they are.
@@ -113,7 +113,7 @@ def with_changes(
     for key, value in changes.items():
         first, _, rest = key.partition(".")
         if not rest:
-            result[first] = value
+            result[first] = _merged(result.get(first), value)
             continue
         inner = {} if result.get(first) is None else result[first]
         if not isinstance(inner, Mapping):
@@ -121,6 +121,13 @@ def with_changes(
             raise InputError(f"{above}{key}: {above}{first} is {value}, with no keys below it")
         result[first] = with_changes(inner, {rest: value}, f"{above}{first}.")
     return result
+
+
+def _merged(before: Any, value: Any) -> Any:  # noqa: ANN401
+    """A value laid over another: of mappings key by key, so that what is not named stays."""
+    if not (isinstance(before, Mapping) and isinstance(value, Mapping)):
+        return value
+    return {**before, **{key: _merged(before.get(key), inner) for key, inner in value.items()}}
 
 
 def parse_assignments(assignments: list[str]) -> dict[str, Any]:

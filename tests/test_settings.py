@@ -139,6 +139,15 @@ def test_a_section_that_is_left_empty_in_the_file_can_be_set_below() -> None:
     assert with_changes({"loss": None}, {"loss.kd": 1.0}) == {"loss": {"kd": 1.0}}
 
 
+def test_a_mapping_that_is_set_leaves_what_it_does_not_name() -> None:
+    before = {"resources": {"workers": 1, "price": 2.5}, "search": {"sampler": "tpe"}}
+    changes = {"resources": {"workers": 2}, "search.sampler": {"name": "random"}}
+    assert with_changes(before, changes) == {
+        "resources": {"workers": 2, "price": 2.5},
+        "search": {"sampler": {"name": "random"}},
+    }
+
+
 def test_a_key_that_leads_through_a_value_is_named_in_full() -> None:
     with pytest.raises(InputError, match=r"^a\.b\.c: "):
         with_changes({"a": {"b": 5}}, {"a.b.c": 1})

@@ -8,8 +8,8 @@ import typer
 
 from pckd.cli import completion
 from pckd.cli.app import App
-from pckd.cli.options import DataRoot, Download, Json
-from pckd.cli.output import print_rows
+from pckd.cli.options import DataRoot, Download, Force, Json
+from pckd.cli.output import print_rows, refuse_overwriting
 from pckd.data.words import listed
 from pckd.errors import InputError
 
@@ -40,6 +40,7 @@ def check(
     sheet: Annotated[
         Path | None, typer.Option(help="Contact sheet to write; NAME-contact-sheet.png by default.")
     ] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Say what is understood of a data set, and draw a sheet of it.
@@ -50,6 +51,8 @@ def check(
     from pckd.survey.contact_sheet import draw_sheet
     from pckd.survey.survey import survey_data
 
+    if sheet is not None:
+        refuse_overwriting(sheet, force=force)
     survey = survey_data(name, data_root, download=download, image_size=image_size)
     file = sheet or Path(f"{name}-contact-sheet.png")
     draw_sheet(survey, image_size, file)

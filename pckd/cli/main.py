@@ -1,5 +1,6 @@
 """The application: all commands, and errors as one sentence."""
 
+import errno
 import io
 import os
 import sys
@@ -30,6 +31,13 @@ from pckd.cli.app import App
 from pckd.errors import InputError, RunError
 from pckd.loudness import is_verbose
 from pckd.version import __version__
+
+WRONG_PLACE = {
+    *(errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+}
+"""Errors of a path that was given wrong: the same command would fail again. All others, such as a
+full disk, may be over by then."""
 
 
 class Commands(TyperGroup):
@@ -109,6 +117,8 @@ def main() -> None:
             raise
         _end("there is no home folder: set HOME, or PCKD_CACHE to a folder for cached images", 2)
     except OSError as error:
+        if error.errno in WRONG_PLACE:
+            _end(_place(error), 2)
         _end(f"{error}; run the same command again to go on", 1)
 
 
@@ -126,6 +136,13 @@ def _find_a_home() -> None:
     except RuntimeError:
         if "PCKD_CACHE" in os.environ:
             os.environ["HOME"] = tempfile.gettempdir()
+
+
+def _place(error: OSError) -> str:
+    """The file or folder that an error is about, and the reason; its text where it names none."""
+    if error.filename is None or error.strerror is None:
+        return str(error)
+    return f"{os.fsdecode(error.filename)}: {error.strerror.lower()}"
 
 
 def _end(message: str, code: int) -> None:

@@ -27,6 +27,9 @@ EXCLUDED += ["/build", "/data", "/datasets", "/dist", "/reports", "/results"]
 .gitignore counts too.
 """
 
+DASHBOARD = "RAY_API_SERVER_ADDRESS"
+"""Variable in which Ray looks for the address of a cluster's dashboard."""
+
 STOPPING = {"RAY_JOB_STOP_SIGNAL": "SIGINT", "RAY_JOB_STOP_WAIT_TIME_S": "60"}
 """Seconds between the stop of a job, as by Ctrl-C, and its kill."""
 
@@ -76,9 +79,7 @@ class Jobs:
         self.address = address
         for name in TALKATIVE:
             logging.getLogger(name).setLevel(logging.ERROR)
-        # Ray would let the address of the environment win over its own argument.
-        os.environ["RAY_API_SERVER_ADDRESS"] = address
-        with self._errors():
+        with self._errors(), _dashboard_at(address):
             self.client = JobSubmissionClient(address)
 
     def submit(self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> str:
@@ -199,6 +200,22 @@ class Jobs:
             raise RunError(f"{place} cannot be reached: {reason}; is it up?") from None
         except RuntimeError as error:
             raise _sentence(str(error), place) from None
+
+
+@contextmanager
+def _dashboard_at(address: str) -> Iterator[None]:
+    """Set the address where Ray looks first, for the length of the block.
+
+    Ray lets that of the environment win over its own argument.
+    """
+    before = os.environ.get(DASHBOARD)
+    os.environ[DASHBOARD] = address
+    try:
+        yield
+    finally:
+        del os.environ[DASHBOARD]
+        if before is not None:
+            os.environ[DASHBOARD] = before
 
 
 def check_no_secret(texts: Sequence[str]) -> None:

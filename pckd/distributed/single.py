@@ -1,9 +1,12 @@
 """One run outside any study: in this process, or over several workers under Ray Train."""
 
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+
 import torch
 
 from pckd.distributed.session import check_resources, ray_session
-from pckd.distributed.tasks import train_spread
+from pckd.distributed.tasks import train_spread, train_teachers
 from pckd.errors import RunError
 from pckd.progress import Display
 from pckd.storage import Storage
@@ -15,13 +18,11 @@ from pckd.study.placement import this_process
 from pckd.study.preparations import undone
 from pckd.study.resources import Resources
 from pckd.study.results import ResultsStore
-from pckd.study.teachers import teacher_trial, untrained_teachers
+from pckd.study.teachers import check_teacher_workers, teacher_trial, untrained_teachers
 from pckd.study.trial import Trial
 from pckd.training.config import RunConfig
-from pckd.training.group import check_even_batches
 from pckd.training.identity import run_identity
-from pckd.training.run_checks import check_run
-from pckd.training.run_data import prepare_data
+from pckd.training.run_checks import check_run, check_workers
 from pckd.training.teachers import TeacherCard
 
 
@@ -41,20 +42,14 @@ def distill_once(config: RunConfig, storage: Storage, workers: int, display: Dis
     """
     check_run(config)
     trial = Trial(STUDY, "run", {}, config, run_identity(config))
-    images = len(prepare_data(config.data, config.protocol).train)
-    check_even_batches(images, config.optimization.batch_size, workers)
-    here = this_process()
-    train_teachers_here(untrained_teachers([config], storage), storage, here, display.say)
-    prepare_here(undone([config], storage), storage, here, display.say)
-
-    def waits() -> None:
-        display.say(f"run {trial.identity}: another process trains it; waiting for that")
-
-    with storage.lock(f"{STUDY}/locks/{trial.identity}", waits):
-        if workers == 1:
-            run_trial(trial, storage, here, epoch_line(trial, display.say))
-        else:
-            _under_ray(trial, storage, workers, display)
+    check_workers(config, workers)
+    teachers = untrained_teachers([config], storage)
+    for teacher in teachers:
+        check_teacher_workers(teacher, workers)
+    if workers == 1:
+        _here(trial, teachers, storage, display)
+    else:
+        _under_ray(trial, teachers, storage, workers, display)
     outcome = read_outcome(trial, storage)
     if outcome.status != "completed":
         raise RunError(f"run {trial.identity} {outcome.status}: {outcome.reason}")
@@ -77,8 +72,40 @@ def teacher_once(config: RunConfig, storage: Storage, display: Display) -> Teach
     return card
 
 
-def _under_ray(trial: Trial, storage: Storage, workers: int, display: Display) -> None:
+def _here(trial: Trial, teachers: Sequence[Trial], storage: Storage, display: Display) -> None:
+    """Train a run and what it needs in this process."""
+    here = this_process()
+    train_teachers_here(teachers, storage, here, display.say)
+    prepare_here(undone([trial.config], storage), storage, here, display.say)
+    with _alone(trial, storage, display):
+        run_trial(trial, storage, here, epoch_line(trial, display.say))
+
+
+def _under_ray(
+    trial: Trial, teachers: Sequence[Trial], storage: Storage, workers: int, display: Display
+) -> None:
+    """Train a run and its teacher over several workers; preparations take one process."""
     resources = Resources(workers=workers, gpus_per_worker=float(torch.cuda.is_available()))
+    with ray_session(None):
+        check_resources(resources)
+        for teacher in teachers:
+            train_teachers([teacher], storage, resources, _epoch_lines(teacher, storage, display))
+        prepare_here(undone([trial.config], storage), storage, this_process(), display.say)
+        with _alone(trial, storage, display):
+            train_spread(trial, storage, resources, _epoch_lines(trial, storage, display))
+
+
+def _alone(trial: Trial, storage: Storage, display: Display) -> AbstractContextManager[None]:
+    """Hold the lock of a run for the length of the block; say so before waiting for it."""
+
+    def waits() -> None:
+        display.say(f"run {trial.identity}: another process trains it; waiting for that")
+
+    return storage.lock(f"{STUDY}/locks/{trial.identity}", waits)
+
+
+def _epoch_lines(trial: Trial, storage: Storage, display: Display) -> Callable[[int], None]:
+    """A callback, called once a second, that says the last epoch of a trial that others train."""
     store = ResultsStore(storage, trial.study)
     shown = 0
 
@@ -89,6 +116,4 @@ def _under_ray(trial: Trial, storage: Storage, workers: int, display: Display) -
             shown = row["epochs_done"]
             display.say(epoch_text(trial, shown, row["last_top1"]))
 
-    with ray_session(None):
-        check_resources(resources)
-        train_spread(trial, storage, resources, show)
+    return show

@@ -5,8 +5,10 @@ from contextlib import closing
 from typing import Any
 
 import ray
+import ray.train
 import torch
 
+from pckd.distributed.session import trials_at_once
 from pckd.distributed.workers import train_on_workers
 from pckd.errors import RunError
 from pckd.plugins import Plugin, load_plugins, loaded_plugins
@@ -16,7 +18,7 @@ from pckd.study.placement import Placement
 from pckd.study.preparations import prepare
 from pckd.study.probe_task import ProbeTask
 from pckd.study.resources import Resources
-from pckd.study.teachers import train_teacher
+from pckd.study.teachers import keep_teacher, train_teacher
 from pckd.study.trial import Trial, trial_from_json, trial_to_json
 from pckd.study.trial_row import failure_noted
 from pckd.training.preparations import PreparationTask
@@ -34,12 +36,12 @@ def train_teachers(
     resources: Resources,
     on_wait: Callable[[int], None],
 ) -> list[TeacherCard]:
-    """Train teachers as Ray tasks, side by side as resources allow.
+    """Train teachers as Ray tasks, each over as many workers as a trial, side by side if they fit.
 
     Args:
         trials: Of `pckd.study.teachers.missing_teachers`.
         storage: The results root.
-        resources: What one process takes.
+        resources: Workers, and what each takes.
         on_wait: Called about once a second with the number of finished tasks.
 
     Returns:
@@ -48,8 +50,23 @@ def train_teachers(
     Raises:
         RunError: A training failed, or its process died; the others end, too.
     """
+    at_once = len(trials) if resources.workers == 1 else trials_at_once(resources)
+    cards: list[TeacherCard] = []
+    while len(cards) < len(trials):
+        group = trials[len(cards) : len(cards) + at_once]
+        cards += _train_group(group, storage, resources, on_wait)
+    return cards
+
+
+def _train_group(
+    trials: Sequence[Trial],
+    storage: Storage,
+    resources: Resources,
+    on_wait: Callable[[int], None],
+) -> list[TeacherCard]:
+    """Train teachers for which there is room, side by side; arguments as of `train_teachers`."""
     started = {
-        _start(_teacher_task, resources, trial_to_json(trial), storage.root): (
+        _start_teacher(trial_to_json(trial), storage.root, resources): (
             f"training the teacher {trial.case}"
         )
         for trial in trials
@@ -166,6 +183,13 @@ def _start(function: Any, resources: Resources, *arguments: Any) -> "ray.ObjectR
     return task
 
 
+def _start_teacher(trial: str, root: str, resources: Resources) -> "ray.ObjectRef[TeacherCard]":
+    if resources.workers == 1:
+        return _start(_teacher_task, resources, trial, root)
+    task: ray.ObjectRef[TeacherCard] = _spread_teacher_task.remote(trial, root, resources)
+    return task
+
+
 def _ended(
     tasks: Iterable["ray.ObjectRef[Any]"], on_wait: Callable[[int], None]
 ) -> Generator["ray.ObjectRef[Any]", None, None]:
@@ -188,6 +212,13 @@ def _teacher_task(trial: str, root: str, threads: int) -> TeacherCard:
     return train_teacher(trial_from_json(trial), Storage(root), placement)
 
 
+@ray.remote(num_cpus=0)
+def _spread_teacher_task(trial: str, root: str, resources: Resources) -> TeacherCard:
+    """Watch the workers that train a teacher."""
+    spread, storage = trial_from_json(trial), Storage(root)
+    return keep_teacher(spread, storage, lambda: _train_spread_here(spread, storage, resources))
+
+
 @ray.remote
 def _preparation_task(task: PreparationTask, root: str, threads: int) -> None:
     prepare(task, Storage(root), Placement(assigned_device(), threads))
@@ -195,9 +226,16 @@ def _preparation_task(task: PreparationTask, root: str, threads: int) -> None:
 
 @ray.remote(num_cpus=0)
 def _spread_task(trial: str, root: str, resources: Resources) -> None:
-    spread, storage = trial_from_json(trial), Storage(root)
-    with failure_noted(spread, storage):
-        train_on_workers(spread, storage, resources)
+    _train_spread_here(trial_from_json(trial), Storage(root), resources)
+
+
+def _train_spread_here(trial: Trial, storage: Storage, resources: Resources) -> None:
+    """Train a trial over several workers; whatever ends them stands in its row."""
+    with failure_noted(trial, storage):
+        try:
+            train_on_workers(trial, storage, resources)
+        except ray.train.TrainingFailedError as error:
+            raise RunError(f"its workers ended: {str(error).strip().splitlines()[-1]}") from None
 
 
 @ray.remote

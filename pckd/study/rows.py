@@ -90,18 +90,21 @@ def data_columns(
         teacher_top1: Of the teacher on the test images, in percent.
         notices: Sentences for the user.
     """
+    doubts = []
+    if teacher is not None and teacher_top1 is not None:
+        doubts = _doubts(teacher, teacher_top1, len(data.test))
     return {
         "data_fingerprint": data.fingerprint,
         "train_images": len(data.train),
         "num_classes": data.num_classes,
         "teacher": None if teacher is None else teacher.hash,
         "teacher_test_top1": teacher_top1,
-        "notices": "; ".join([*data.notices, *_doubts(teacher, teacher_top1), *notices]) or None,
+        "notices": "; ".join([*data.notices, *doubts, *notices]) or None,
     }
 
 
-def _doubts(teacher: TeacherCard | None, top1: float | None) -> list[str]:
-    if teacher is None or top1 is None or top1 > teacher.chance:
+def _doubts(teacher: TeacherCard, top1: float, images: int) -> list[str]:
+    if not teacher.is_at_chance(top1, images):
         return []
     return [
         f"the teacher is not better than chance: top-1 {top1:.2f} % on "

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from pckd.errors import RunError
+from pckd.errors import InputError, RunError
 from pckd.storage import Storage
 from pckd.study.execution import run_trial
 from pckd.study.outcome import read_outcome
@@ -16,6 +16,7 @@ from pckd.training.identity import run_identity
 from pckd.training.named_teacher import named_teacher
 from pckd.training.network_file import TrainedNetwork, kept_path
 from pckd.training.record import EpochRecord
+from pckd.training.run_checks import check_workers
 from pckd.training.teachers import TeacherCard, TeacherStore
 
 STUDY = "teachers"
@@ -44,9 +45,25 @@ def missing_teachers(spec: StudySpec, storage: Storage) -> list[Trial]:
     """List the teachers that a study needs and that are not trained yet.
 
     Raises:
-        InputError: As `untrained_teachers`, or some case gives no valid run.
+        InputError: As `untrained_teachers`, or some case gives no valid run, or the study's workers
+            cannot share a teacher's batches.
     """
-    return untrained_teachers(study_runs(spec), storage)
+    missing = untrained_teachers(study_runs(spec), storage)
+    for trial in missing:
+        check_teacher_workers(trial, spec.resources.workers)
+    return missing
+
+
+def check_teacher_workers(trial: Trial, workers: int) -> None:
+    """Refuse a teacher that some workers cannot train together.
+
+    Raises:
+        InputError: They cannot share its batches evenly.
+    """
+    try:
+        check_workers(trial.config, workers)
+    except InputError as error:
+        raise InputError(f"the recipe of the teacher, {trial.case}: {error}") from None
 
 
 def untrained_teachers(configs: Iterable[RunConfig], storage: Storage) -> list[Trial]:
@@ -71,11 +88,7 @@ def train_teacher(
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
     on_wait: Callable[[], None] = lambda: None,
 ) -> TeacherCard:
-    """Train a teacher, or resume its training, and put it into the store.
-
-    Of several processes that want the same teacher at the same moment, one trains it while the
-    others wait, if the results root is local. Elsewhere there is no lock: each may train it, to
-    the same numbers, and one copy is kept.
+    """Train a teacher in this process, or resume its training, and put it into the store.
 
     Args:
         trial: Of `teacher_trials`.
@@ -87,19 +100,41 @@ def train_teacher(
     Raises:
         RunError: The training failed; the reason is named.
     """
-    with storage.lock(f"{STUDY}/locks/{trial.identity}", on_wait):
-        found = TeacherStore(storage).find(trial.identity)
-        return found or _train_and_keep(trial, storage, placement, on_epoch)
+    return keep_teacher(
+        trial, storage, lambda: run_trial(trial, storage, placement, on_epoch), on_wait
+    )
 
 
-def _train_and_keep(
+def keep_teacher(
     trial: Trial,
     storage: Storage,
-    placement: Placement,
-    on_epoch: Callable[[EpochRecord], None],
+    train: Callable[[], object],
+    on_wait: Callable[[], None] = lambda: None,
 ) -> TeacherCard:
-    if run_trial(trial, storage, placement, on_epoch) != "completed":
-        reason = read_outcome(trial, storage).reason
-        raise RunError(f"training the teacher {trial.case} failed: {reason}")
+    """Return the teacher of a trial, trained and put into the store unless it is there.
+
+    Of several processes that want the same teacher at the same moment, one trains it while the
+    others wait, if the results root is local. Elsewhere there is no lock: each may train it, to
+    the same numbers, and one copy is kept.
+
+    Args:
+        trial: Of `teacher_trials`.
+        storage: The results root.
+        train: Trains it to its end, or until it fails.
+        on_wait: Called before waiting for another process that trains the teacher.
+
+    Raises:
+        RunError: The training failed; the reason is named.
+    """
+    with storage.lock(f"{STUDY}/locks/{trial.identity}", on_wait):
+        found = TeacherStore(storage).find(trial.identity)
+        return found or _train_and_keep(trial, storage, train)
+
+
+def _train_and_keep(trial: Trial, storage: Storage, train: Callable[[], object]) -> TeacherCard:
+    train()
+    outcome = read_outcome(trial, storage)
+    if outcome.status != "completed":
+        raise RunError(f"training the teacher {trial.case} failed: {outcome.reason}")
     path = kept_path(storage, network_path(trial))
     return TeacherStore(storage).add(TrainedNetwork.from_bytes(storage.read(path), path))

@@ -9,10 +9,8 @@ from pckd.plugins import Plugin, load_plugins, loaded_plugins
 from pckd.study.spec import StudySpec
 from pckd.training.changes import written_out
 from pckd.training.config import RunConfig
-from pckd.training.group import check_even_batches
 from pckd.training.identity import run_identity
-from pckd.training.run_checks import check_run
-from pckd.training.run_data import prepare_data
+from pckd.training.run_checks import check_run, check_workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +54,7 @@ def make_trial(
     config = spec.run_config({**changes, "seed": seed}, source)
     try:
         check_run(config)
-        images = len(prepare_data(config.data, config.protocol).train)
-        check_even_batches(images, config.optimization.batch_size, spec.resources.workers)
+        check_workers(config, spec.resources.workers)
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
     return Trial(spec.study, case, changes, config, run_identity(config), space)

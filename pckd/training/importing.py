@@ -153,6 +153,6 @@ def import_teacher(
         test_top1=accuracy.top1,
     )
     card = store.add(trained, file.name)
-    is_poor = accuracy.top1 <= card.chance
+    is_poor = card.is_at_chance(accuracy.top1, len(data.test))
     reordered = best_reordered_top1(network, data) if is_poor else None
     return ImportedTeacher(card, accuracy, len(data.test), reordered)

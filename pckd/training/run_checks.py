@@ -2,6 +2,8 @@
 
 from pckd.errors import InputError
 from pckd.training.config import RunConfig
+from pckd.training.group import check_even_batches
+from pckd.training.reach import BIAS, STAGES, WEIGHT, untrained_parts
 from pckd.training.run_data import prepare_data
 from pckd.training.task import fitting_terms, task_of
 
@@ -11,8 +13,8 @@ def check_run(config: RunConfig) -> None:
 
     Raises:
         InputError: The data set cannot be opened, its images are not square where they are
-            turned by 90 degrees, a term cannot be computed for its networks, or the parts of a
-            batch have one image each.
+            turned by 90 degrees, a term cannot be computed for its networks, no term trains the
+            classifier or the stages, or the parts of a batch have one image each.
     """
     data = prepare_data(config.data, config.protocol)
     height, width = data.image_size
@@ -23,10 +25,37 @@ def check_run(config: RunConfig) -> None:
             f"{' and '.join(turning)} turn them by 90 degrees: set data.image_size, or turn these "
             "terms off by weight 0"
         )
-    fitting_terms(config.loss, task_of(config, data))
+    task = task_of(config, data)
+    fitting_terms(config.loss, task)
+    untrained = untrained_parts(config, task)
+    if WEIGHT in untrained or STAGES in untrained:
+        raise InputError(
+            f"no term trains {' or '.join(untrained)} of the student, which stays at chance: give "
+            f"loss.cross_entropy or loss.kd a weight beside {', '.join(config.loss.trained)}"
+        )
     optimization = config.optimization
     if not turning and optimization.batch_size <= optimization.accumulation:
         raise InputError(
             f"optimization.accumulation cuts batches of {optimization.batch_size} images into "
             "parts of one, of which BatchNorm has no variance: choose fewer parts"
+        )
+
+
+def check_workers(config: RunConfig, workers: int) -> None:
+    """Refuse a run that some workers cannot train together.
+
+    Args:
+        config: A run that `check_run` lets through.
+        workers: Processes that share each batch.
+
+    Raises:
+        InputError: They cannot share its batches evenly, or a part of the student gets no
+            gradient, for which they would wait.
+    """
+    data = prepare_data(config.data, config.protocol)
+    check_even_batches(len(data.train), config.optimization.batch_size, workers)
+    if workers > 1 and BIAS in untrained_parts(config, task_of(config, data)):
+        raise InputError(
+            f"no term trains {BIAS} of the student, for whose gradient {workers} workers would "
+            "wait: train on one worker, or give loss.cross_entropy or loss.kd a weight"
         )

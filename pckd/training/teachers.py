@@ -6,6 +6,7 @@ the classes and the normalisation are those of the data set.
 
 import json
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
@@ -45,6 +46,16 @@ class TeacherCard:
     def chance(self) -> float:
         """Top-1 accuracy of guessing, in percent."""
         return 100 / self.num_classes
+
+    def is_at_chance(self, top1: float, images: int) -> bool:
+        """Return whether guessing could reach an accuracy: within two standard deviations.
+
+        Args:
+            top1: Of the teacher, in percent.
+            images: Number of images on which that was measured.
+        """
+        deviation = math.sqrt(self.chance * (100 - self.chance) / images)
+        return top1 <= self.chance + 2 * deviation
 
     @property
     def short_hash(self) -> str:

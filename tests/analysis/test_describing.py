@@ -11,6 +11,8 @@ from pckd.analysis.describing import (
     progress_words,
 )
 from pckd.analysis.loading import load_study
+from pckd.analysis.parts import Paragraph
+from pckd.analysis.sections.overview import overview
 
 if TYPE_CHECKING:
     from tests.analysis.conftest import StudyBuilder
@@ -95,3 +97,24 @@ def test_stopping_early_is_an_end_like_another(new_study: NewStudy) -> None:
     builder.trial("run", {}, 0)
     builder.trial("run", {}, 1, status="stopped")
     assert not is_unfinished(load_study(builder.storage, "demo"))
+
+
+def test_trials_of_two_teachers_of_one_recipe_are_told(new_study: NewStudy) -> None:
+    """A teacher that is trained again on another device has the same recipe and other weights."""
+    builder = new_study(seeds=[0, 1, 2])
+    for seed, teacher in enumerate(("a" * 64, "b" * 64, "b" * 64)):
+        builder.trial("run", {}, seed, teacher=teacher)
+    parts = overview(load_study(builder.storage, "demo")).parts
+    assert [part.text for part in parts if isinstance(part, Paragraph)] == [
+        "Trials learned from 2 teachers of one recipe (aaaaaaaaaaaa and bbbbbbbbbbbb), as where it "
+        "was trained again on another device: differences between them may stem from the teacher. "
+        "Name one by teacher.hash, or run the study again with --fresh."
+    ]
+
+
+def test_teachers_of_several_recipes_are_not_mixed(new_study: NewStudy) -> None:
+    cases = {"short": {"teacher.optimization.epochs": 1}, "long": {}}
+    builder = new_study(cases=cases)
+    builder.trial("short", cases["short"], 0, teacher="a" * 64)
+    builder.trial("long", {}, 0, teacher="b" * 64)
+    assert len(overview(load_study(builder.storage, "demo")).parts) == 1

@@ -1,5 +1,6 @@
 """Bad input on the command line: one sentence, exit code 2, and nothing begun or written."""
 
+import errno
 import io
 import json
 import os
@@ -177,6 +178,38 @@ def test_an_interruption_says_how_to_go_on(
     ended = pckd_command("study", "status", "example")
     assert ended.err == "pckd: interrupted; run the same command again to go on\n"
     assert ended.code == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/ro/a"),
+            2,
+            "/ro/a: permission denied",
+        ),
+        (OSError(errno.EROFS, "Read-only file system", "/ro/a"), 2, "/ro/a: read-only file system"),
+        (FileExistsError(errno.EEXIST, "File exists", "a"), 2, "a: file exists"),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            1,
+            "[Errno 28] No space left on device; run the same command again to go on",
+        ),
+    ],
+)
+def test_only_what_may_be_over_by_then_is_worth_the_same_command(
+    pckd_command: Pckd,
+    monkeypatch: pytest.MonkeyPatch,
+    error: OSError,
+    code: int,
+    sentence: str,
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("pckd.storage.Storage", fail)
+    ended = pckd_command("study", "list")
+    assert (ended.code, ended.err) == (code, f"pckd: {sentence}\n")
 
 
 def test_an_empty_root_holds_no_studies(pckd_command: Pckd, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`pckd cluster` where no cluster is needed: what is refused, and what is sent."""
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -125,9 +126,28 @@ def test_where_no_cluster_is_it_says_so(pckd: Pckd) -> None:
 @pytest.fixture(name="connected")
 def _connected(monkeypatch: pytest.MonkeyPatch) -> Jobs:
     """The client of a cluster that takes all jobs, without asking anyone."""
-    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "")
     monkeypatch.setattr(jobs, "JobSubmissionClient", lambda address: _Taking())
     return Jobs("http://cluster:8265")
+
+
+def test_the_environment_of_the_caller_stays_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In a notebook, what comes later would go to that cluster too."""
+    seen: list[str | None] = []
+
+    def connect(address: str) -> _Taking:
+        seen.append(os.environ.get("RAY_API_SERVER_ADDRESS"))
+        return _Taking()
+
+    monkeypatch.setattr(jobs, "JobSubmissionClient", connect)
+    for before in ("http://mine:8265", None):
+        monkeypatch.delenv("RAY_API_SERVER_ADDRESS", raising=False)
+        if before:
+            monkeypatch.setenv("RAY_API_SERVER_ADDRESS", before)
+        Jobs("http://cluster:8265")
+        assert os.environ.get("RAY_API_SERVER_ADDRESS") == before
+    assert seen == ["http://cluster:8265"] * 2
 
 
 class _Taking:

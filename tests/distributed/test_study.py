@@ -148,11 +148,12 @@ def test_a_trial_whose_teacher_is_missing_trains_it_and_has_its_reason_to_fail(
 def test_a_trial_of_two_workers_trains_in_a_nested_run(
     make_study: MakeStudy, storage: Storage, display: Display
 ) -> None:
-    spec = make_study(cases={"plain": PLAIN}, resources={"workers": 2})
+    spec = make_study(cases={"KD": {**PLAIN, "loss.kd": 1}}, resources={"workers": 2})
     run_study(spec, storage, display)
-    trials = ResultsStore(storage, "tiny").read("trials")
-    assert trials["status"].tolist() == ["completed"]
-    assert trials["workers"].tolist() == [2]
+    for study in ("teachers", "tiny"):  # the teacher trains on as many
+        trials = ResultsStore(storage, study).read("trials")
+        assert trials["status"].tolist() == ["completed"]
+        assert trials["workers"].tolist() == [2]
 
 
 def test_the_winners_of_searched_cases_meet_on_fresh_seeds_until_it_is_clear(

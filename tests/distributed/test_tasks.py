@@ -73,3 +73,21 @@ def test_bad_input_cancels_the_tasks_that_nobody_awaits(
     with pytest.raises(InputError, match="the network is gone"):
         _run(results, tmp_path)
     assert ray_tasks.cancelled == ["third"]
+
+
+@pytest.mark.parametrize(("workers", "groups"), [(1, [5]), (2, [2, 2, 1])])
+def test_teachers_take_the_workers_of_a_trial_and_start_where_there_is_room(
+    workers: int, groups: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    started: list[int] = []
+
+    def train(trials: list[Any], *_: object) -> list[Any]:
+        started.append(len(trials))
+        return trials
+
+    monkeypatch.setattr(tasks, "_train_group", train)
+    monkeypatch.setattr(tasks, "trials_at_once", lambda resources: 2)
+    trials: list[Any] = list(range(5))
+    resources = Resources(workers=workers)
+    assert tasks.train_teachers(trials, Storage(tmp_path), resources, lambda done: None) == trials
+    assert started == groups

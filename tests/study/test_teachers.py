@@ -301,3 +301,22 @@ def test_where_the_root_is_not_local_nobody_waits() -> None:
     storage = Storage("mock:///results")
     with storage.lock("lock"), storage.lock("lock", lambda: pytest.fail("waited")):
         assert not storage.exists("lock")
+
+
+def test_a_teacher_whose_batches_the_workers_cannot_share_is_refused(storage: Storage) -> None:
+    values = study(teacher={"model": "resnet8", "optimization": {"batch_size": 15}}).model_dump()
+    shared = validate(StudySpec, {**values, "resources": {"workers": 2}}, "small")
+    sentence = r"the recipe of the teacher, resnet8: .*batch_size is 15, which 2 workers cannot"
+    with pytest.raises(InputError, match=sentence):
+        missing_teachers(shared, storage)
+
+
+@pytest.mark.parametrize(
+    ("top1", "images", "is_at_chance"),
+    [(6.0, 359, True), (10.5, 359, True), (14.0, 359, False), (10.5, 10_000, True)],
+)
+def test_a_teacher_is_at_chance_where_guessing_reaches_its_accuracy(
+    make_card: Callable[..., TeacherCard], top1: float, images: int, is_at_chance: bool
+) -> None:
+    card = replace(make_card(), num_classes=10)
+    assert card.is_at_chance(top1, images) == is_at_chance

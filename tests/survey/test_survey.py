@@ -133,5 +133,16 @@ def test_the_command_gives_json_and_ends_with_2_where_a_run_would(
     assert Path("sheet.png").is_file()
 
 
+def test_a_named_sheet_replaces_no_file_of_the_users(
+    command: Callable[..., str], root: Path
+) -> None:
+    Path("mine.png").write_text("precious")
+    named = ("folder", "--data-root", str(root), "--sheet", "mine.png")
+    assert "mine.png is there already: --force overwrites it" in command(*named, code=2)
+    assert Path("mine.png").read_text() == "precious"
+    command(*named, "--force")
+    assert Path("mine.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_built_in_digits_are_looked_at_too(command: Callable[..., str]) -> None:
     assert "10 classes: 0, 1, 2, 3, 4 and 5 more" in command("digits")

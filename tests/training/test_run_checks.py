@@ -11,6 +11,8 @@ import torch
 from PIL import Image
 
 from pckd.errors import InputError
+from pckd.method import find_term, list_terms
+from pckd.method.preparation import only_prepares
 from pckd.models import create_model
 from pckd.settings import validate
 from pckd.storage import Storage
@@ -21,9 +23,11 @@ from pckd.training.config import DataConfig, RunConfig
 from pckd.training.evaluation import evaluate
 from pckd.training.named_teacher import named_teacher
 from pckd.training.network_file import TrainedNetwork
+from pckd.training.reach import untrained_parts
 from pckd.training.run import Run
-from pckd.training.run_checks import check_run
+from pckd.training.run_checks import check_run, check_workers
 from pckd.training.run_data import RunData, prepare_data
+from pckd.training.task import task_of
 from pckd.training.teachers import TeacherStore
 
 PLAIN = {"kd": 0, "center_contrast": 0, "feature_alignment": 0, "center_alignment": 0}
@@ -175,3 +179,44 @@ def test_parts_of_one_image_are_refused(config: RunConfig) -> None:
     values = {**config.model_dump(), "teacher": None, "loss": PLAIN, "optimization": recipe}
     with pytest.raises(InputError, match=r"batches of 4 images into parts of one"):
         check_run(RunConfig.model_validate(values))
+
+
+@pytest.mark.parametrize(
+    ("on", "sentence"),
+    [
+        ("feature_alignment", "no term trains the weight of the classifier or the bias of the"),
+        ("at", "no term trains the weight of the classifier or the bias of the classifier of"),
+        ("center_alignment", "no term trains stages of the student, which stays at chance"),
+    ],
+)
+def test_weights_that_train_no_classifier_are_refused(
+    config: RunConfig, on: str, sentence: str
+) -> None:
+    loss = {**PLAIN, "cross_entropy": 0, on: 1}
+    values = {**config.model_dump(), "loss": loss, "teacher": "resnet8"}
+    with pytest.raises(InputError, match=sentence):
+        check_run(RunConfig.model_validate(values))
+    check_run(RunConfig.model_validate({**values, "loss": {**loss, "kd": 1}}))
+
+
+def test_every_term_alone_can_be_asked_what_it_trains(config: RunConfig, data: RunData) -> None:
+    untrained = {}
+    for name in list_terms():
+        if only_prepares(find_term(name)):
+            continue
+        values = {**config.model_dump(), "teacher": "resnet8", "preview": {"strategy": "none"}}
+        loss = {**PLAIN, "cross_entropy": 0, name: 1}
+        run = RunConfig.model_validate({**values, "loss": loss})
+        untrained[name] = untrained_parts(run, task_of(run, data))
+    assert {name for name, parts in untrained.items() if not parts} == {
+        *("cross_entropy", "dist", "dkd", "kd", "mld", "nkd", "sskd"),
+    }
+
+
+def test_workers_do_not_wait_for_a_bias_that_nothing_trains(config: RunConfig) -> None:
+    loss = {**PLAIN, "cross_entropy": 0, "center_contrast": 1}
+    contrast = RunConfig.model_validate({**config.model_dump(), "loss": loss})
+    check_run(contrast)
+    check_workers(contrast, 1)
+    with pytest.raises(InputError, match=r"bias of the classifier .* 2 workers would wait"):
+        check_workers(contrast, 2)
