@@ -1,6 +1,8 @@
 """`pckd terms`: what the loss can be made of."""
 
 import json
+import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +11,7 @@ import typer
 from pckd.cli import completion
 from pckd.cli.options import Json
 from pckd.cli.output import print_json, print_rows, print_text
+from pckd.errors import InputError
 
 if TYPE_CHECKING:
     from pckd.method.description import TermDescription
@@ -22,10 +25,9 @@ def terms(
     as_json: Json = False,
 ) -> None:
     """List the terms of the loss; of one, show all that is known."""
-    from pckd.method import list_terms
     from pckd.method.description import description
 
-    found = [description(each) for each in ([name] if name else list_terms())]
+    found = [description(name)] if name else list(_described())
     if as_json:
         print_json([asdict(each) for each in found])
         return
@@ -35,6 +37,18 @@ def terms(
     for term in found:
         _print_summary(term)
     print("pckd terms NAME explains one.")
+
+
+def _described() -> "Iterator[TermDescription]":
+    """All terms; what cannot be imported of another package is said and left out."""
+    from pckd.method import list_terms
+    from pckd.method.description import description
+
+    for name in list_terms():
+        try:
+            yield description(name)
+        except InputError as error:
+            print(f"pckd: {error}", file=sys.stderr)
 
 
 def _print_summary(term: "TermDescription") -> None:

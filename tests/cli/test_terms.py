@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 
 import pytest
 import yaml
@@ -27,6 +28,16 @@ def test_every_term_is_listed_with_its_parameters_and_its_source(command: Comman
         assert "=" in row["equation"]
         assert "[B" in row["equation"] or "a scalar" in row["equation"]
         assert row["source"] or name == "cross_entropy"
+
+
+def test_a_broken_package_hides_no_other_term(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = EntryPoint("broken", "no_such_package:Term", "pckd.terms")
+    monkeypatch.setattr("pckd.method.registry._offered", lambda: {"broken": broken})
+    assert "broken" in list_terms()
+    rows = json.loads(command("terms", "--json"))
+    assert [row["term"] for row in rows] == [name for name in list_terms() if name != "broken"]
 
 
 def test_one_term_is_explained(command: Command) -> None:
