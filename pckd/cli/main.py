@@ -40,6 +40,10 @@ WRONG_PLACE = {
 full disk, may be over by then."""
 
 
+OF_MEMORY = ("out of memory", "allocate memory", "Storage size calculation overflowed")
+"""Words by which PyTorch says that memory runs out."""
+
+
 class Commands(TyperGroup):
     """The commands, groups first; Ctrl-C ends them with a sentence."""
 
@@ -112,7 +116,11 @@ def main() -> None:
         _end(str(error), 2)
     except RunError as error:
         _end(str(error), 1)
+    except MemoryError as error:
+        _end(_no_memory(error), 1)
     except RuntimeError as error:
+        if any(sign in str(error) for sign in OF_MEMORY):
+            _end(_no_memory(error), 1)
         if "home directory" not in str(error):
             raise
         _end("there is no home folder: set HOME, or PCKD_CACHE to a folder for cached images", 2)
@@ -136,6 +144,11 @@ def _find_a_home() -> None:
     except RuntimeError:
         if "PCKD_CACHE" in os.environ:
             os.environ["HOME"] = tempfile.gettempdir()
+
+
+def _no_memory(error: Exception) -> str:
+    reason = (str(error).splitlines() or ["memory runs out"])[0]
+    return f"{reason}: take smaller images, batches or networks, or a machine with more memory"
 
 
 def _place(error: OSError) -> str:

@@ -1,19 +1,24 @@
 """Checks that turn a data set as read into tensors that can be trusted."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pckd.data.decoding import decode_images
-from pckd.data.forms.base import RawData, RawSplit
+from pckd.data.decoding import decode_image, decode_images
+from pckd.data.forms.base import Encoded, RawData, RawSplit
 from pckd.data.images import Content
 from pckd.data.pixels import Flaw
 from pckd.data.resident import ImageSet
 from pckd.data.words import listed
 from pckd.errors import InputError
+from pckd.machine import available_memory
+
+SHARE = 0.8
+"""Share of the machine's memory for the pixels of all images: beyond, a process would be killed."""
 
 
 class Labelled(Protocol):
@@ -39,12 +44,14 @@ def build_content(name: str, where: str, raw: RawData, image_size: int | None) -
 
     Raises:
         InputError: If a split is empty, a label is out of range, a class has no image, an image
-            cannot be decoded, or sizes differ without `image_size`; all are named at once.
+            cannot be decoded, or sizes differ without `image_size`; all are named at once. Or
+            the pixels would not fit into memory.
     """
     problems = [
         *label_problems("training", raw.train, raw.class_names),
         *label_problems("test", raw.test, raw.class_names),
     ]
+    refuse(name, where, too_large([*raw.train.contents, *raw.test.contents], image_size))
     train, train_problems = _decoded("training", raw.train, image_size)
     test, test_problems = _decoded("test", raw.test, image_size)
     problems += train_problems + test_problems
@@ -55,6 +62,32 @@ def build_content(name: str, where: str, raw: RawData, image_size: int | None) -
         )
     refuse(name, where, problems)
     return Content(train, test, raw.class_names)
+
+
+def too_large(contents: Sequence[Encoded], image_size: int | None) -> list[str]:
+    """Say so if the pixels of all images would not fit into memory; [] if they do.
+
+    Args:
+        contents: All images of a data set.
+        image_size: Height and width in pixels to resize to, or None to keep the size.
+    """
+    height, width = (image_size, image_size) if image_size else _first_size(contents)
+    needed, there = len(contents) * 3 * height * width, available_memory()
+    if needed <= SHARE * there:
+        return []
+    return [
+        f"{len(contents)} images of {height}x{width} pixels take {needed / 2**30:,.1f} GiB, and "
+        f"this machine has {there / 2**30:,.1f} GiB of memory: set data.image_size to less"
+    ]
+
+
+def _first_size(contents: Sequence[Encoded]) -> tuple[int, int]:
+    """Height and width of the first image that can be decoded, 0 if none can."""
+    for content in contents:
+        with suppress(Exception):  # what is wrong with it is said when all are decoded
+            height, width = decode_image(content, None).shape[:2]
+            return height, width
+    return 0, 0
 
 
 def refuse(name: str, where: str, problems: Sequence[str]) -> None:

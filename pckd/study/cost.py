@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from pckd.errors import InputError
+from pckd.machine import available_cpus
 from pckd.storage import Storage
 from pckd.study.estimate import Estimate, estimate, estimate_each
 from pckd.study.placement import Placement, this_device
@@ -92,7 +93,7 @@ def cost_of(
         InputError: The data set cannot be opened.
     """
     resources = spec.resources
-    placement = Placement(this_device(), resources.cpus_per_worker)
+    placement = Placement(this_device(), min(resources.cpus_per_worker, available_cpus()))
     waiting, shortest = plan.total - plan.done, None
     if isinstance(plan, SearchPlan):
         shortest, planned = _range(spec, plan, placement)

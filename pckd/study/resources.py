@@ -11,7 +11,7 @@ class Resources(Settings):
     """Resources of one trial; they do not change the numbers."""
 
     workers: int = Field(1, ge=1, description="processes that train one student together")
-    cpus_per_worker: int = Field(1, ge=1, description="CPU cores, and threads, of each")
+    cpus_per_worker: int = Field(1, ge=1, le=1024, description="CPU cores, and threads, of each")
     gpus_per_worker: float | Literal["auto"] = Field(
         0.0,
         description="GPU of each, 0 to 1; a share packs trials, auto measures the share they need",

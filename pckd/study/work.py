@@ -12,6 +12,7 @@ from typing import Protocol, cast
 import torch
 
 from pckd.errors import InputError
+from pckd.machine import available_cpus
 from pckd.storage import Storage
 from pckd.study.beforehand import Say, prepare_here, train_teachers_here
 from pckd.study.checks import check_stages
@@ -138,6 +139,11 @@ def _check(spec: StudySpec, storage: Storage) -> None:
         raise InputError(
             f"study {spec.study}: a trial takes a GPU and this machine has none; "
             "--set resources.gpus_per_worker=0 trains on the CPU"
+        )
+    if (threads := spec.resources.cpus_per_worker) > (cpus := available_cpus()):
+        raise InputError(
+            f"study {spec.study}: a trial takes {threads} CPUs (resources.cpus_per_worker), and "
+            f"this process may use {cpus}"
         )
     check_stages(spec)
     check_no_driver(spec.study, storage)

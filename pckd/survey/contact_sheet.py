@@ -20,6 +20,9 @@ IMAGES = {"training": 8, "test": 4}
 TILE, GAP, MARGIN = 64, 4, 150
 """Sizes in pixels: of an image, of the gap between images, of the column of class names."""
 
+LARGEST = 16 * TILE
+"""Height and width in pixels beyond which an image looks the same in its tile."""
+
 FONT_SIZE = 13
 
 
@@ -69,7 +72,8 @@ def _tiles(split: SplitSurvey, label: int, image_size: int | None) -> Sequence[I
         for position in np.flatnonzero(of_class).tolist()
         if split.facts[position].flaw is None
     ]
-    images = (decode_image(split.raw.contents[p], image_size) for p in usable[: IMAGES[split.name]])
+    size = None if image_size is None else min(image_size, LARGEST)
+    images = (decode_image(split.raw.contents[p], size) for p in usable[: IMAGES[split.name]])
     return [_tile(image) for image in images]
 
 

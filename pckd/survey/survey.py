@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pckd.data.building import flaw_problems, label_problems
+from pckd.data.building import flaw_problems, label_problems, too_large
 from pckd.data.catalogue import find_entry
 from pckd.data.forms.base import RawData, RawSplit
 from pckd.data.forms.files import is_system
@@ -104,6 +104,7 @@ def survey_data(
         problems.append(
             f"images have {len(sizes)} sizes ({listed(sorted(sizes))}): set data.image_size"
         )
+    problems += too_large([*raw.train.contents, *raw.test.contents], image_size)
     if len(raw.class_names) < 2:
         problems.append("there is one class: a classifier needs two")
     used = {stamp.location for stamp in source.files}
@@ -192,7 +193,7 @@ def _pair(found: Sequence[Place]) -> str:
 
 def _passed_over(used: set[str]) -> list[str]:
     """List the files that lie beside the used ones and are not used."""
-    folders = {Path(location).parent for location in used}
+    folders = {Path(location).parent for location in used if Path(location).is_absolute()}
     others = [
         file
         for folder in sorted(folders)

@@ -101,7 +101,7 @@ class DataConfig(Settings):
 class OptimizationConfig(Settings):
     """Stochastic gradient descent with a stepped learning rate: CRD's recipe [R]."""
 
-    epochs: int = Field(240, ge=1, description="passes over the training images [R]")
+    epochs: int = Field(240, ge=1, le=100_000, description="passes over the training images [R]")
     batch_size: int = Field(
         64,
         ge=2,
@@ -181,7 +181,10 @@ class ViewConfig(Settings):
     """Random views of an image: crop and horizontal flip."""
 
     crop_padding: int = Field(
-        4, ge=0, description="pixels of black around the image [T]; not used for streamed sets"
+        4,
+        ge=0,
+        le=1024,
+        description="pixels of black around the image [T]; not used for streamed sets",
     )
     flip: bool = Field(True, description="mirror half of the views [T]; the release does not [R]")
 

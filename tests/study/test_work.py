@@ -193,6 +193,11 @@ def test_what_cannot_be_shared_is_refused(
     assert storage.folders() == []
 
 
+def test_a_study_that_takes_more_cpus_than_there_are_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a trial takes 1000 CPUs .*, and this process may use"):
+        work(tmp_path, spec=study(resources={"cpus_per_worker": 1000}))
+
+
 def test_a_study_that_takes_a_gpu_is_not_trained_without_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

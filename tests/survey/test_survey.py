@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from pckd.cli import main
+from pckd.data import building, open_data
 from pckd.errors import InputError
 from pckd.survey.contact_sheet import GAP, MARGIN, TILE, draw_sheet
 from pckd.survey.survey import Survey, survey_data
@@ -133,6 +134,20 @@ def test_the_command_gives_json_and_ends_with_2_where_a_run_would(
     assert Path("sheet.png").is_file()
 
 
+def test_images_that_do_not_fit_into_memory_are_refused_before_they_are_decoded(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the machine would kill the process, which leaves no word."""
+    sentence = "30 images of 100000x100000 pixels take 838.2 GiB, and this machine has 24.0 GiB"
+    monkeypatch.setattr(building, "available_memory", lambda: 24 * 2**30)
+    assert any(sentence in problem for problem in survey(root, 100_000).problems)
+    with pytest.raises(InputError, match=f"{sentence} of memory: set data.image_size to less"):
+        open_data("folder", root, image_size=100_000)
+    monkeypatch.setattr(building, "available_memory", lambda: 30 * 3 * 16 * 16)
+    with pytest.raises(InputError, match="30 images of 16x16 pixels"):
+        open_data("folder", root)
+
+
 def test_a_named_sheet_replaces_no_file_of_the_users(
     command: Callable[..., str], root: Path
 ) -> None:
@@ -145,4 +160,13 @@ def test_a_named_sheet_replaces_no_file_of_the_users(
 
 
 def test_built_in_digits_are_looked_at_too(command: Callable[..., str]) -> None:
-    assert "10 classes: 0, 1, 2, 3, 4 and 5 more" in command("digits")
+    Path("notes.txt").write_text("of the folder in which the command runs")
+    out = command("digits")
+    assert "10 classes: 0, 1, 2, 3, 4 and 5 more" in out
+    assert "notes.txt" not in out
+
+
+def test_a_size_beyond_reason_is_refused_and_not_drawn(command: Callable[..., str]) -> None:
+    assert "GiB of memory: set data.image_size" in command(
+        "digits", "--image-size", "1000000000", code=2
+    )
