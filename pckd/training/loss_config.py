@@ -44,6 +44,9 @@ class Loss(RootModel[dict[str, SerializeAsAny[TermConfig]]]):
         if not isinstance(values, Mapping):
             return handler(values)
         given = {str(name): _written_out(value) for name, value in values.items()}
+        for name in given:
+            if name not in list_terms():
+                _settings_class(name)  # refused here, before the others import torch
         kinds = tuple((name, _settings_class(name)) for name in given)
         validated = _all_settings(kinds).model_validate(given)
         return handler({name: getattr(validated, name) for name in given})

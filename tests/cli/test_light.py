@@ -46,7 +46,12 @@ REFUSED = (
     *("stduy", "study rnu", "study run", "study run demo --bogus", "study run nothing"),
     *("study run nothing.yaml", "study run demo --set seeds", "study run demo --set seads=[0]"),
     *("study run demo --set optimization.epocs=1", "study run demo --set student=resnt8"),
-    *("study run key.yaml", "distill --student resnt8", "distill --student resnet8 --data digts"),
+    *(
+        "study run key.yaml",
+        "study run demo --set loss.kdd=1",
+        "distill --student resnt8",
+        "distill --student resnet8 --data digts",
+    ),
     *("evaluate nothing.pt --data digits", "export nothing.pt to.onnx", "terms kdd"),
     *("methods kdd", "probe demo --data digts", "probe demo --data digits --protocol exat"),
 )
