@@ -33,6 +33,9 @@ OTHER_SPELLINGS = r"[A-Z/-]"
 
 TEXT: Schema = {"type": "string"}
 
+DOTTED = ("Changes", "Lists", "Parameters")
+"""Definitions whose keys are dotted ones of a run: what they hold, by key of the run."""
+
 KEPT: tuple[str, ...] = ("description", "default")
 """Keys of a schema that tell of a key, and not of its values."""
 
@@ -94,8 +97,10 @@ def _add_run(defs: Schema, terms: Mapping[str, Schema]) -> None:
     teacher = _property(defs, "RunConfig.teacher")
     _set(defs, "RunConfig.teacher", _or(teacher, _ref("Network")))
     keys = dict(_keys(defs["RunConfig"], f"{DEFS}RunConfig", defs))
-    defs["Changes"] = {"type": "object", "properties": keys, "additionalProperties": False}
-    defs["Key"] = {"enum": list(keys)}
+    lists = {key: {"type": "array", "items": value} for key, value in keys.items()}
+    searched = dict.fromkeys(keys, _ref("Parameter"))
+    for name, properties in zip(DOTTED, (keys, lists, searched), strict=True):
+        defs[name] = {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def _add_short_forms(defs: Schema) -> None:
@@ -119,22 +124,17 @@ def _add_short_forms(defs: Schema) -> None:
         point = _ref("Changes")
         named = {"type": "object", "additionalProperties": point}
         _set(defs, f"{name}.first", {"anyOf": [{"type": "array", "items": point}, named]})
-        properties["parameters"]["propertyNames"] = _ref("Key")
+        _set(defs, f"{name}.parameters", _ref("Parameters"))
 
 
 def _add_plans(defs: Schema) -> None:
     """Define the keys of a study file that hold a run, or changes to it."""
     changes = _ref("Changes")
     cases = {"type": "object", "additionalProperties": changes}
-    lists = {
-        "type": "object",
-        "propertyNames": _ref("Key"),
-        "additionalProperties": {"type": "array"},
-    }
     _set(defs, "StudySpec.run", _ref("RunConfig"))
     _set(defs, "StudySpec.cases", _or_null(cases))
-    _set(defs, "StudySpec.grid", _or_null(lists))
-    _set(defs, "StudySpec.vary_one", _or_null(lists))
+    _set(defs, "StudySpec.grid", _or_null(_ref("Lists")))
+    _set(defs, "StudySpec.vary_one", _or_null(_ref("Lists")))
     _set(defs, "Pair.changes", changes)
     _set(defs, "Pair.cases", cases)
     study = defs["StudySpec"]["properties"]
@@ -167,8 +167,9 @@ def _keys(
     for name, each in schema.get("properties", {}).items():
         yield f"{above}{name}", {"$ref": f"{place}/properties/{name}"}
         for reference in _references(each):
-            inner = defs[reference.removeprefix(DEFS)]
-            yield from _keys(inner, reference, defs, f"{above}{name}.")
+            inner = reference.removeprefix(DEFS)
+            if inner not in DOTTED:
+                yield from _keys(defs[inner], reference, defs, f"{above}{name}.")
 
 
 def _references(schema: Schema) -> list[str]:
