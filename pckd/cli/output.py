@@ -18,6 +18,9 @@ WRAPPED = (
 )
 """Columns of long text, which may take several lines on a terminal."""
 
+LINE = 100
+"""Characters of a line of text where no terminal limits it."""
+
 UNLIMITED = 100_000
 """Characters of a line where no terminal limits it, so that a pipe gets each row in one."""
 
@@ -53,6 +56,12 @@ def print_text(text: str, *, prefix: str = "") -> None:
     """Print a paragraph, broken where the terminal ends; each of its lines begins alike."""
     for line in textwrap.wrap(text, _console().width - len(prefix), break_on_hyphens=False):
         print(f"{prefix}{line}")
+
+
+def line_width() -> int:
+    """Number of characters of a line of the terminal; LINE where there is none."""
+    console = Console()
+    return console.width if console.is_terminal else LINE
 
 
 def print_json(content: object) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from pckd.cli.app import App
 from pckd.cli.options import Force, Json, Results, Study
-from pckd.cli.output import refuse_overwriting, write_output
+from pckd.cli.output import line_width, refuse_overwriting, write_output
 from pckd.errors import InputError
 
 app = App()
@@ -25,9 +25,6 @@ TELLING = {
     "verdicts": "candidate reference name estimate low high seeds reason",
 }
 """Columns of each table, the most telling first."""
-
-WIDTH = 100
-"""Characters of a line that a table takes, unless all of it is asked for."""
 
 
 @app.command()
@@ -51,9 +48,9 @@ def show(
         print_frame(frame, as_json=as_json)
         return
     for sentence in opened.verdicts["sentence"]:
-        print(fill(sentence, WIDTH))
+        print(fill(sentence, line_width()))
     telling = [name for name in TELLING[table].split() if name in frame.columns]
-    shown = fitting(frame[telling], WIDTH)
+    shown = fitting(frame[telling], line_width())
     print_frame(shown, as_json=False)
     if len(shown.columns) < len(frame.columns):
         print(f"{len(frame.columns) - len(shown.columns)} more columns: --wide, or --json")

@@ -1,5 +1,6 @@
 """Look-up of study files: the user's own, and those installed with pckd."""
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -73,7 +74,7 @@ def describe_study(path: Path) -> str:
             break
         if EDITORS not in line:
             words.append(line.removeprefix("#").strip())
-    return " ".join(words).partition(". ")[0].removesuffix(".")
+    return re.split(r"\.(?: |$)|(?<=\?) ", " ".join(words))[0]
 
 
 def _copy_into(file: Path, stream: BinaryIO) -> None:

@@ -68,15 +68,21 @@ def shown(root: Path, capsys: pytest.CaptureFixture[str], *options: str) -> str:
     return capsys.readouterr().out
 
 
-def test_a_table_shows_what_tells_most_in_100_columns(
-    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("width", "columns"), [(80, 4), (100, 5)])
+def test_a_table_shows_what_tells_most_in_a_line(
+    width: int,
+    columns: int,
+    root: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("COLUMNS", str(width))
     *lines, more = re.sub(r"\x1b\[[0-9;]*m", "", shown(root, capsys)).splitlines()
     heading = lines[0].split()
-    assert heading[:5] == ["case", "seed", "status", "test_top1", "last_top1"]
-    assert max(map(len, lines)) <= 100
+    assert heading[:columns] == ["case", "seed", "status", "test_top1", "last_top1"][:columns]
+    assert max(map(len, lines)) <= width
+    assert "…" not in lines[0]
     assert more.endswith("more columns: --wide, or --json")
 
 
