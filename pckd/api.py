@@ -134,7 +134,8 @@ class Study:
             InputError: There is no such trial, or its student was not kept.
         """
         from pckd.study.paths import student_path
-        from pckd.training.network_file import TrainedNetwork, kept_path
+        from pckd.training.network_file import TrainedNetwork
+        from pckd.training.network_path import kept_path
         from pckd.training.student import Student
 
         known = self.trials["trial"].tolist()

@@ -1,6 +1,5 @@
 """`pckd models`: the architectures."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -24,6 +23,7 @@ def models(
     FLOPs are those of one image of their size. The classifier counts as for CIFAR-100, that of
     torchvision's networks as for ImageNet.
     """
-    from pckd.models import find_models, model_info
+    from pckd.models import find_models
+    from pckd.models.sizes import sizes_of
 
-    print_rows([asdict(model_info(name)) for name in find_models(pattern)], as_json=as_json)
+    print_rows([sizes_of(name) for name in find_models(pattern)], as_json=as_json)

@@ -2,7 +2,8 @@
 
 from pckd.storage import Storage
 from pckd.study.probe_task import Probed
-from pckd.training.network_file import SUFFIX, TrainedNetwork
+from pckd.training.network_file import TrainedNetwork
+from pckd.training.network_path import SUFFIX
 from pckd.transfer.frozen import seen_content
 
 STUDY = "networks"

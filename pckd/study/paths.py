@@ -1,7 +1,7 @@
 """Paths of a trial's files below the results root."""
 
 from pckd.study.trial import Trial
-from pckd.training.network_file import SUFFIX
+from pckd.training.network_path import SUFFIX
 
 
 def checkpoint_path(trial: Trial) -> str:

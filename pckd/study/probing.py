@@ -9,7 +9,7 @@ from pckd.storage import Storage
 from pckd.study.probe_task import Probed, ProbeTask, read_probed
 from pckd.study.results import open_study
 from pckd.training.config import DataConfig
-from pckd.training.network_file import SUFFIX, kept_path
+from pckd.training.network_path import SUFFIX, kept_path
 from pckd.training.teachers import TeacherStore
 from pckd.transfer.frozen import shown_size
 from pckd.transfer.protocols import find_protocol

@@ -14,7 +14,8 @@ from pckd.study.trial import Trial
 from pckd.training.config import RunConfig
 from pckd.training.identity import run_identity
 from pckd.training.named_teacher import named_teacher
-from pckd.training.network_file import TrainedNetwork, kept_path
+from pckd.training.network_file import TrainedNetwork
+from pckd.training.network_path import kept_path
 from pckd.training.record import EpochRecord
 from pckd.training.run_checks import check_workers
 from pckd.training.teachers import TeacherCard, TeacherStore

@@ -12,9 +12,7 @@ from torch import Tensor
 
 from pckd.errors import InputError
 from pckd.models import Network, create_model, load_weights
-from pckd.storage import Storage
 
-SUFFIX = ".safetensors"
 VERSION = "2"
 """Version of the file: 1 was written by torch.save, `.pt`, and is still read."""
 
@@ -85,17 +83,6 @@ class TrainedNetwork:
         if not isinstance(network.state, dict) or not isinstance(network.class_names, list):
             raise InputError(f"{source}: holds no weights, or no names of classes")
         return network
-
-
-def kept_path(storage: Storage, path: str) -> str:
-    """Find the path of a network: as given, or where an earlier version wrote it.
-
-    Args:
-        storage: The results root.
-        path: With the ending `.safetensors`.
-    """
-    earlier = f"{path.removesuffix(SUFFIX)}.pt"
-    return earlier if not storage.exists(path) and storage.exists(earlier) else path
 
 
 def _described() -> list[str]:

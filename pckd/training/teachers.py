@@ -10,10 +10,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from pckd.errors import InputError
 from pckd.storage import Storage
-from pckd.training.network_file import SUFFIX, TrainedNetwork, kept_path
+from pckd.training.network_path import SUFFIX, kept_path
+
+if TYPE_CHECKING:
+    from pckd.training.network_file import TrainedNetwork
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +116,7 @@ class TeacherStore:
             f"{self.storage.root} holds no teacher whose hash begins with {beginning}; {advice}"
         )
 
-    def add(self, network: TrainedNetwork, origin: str = TRAINED) -> TeacherCard:
+    def add(self, network: "TrainedNetwork", origin: str = TRAINED) -> TeacherCard:
         """Keep a teacher; weights that have a card for these images are not imported again.
 
         Args:
@@ -155,12 +159,14 @@ class TeacherStore:
     def _further_path(card: TeacherCard) -> str:
         return f"{FOLDER}/{card.hash}-{card.data_fingerprint[:SHORT]}"
 
-    def load(self, card: TeacherCard) -> TrainedNetwork:
+    def load(self, card: TeacherCard) -> "TrainedNetwork":
         """A teacher with its weights.
 
         Raises:
             InputError: The weights are damaged, or not those that the card names.
         """
+        from pckd.training.network_file import TrainedNetwork
+
         path = self.weights_path(card)
         network = TrainedNetwork.from_bytes(self.storage.read(path), path)
         if network.content_hash() != card.hash:

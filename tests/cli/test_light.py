@@ -40,7 +40,7 @@ HELP = (
 ANSWERED = (
     *("--help", "--version", *(f"{words} --help" for words in HELP)),
     *("study list --available", "study list --available --json"),
-    *("terms", "terms kd", "methods"),
+    *("terms", "terms kd", "methods", "models", "models wrn_16_2"),
 )
 REFUSED = (
     *("stduy", "study rnu", "study run", "study run demo --bogus", "study run nothing"),
@@ -53,9 +53,17 @@ REFUSED = (
         "distill --student resnet8 --data digts",
     ),
     *("evaluate nothing.pt --data digits", "export nothing.pt to.onnx", "terms kdd"),
-    *("methods kdd", "probe demo --data digts", "probe demo --data digits --protocol exat"),
+    *(
+        "methods kdd",
+        "models resnt8",
+        "probe demo --data digts",
+        "probe demo --data digits --protocol exat",
+    ),
 )
-READ = ("study status demo", "study list", "results show demo", "results show demo epochs --json")
+READ = (
+    *("study status demo", "study list", "results show demo", "results show demo epochs --json"),
+    "teacher list",
+)
 
 
 def _ended(without: tuple[str, ...], commands: tuple[str, ...], folder: Path) -> list[list[object]]:

@@ -1,9 +1,19 @@
+import json
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from pckd.errors import InputError
-from pckd.models import canonical_name, create_model, model_info, outline, output_shapes
+from pckd.models import (
+    canonical_name,
+    create_model,
+    list_models,
+    model_info,
+    outline,
+    output_shapes,
+)
+from pckd.models.sizes import BUILT_IN, FILE, sizes_text
 
 
 def flops_by_hand(name: str) -> int:
@@ -43,6 +53,16 @@ def test_torchvisions_networks_are_measured_at_their_own_size() -> None:
     assert info.parameters == 11_689_512
     # torchvision's documentation says 1.81 billion multiply-adds.
     assert info.flops == pytest.approx(2 * 1.81e9, rel=0.01)
+
+
+def test_what_is_told_of_the_sizes_is_what_is_measured_today() -> None:
+    written = json.loads(FILE.read_text(encoding="utf-8"))
+    assert tuple(written) == BUILT_IN
+    assert set(written) == set(list_models())
+    some = [name for name in BUILT_IN if "_1" in name or "/" in name or name.endswith("8")]
+    measured = json.loads(sizes_text(some))
+    assert len(some) > 5
+    assert {name: written[name] for name in some} == measured, "python -m pckd.models.sizes"
 
 
 def test_the_global_generator_stays_as_it_was() -> None:

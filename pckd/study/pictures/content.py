@@ -15,7 +15,8 @@ from pckd.study.pictures.config import PictureStage
 from pckd.study.pictures.file import Array, picture_path, write_pictures
 from pckd.study.pictures.looking import evenly, example_arrays, look
 from pckd.study.trial import Trial
-from pckd.training.network_file import SUFFIX, TrainedNetwork, kept_path
+from pckd.training.network_file import TrainedNetwork
+from pckd.training.network_path import SUFFIX, kept_path
 from pckd.training.run_data import RunData, prepare_data
 from pckd.training.teachers import FOLDER as TEACHERS
 

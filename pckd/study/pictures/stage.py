@@ -20,7 +20,7 @@ from pckd.study.results import ResultsStore
 from pckd.study.searched import Searched, searches
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial, make_trial
-from pckd.training.network_file import kept_path
+from pckd.training.network_path import kept_path
 from pckd.training.run_data import prepare_data
 
 Rows = Mapping[str, Mapping[str, Any]]
