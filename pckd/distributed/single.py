@@ -114,6 +114,7 @@ def _epoch_lines(trial: Trial, storage: Storage, display: Display) -> Callable[[
         row = store.find("trials", trial.identity) or {}
         if row.get("epochs_done", 0) > shown:
             shown = row["epochs_done"]
-            display.say(epoch_text(trial, shown, row["last_top1"]))
+            seconds = row["seconds"] / shown
+            display.say(epoch_text(trial, shown, row["last_top1"], seconds))
 
     return show

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from pckd.files import LockHeldError
 from pckd.storage import Storage
+from pckd.study.duration import duration
 from pckd.study.placement import Placement
 from pckd.study.preparations import prepare
 from pckd.study.teachers import train_teacher
@@ -77,15 +78,23 @@ def epoch_line(trial: Trial, say: Say) -> Callable[[EpochRecord], None]:
     """A callback that says each epoch of a trial in a line."""
 
     def show(record: EpochRecord) -> None:
-        say(epoch_text(trial, record.epoch, record.top1))
+        say(epoch_text(trial, record.epoch, record.top1, record.seconds))
 
     return show
 
 
-def epoch_text(trial: Trial, epoch: int, top1: float) -> str:
-    """A finished epoch in words; `top1` in percent."""
+def epoch_text(trial: Trial, epoch: int, top1: float, seconds: float) -> str:
+    """A finished epoch in words, with the time that is left.
+
+    Args:
+        trial: The trial.
+        epoch: From 1.
+        top1: Percent.
+        seconds: Of an epoch.
+    """
     epochs = trial.config.optimization.epochs
-    return f"{trial.config.student}: epoch {epoch} of {epochs}, top-1 {top1:.2f} %"
+    left = f", about {duration((epochs - epoch) * seconds)} left" if epoch < epochs else ""
+    return f"{trial.config.student}: epoch {epoch} of {epochs}, top-1 {top1:.2f} %{left}"
 
 
 def _free_ones_first(
