@@ -67,7 +67,7 @@ def run_study(
 
     Raises:
         InputError: The study cannot run as it is written, not on this cluster, or runs already.
-        RunError: A teacher or a preparation failed, or the study was interrupted.
+        RunError: A teacher failed, or the study was interrupted.
     """
     launch = _Launch(storage, display, address, retry_failed, fresh)
     ended = _run_plan(spec, launch)
@@ -272,8 +272,10 @@ def _prepare(
                     note = f"epoch {len(losses)}, loss {losses[-1]:.4g}"
                     bars.update(bar, completed=len(losses), note=note)
 
-        prepare_all(tasks, storage, resources, show)
-    for task in tasks:
+        failures = prepare_all(tasks, storage, resources, show)
+    for failure in failures:
+        display.say(f"{failure}; the trials that need it will fail")
+    for task in filter(lambda task: store.holds(task.key), tasks):
         losses = store.losses(task.key)
         display.say(
             f"preparation {task}: loss {losses[0]:.4g} in epoch 1, {losses[-1]:.4g} at the end"

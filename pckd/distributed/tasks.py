@@ -1,6 +1,6 @@
 """Single Ray tasks: training a teacher, preparing a term, and looking at trained networks."""
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -81,7 +81,7 @@ def prepare_all(
     storage: Storage,
     resources: Resources,
     on_wait: Callable[[int], None],
-) -> None:
+) -> list[str]:
     """Do preparations as Ray tasks, side by side as resources allow.
 
     Args:
@@ -90,16 +90,14 @@ def prepare_all(
         resources: What one process takes.
         on_wait: Called about once a second with the number of finished tasks.
 
-    Raises:
-        RunError: A preparation failed, or its process died; the others end, too.
+    Returns:
+        What is wrong with those that failed; they do not keep the others from their end.
     """
     started = {
         _start(_preparation_task, resources, task, storage.root): f"preparation {task}"
         for task in tasks
     }
-    with closing(_ended(started, on_wait)) as ended:
-        for each in ended:
-            result_of(each, started[each])
+    return _failures(started, on_wait)
 
 
 def train_spread(
@@ -144,6 +142,18 @@ def run_tasks(
     """
     plugins = loaded_plugins()
     started = {_start(_task, resources, plugins, task, storage.root): str(task) for task in tasks}
+    return _failures(started, on_wait)
+
+
+def _failures(
+    started: Mapping["ray.ObjectRef[Any]", str], on_wait: Callable[[int], None]
+) -> list[str]:
+    """Messages of those tasks that fail, once all have ended.
+
+    Args:
+        started: What each task does, for a message.
+        on_wait: Called about once a second with the number of finished tasks.
+    """
     failures = []
     with closing(_ended(started, on_wait)) as ended:
         for each in ended:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
+from pckd.errors import RunError
 from pckd.files import LockHeldError
 from pckd.storage import Storage
 from pckd.study.duration import duration
@@ -52,21 +53,23 @@ def prepare_here(
 ) -> None:
     """Do preparations one after another, or wait for those that other processes do.
 
+    One that fails is said and left out: the trials that need it fail, and no others.
+
     Args:
         tasks: Of `pckd.study.preparations.undone`.
         storage: The results root, with the trained teachers.
         placement: Where to compute.
         say: Is told each epoch, and that the process waits.
-
-    Raises:
-        RunError: A preparation failed; the reason is named.
     """
 
     def do(task: PreparationTask, on_wait: Callable[[], None]) -> None:
         def show(epoch: int, loss: float) -> None:
             say(f"preparation {task}: epoch {epoch} of {task.epochs}, loss {loss:.4g}")
 
-        prepare(task, storage, placement, show, on_wait)
+        try:
+            prepare(task, storage, placement, show, on_wait)
+        except RunError as error:
+            say(f"preparation {error}")
 
     def waits(task: PreparationTask) -> None:
         say(f"preparation {task}: another process does it; waiting for that")

@@ -55,7 +55,7 @@ def begin_work(spec: StudySpec, storage: Storage, say: Say, *, retry_failed: boo
     Raises:
         InputError: Processes cannot share the study, it cannot run as it is written, or it has a
             driver.
-        RunError: A teacher or a preparation failed.
+        RunError: A teacher failed.
     """
     _check(spec, storage)
     teachers = missing_teachers(spec, storage)

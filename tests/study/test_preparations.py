@@ -11,6 +11,7 @@ from pckd.errors import InputError, RunError
 from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study import preparation_time
+from pckd.study.beforehand import prepare_here
 from pckd.study.dry_run import dry_run
 from pckd.study.execution import run_trial
 from pckd.study.placement import Placement
@@ -160,6 +161,20 @@ def test_a_loss_that_is_not_finite_is_named(storage: Storage) -> None:
     (task,) = missing_preparations(spec, storage)
     with pytest.raises(RunError, match=r"^ft, resnet8: the preparation of ft became .*; give loss"):
         prepare(task, storage, PLACEMENT)
+
+
+def test_a_preparation_that_fails_ends_only_the_trials_that_need_it(storage: Storage) -> None:
+    spec = study(
+        (0,), wild={"loss.ft.preparation.learning_rate": 1e6}, tame={}, plain={"method": "kd"}
+    )
+    said: list[str] = []
+    prepare_here(missing_preparations(spec, storage), storage, PLACEMENT, said.append)
+    (failure,) = [line for line in said if "became" in line]
+    assert failure.startswith("preparation ft, resnet8: the preparation of ft became")
+    ended = {trial.case: run_trial(trial, storage, PLACEMENT) for trial in fixed_trials(spec)}
+    assert ended == {"wild": "failed", "tame": "completed", "plain": "completed"}
+    rows = ResultsStore(storage, "small").read("trials").set_index("case")
+    assert failure.removeprefix("preparation ") == rows["reason"]["wild"]
 
 
 def test_the_dry_run_counts_preparations(tmp_path: Path) -> None:
