@@ -59,8 +59,12 @@ def show(
 @app.command()
 def export(
     study: Study,
-    to: Annotated[
-        Path | None, typer.Argument(help="A new file; by default the text is printed.")
+    place: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[FILE]",
+            help="A new file; by default the text is printed. With --to: a folder or an address.",
+        ),
     ] = None,
     table: Annotated[
         Name | None,
@@ -72,10 +76,20 @@ def export(
             "--format", help="By default as the name ends: .csv, .parquet, .tex (latex), .md."
         ),
     ] = None,
+    tracker: Annotated[
+        Literal["mlflow", "wandb"] | None,
+        typer.Option("--to", help="Make each trial a run of a tracker, once."),
+    ] = None,
     force: Force = False,
     results: Results = "results",
 ) -> None:
-    """Write a table as CSV or Parquet, or its means for a paper."""
+    """Write a table, its means for a paper, or trials for a tracker."""
+    if tracker is not None:
+        if form or table or force:
+            raise InputError("--to takes no --format, --table or --force")
+        _track(study, tracker, place, results)
+        return
+    to = None if place is None else Path(place)
     if to is None and form in (None, "parquet"):
         raise InputError("name a file, or give --format csv, latex or markdown to print")
     from pckd.analysis import exporting
@@ -137,3 +151,17 @@ def compact_study(study: Study, results: Results = "results") -> None:
 
     merged = compact(open_study(Storage(results), study))
     print(", ".join(f"{table}: {count} files merged" for table, count in merged.items()))
+
+
+def _track(study: str, tracker: str, place: str | None, results: str) -> None:
+    from pckd.analysis.loading import load_study
+    from pckd.analysis.tracking import TRACKERS, track
+    from pckd.analysis.tracking.runs import trial_runs
+    from pckd.storage import Storage
+    from pckd.study.earlier_plan import ensure_plan
+
+    storage = Storage(results)
+    ensure_plan(storage, study)
+    runs = list(trial_runs(load_study(storage, study)))
+    new = track(runs, TRACKERS[tracker](study, place))
+    print(f"{study}: {new} new runs in {tracker}, {len(runs) - new} were there already")

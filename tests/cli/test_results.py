@@ -56,6 +56,7 @@ def test_a_file_that_comes_meanwhile_is_not_overwritten(
         ((), "name a file, or give --format csv, latex or markdown to print"),
         (("--format", "parquet"), "name a file, or give --format"),
         (("a.tex", "--table", "epochs"), "latex takes no table"),
+        (("--to", "mlflow", "--format", "csv"), "--to takes no --format, --table or --force"),
     ],
 )
 def test_what_cannot_be_exported_is_said(
