@@ -47,7 +47,8 @@ def test_a_trial_that_has_ended_is_a_run(study: "StudyBuilder") -> None:
     assert done.tags["identity"] == done.identity
     assert done.results["test_top1"] == 70.0
     assert [epoch["top1"] for epoch in done.epochs] == [59.0, 64.0, 69.0]
-    assert done.epochs[1]["loss.kd"] == 0.5
+    assert (done.epochs[1]["loss.kd"], done.epochs[1]["loss_total"]) == (0.5, 1.5)
+    assert "loss.total" not in done.epochs[1]
     assert "top5" not in done.epochs[0]
     assert [len(each.epochs) for each in (done, stopped, failed)] == [3, 1, 0]
 

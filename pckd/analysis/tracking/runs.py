@@ -58,8 +58,8 @@ def trial_runs(results: StudyResults) -> Iterator[TrialRun]:
 
 def _run(study: str, row: Mapping[Any, Any], epochs: pd.DataFrame) -> TrialRun:
     losses = [name for name in map(str, epochs) if name.startswith("loss_")]
-    named = {name: name for name in BY_EPOCH}
-    named |= {name: name.replace("_", ".", 1) for name in losses}
+    named = {name: name.replace("_", ".", 1) for name in losses}
+    named |= {name: name for name in BY_EPOCH}
     measured = epochs.reindex(columns=list(named)).rename(columns=named)
     return TrialRun(
         study=study,
