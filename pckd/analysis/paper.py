@@ -27,6 +27,10 @@ PAPER_SCALES = {
 """By data set; the epochs on ImageNet are inferred, the paper's text lost them."""
 
 
+UNPUBLISHED = "formula not public"
+"""Note on numbers of a method that cannot be run."""
+
+
 @cache
 def _tables() -> pd.DataFrame:
     with (files("pckd.analysis") / "data" / "paper_tables.csv").open(encoding="utf-8") as stream:
@@ -95,6 +99,23 @@ def paper_accuracy(
     matches = [_normalised(case) in _names(str(method)) for method in rows["method"]]
     values = set(rows.loc[matches, "value"])
     return float(values.pop()) if len(values) == 1 else None
+
+
+def unpublished(source: str, teacher: str, student: str) -> dict[str, float]:
+    """The methods of a table that nobody can run, since their formula is not public.
+
+    Args:
+        source: A study's source, which names the table.
+        teacher: Architecture.
+        student: Architecture.
+
+    Returns:
+        The paper's top-1 accuracy of each, in percent.
+    """
+    rows = _tables()
+    rows = rows[rows["table"].isin(tables_of(source)) & (rows["note"] == UNPUBLISHED)]
+    rows = rows[(rows["teacher"] == _plain(teacher)) & (rows["student"] == _plain(student))]
+    return dict(zip(rows["method"], rows["value"], strict=True))
 
 
 def _plain(model: str) -> str:

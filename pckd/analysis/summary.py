@@ -8,7 +8,7 @@ import pandas as pd
 
 from pckd.analysis.describing import TEST_ACCURACY, basis, scale_label
 from pckd.analysis.loading import StudyResults
-from pckd.analysis.numbers.comparison import LEFT_OUT, compare_cases
+from pckd.analysis.numbers.comparison import NOT_HERE, compare_cases
 from pckd.analysis.numbers.ranking import completed, configurations
 from pckd.analysis.search_space import parameters
 from pckd.analysis.sections.search import HELDOUT_ACCURACY
@@ -58,7 +58,7 @@ def summarise(study: StudyResults) -> Summary:
 
 def _of_cases(study: StudyResults) -> Summary:
     table = compare_cases(study)
-    is_there = table["verdict"] != LEFT_OUT
+    is_there = ~table["verdict"].isin(NOT_HERE)
     lows, highs = table["difference_low"], table["difference_high"]
     cells = pd.DataFrame(
         {

@@ -111,6 +111,22 @@ def test_a_case_that_a_pair_leaves_out_has_an_empty_row(new_study: NewStudy) -> 
     assert "n = 1." in summarise(study).caption
 
 
+def test_a_method_whose_formula_is_not_public_keeps_the_paper_s_number(new_study: NewStudy) -> None:
+    pairs = [{"teacher": "wrn_40_2", "student": name} for name in ("wrn_16_2", "wrn_16_1")]
+    builder = new_study(source="Table I", cases={"KD": {}}, pairs=pairs)
+    for pair in pairs:
+        models = {"teacher.model": pair["teacher"], "student": pair["student"]}
+        builder.trial("KD", models, 0, 80.0)
+    study = load_study(builder.storage, "demo")
+    table = compare_cases(study)
+    assert table["case"].tolist() == ["KD", "LSKD", "KD"]  # the paper has no LSKD for wrn_16_1
+    row = table.iloc[1]
+    assert (row["n"], row["paper"], row["verdict"]) == (0, 74.1, "not run: formula not public")
+    report = comparison(study)
+    assert report is not None and isinstance(report.parts[0], Table)
+    assert report.parts[0].shown["n"].tolist() == ["1", MISSING, "1"]
+
+
 def test_the_paper_s_number_stands_beside_ours_with_the_gap(new_study: NewStudy) -> None:
     builder = new_study(source="Table I", run=CIFAR, cases={"KD": {}, "mine": {"loss.kd": 2.0}})
     for case, changes in (("KD", {}), ("mine", {"loss.kd": 2.0})):

@@ -1,13 +1,13 @@
 """Cases side by side: means over seeds, paired differences, the paper's numbers."""
 
-from collections.abc import Hashable
-from math import nan
+from collections.abc import Hashable, Iterator
+from math import inf, nan
 from typing import Any
 
 import pandas as pd
 
 from pckd.analysis.loading import StudyResults
-from pckd.analysis.paper import Metric, paper_accuracy, paper_scale
+from pckd.analysis.paper import UNPUBLISHED, Metric, paper_accuracy, paper_scale, unpublished
 from pckd.analysis.settings import setting
 from pckd.analysis.statistics import mean_interval, paired_difference
 from pckd.analysis.words import verdict
@@ -15,13 +15,20 @@ from pckd.analysis.words import verdict
 LEFT_OUT = "left out"
 """Verdict on a case that the pair is without."""
 
+QUOTED = f"not run: {UNPUBLISHED}"
+"""Verdict on a method of the paper's table that is no case."""
+
+NOT_HERE = (LEFT_OUT, QUOTED)
+"""Verdicts on rows without trials by intention."""
+
 METRICS: tuple[Metric, ...] = ("top1", "top5")
 
 
 def compare_cases(study: StudyResults) -> pd.DataFrame:
     """One row a pair and case, in the order of the study file, those without a result too.
 
-    A case that the pair leaves out has a row without numbers, and the verdict `left out`.
+    A case that the pair leaves out has a row without numbers, and the verdict `left out`. A method
+    of the paper's table whose formula is not public has a last row with the paper's number.
 
     Accuracies are in percent, over completed trials, n of them.
 
@@ -50,8 +57,17 @@ def _compared(study: StudyResults, pair: Hashable, of_pair: pd.DataFrame) -> pd.
     ]
     left_out = study.left_out[study.left_out["pair"] == pair]
     empty = left_out.assign(n=0, difference_n=0, verdict=LEFT_OUT).to_dict("records")
-    table = pd.DataFrame([*rows, *empty]).sort_values("position", kind="stable")
-    return table.drop(columns="position")
+    table = pd.DataFrame([*rows, *empty, *_quoted(study, pair, of_pair)])
+    return table.sort_values("position", kind="stable").drop(columns="position")
+
+
+def _quoted(study: StudyResults, pair: Hashable, of_pair: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Rows of the paper's table that nobody can run, for studies that list pairs, as tables do."""
+    teacher, student = (str(of_pair[name].iloc[0]) for name in ("teacher_model", "student_model"))
+    quoted = unpublished(study.source, teacher, student) if pair else {}
+    for method in quoted.keys() - set(of_pair["case"]):
+        row = {"pair": pair, "case": method, "position": inf, "n": 0, "difference_n": 0}
+        yield {**row, "verdict": QUOTED, "paper": quoted[method]}
 
 
 def compare_teachers(study: StudyResults) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from pckd.analysis.describing import (
 from pckd.analysis.figures.dots import DotPanel, DotRow, dot_plot
 from pckd.analysis.figures.style import colour
 from pckd.analysis.loading import StudyResults
-from pckd.analysis.numbers.comparison import LEFT_OUT, compare_cases, compare_teachers
+from pckd.analysis.numbers.comparison import NOT_HERE, compare_cases, compare_teachers
 from pckd.analysis.paper import tables_of
 from pckd.analysis.parts import Paragraph, Part, Picture, Section, Table
 from pckd.analysis.statistics import mean_interval
@@ -42,7 +42,7 @@ def _table(study: StudyResults, table: pd.DataFrame) -> Table:
         {
             "pair": without_repeats([unbroken(pair) for pair in table["pair"]]),
             "case": table["case"],
-            "n": table["n"].map(str).where(table["verdict"] != LEFT_OUT, MISSING),
+            "n": table["n"].map(str).mask(table["verdict"].isin(NOT_HERE), MISSING),
             "test, last": table["test_mean"].map(number),
             "95% interval": list(map(bounds, table["test_low"], table["test_high"])),
             LAST: table["selecting_last"].map(number),
