@@ -17,7 +17,7 @@ from pckd.cli.options import (
     Study,
     StudyFile,
 )
-from pckd.cli.output import print_rows
+from pckd.cli.output import print_rows, print_text
 from pckd.errors import RunError
 from pckd.study.names import confirm_name
 from pckd.training.scale import Scale
@@ -60,7 +60,7 @@ def run(
         from pckd.study.dry_run import dry_run
 
         for line in dry_run(spec, storage, retry_failed=retry_failed):
-            print(line)
+            print_text(line)
         return
     if budget is not None:
         from pckd.study.cost import check_budget
@@ -125,11 +125,11 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show how far the trials of a study are, also while it runs."""
+    from pckd.api import Study as Opened
     from pckd.cli.frames import print_frame
     from pckd.storage import Storage
-    from pckd.study.results import open_study
 
-    trials = open_study(Storage(results), study).read("trials").sort_values("started")
+    trials = Opened(Storage(results), study).trials.sort_values("started")
     trials["epochs"] = [
         f"{done}/{planned}"
         for done, planned in zip(trials["epochs_done"], trials["epochs_planned"], strict=True)
