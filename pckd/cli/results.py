@@ -157,6 +157,7 @@ def _track(study: str, tracker: str, place: str | None, results: str) -> None:
     from pckd.analysis.loading import load_study
     from pckd.analysis.tracking import TRACKERS, track
     from pckd.analysis.tracking.runs import trial_runs
+    from pckd.analysis.words import plural
     from pckd.storage import Storage
     from pckd.study.earlier_plan import ensure_plan
 
@@ -164,4 +165,5 @@ def _track(study: str, tracker: str, place: str | None, results: str) -> None:
     ensure_plan(storage, study)
     runs = list(trial_runs(load_study(storage, study)))
     new = track(runs, TRACKERS[tracker](study, place))
-    print(f"{study}: {new} new runs in {tracker}, {len(runs) - new} were there already")
+    old = len(runs) - new
+    print(f"{study}: {plural(new, 'new run')} in {tracker}, {old} from before")

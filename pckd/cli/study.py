@@ -232,11 +232,14 @@ def _summarise(study: str, ended: "list[Ended]", storage: "Storage") -> None:
     Raises:
         RunError: Some failed.
     """
+    from pckd.analysis.words import plural
+
     failed = [(trial, outcome) for trial, outcome in ended if outcome.status == "failed"]
-    print(f"{study}: {len(ended) - len(failed)} trials done, results in {storage.root}")
+    done = plural(len(ended) - len(failed), "trial")
+    print(f"{study}: {done} done, results in {storage.root}")
     if failed:
         trial, outcome = failed[0]
-        raise RunError(f"{len(failed)} trials failed; {trial}: {outcome.reason}")
+        raise RunError(f"{plural(len(failed), 'trial')} failed; {trial}: {outcome.reason}")
 
 
 def _rows_of_available() -> list[dict[str, object]]:
