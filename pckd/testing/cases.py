@@ -83,6 +83,19 @@ class Batch:
         teacher = None if self.teacher is None else _changed(self.teacher, rounded)
         return replace(self, student=_changed(self.student, rounded), teacher=teacher)
 
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on a device."""
+
+        def moved(side: GivenSide) -> GivenSide:
+            return GivenSide(*(_each(values, lambda each: each.to(device)) for values in side))
+
+        return Batch(
+            moved(self.student),
+            None if self.teacher is None else moved(self.teacher),
+            self.labels.to(device),
+            None if self.indices is None else self.indices.to(device),
+        )
+
     def perfect(self) -> "Batch":
         """Return the batch with the teacher's outputs as the student's, where they have one shape.
 
