@@ -2,6 +2,7 @@
 
 import ast
 import pkgutil
+import sys
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
@@ -10,13 +11,15 @@ from importlib import import_module
 def lazily(package: str) -> Callable[[str], object]:
     """Make the `__getattr__` of a package whose imports all stand below `if TYPE_CHECKING:`.
 
-    Type checkers read those imports; at run time each is done when its name is first asked for.
+    Type checkers read those imports. At run time each is done when its name is first asked for.
     """
 
     def find(name: str) -> object:
         if name not in _places(package):
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(_places(package)[name]), name)
+        found: object = getattr(import_module(_places(package)[name]), name)
+        setattr(sys.modules[package], name, found)
+        return found
 
     return find
 
