@@ -1,8 +1,9 @@
 """Contrastive representation distillation, with memories of all training images.
 
 Source: Tian, Krishnan, Isola, "Contrastive Representation Distillation", ICLR 2020,
-arXiv 1910.10699, as in RepDistiller. Its negatives are drawn by the data loader, here on the
-device.
+arXiv 1910.10699, as in RepDistiller, whose scores are divided by constants Z; `normalise: false`
+is the critic of the paper's text, without Z. The source's negatives are drawn by the data loader,
+here on the device.
 """
 
 import math
@@ -123,6 +124,9 @@ class CRDConfig(TermConfig):
     temperature: float = Field(0.07, gt=0, description="tau of the scores")
     momentum: float = Field(0.5, ge=0, lt=1, description="mu, share that a memory's row keeps")
     width: int = Field(128, ge=1, description="width of the embeddings and the memories")
+    normalise: bool = Field(
+        True, description="whether Z divides the scores, as in the code; the text has none"
+    )
 
 
 class Embedding(nn.Linear):
@@ -153,6 +157,7 @@ class CRD(Term[CRDConfig]):
 
     P = exp(v . m / tau) / Z: the embedding v of an image in one network meets the memory m of the
     other; k runs over K images of other classes, 0 is the image itself; h(P) = P / (P + K / N).
+    Without `normalise` Z is 1.
 
     State: both memories, [N, width], and both Z, set in the first step. Every process holds them
     whole and updates them alike.
@@ -193,7 +198,8 @@ class CRD(Term[CRDConfig]):
             (self.teacher, teacher, self.student),
         ):
             each = scores(embedded, other.memory, drawn, config.temperature)
-            total = total + contrast(own.normalised(each, exchange), noise)
+            ratio = own.normalised(each, exchange) if config.normalise else each
+            total = total + contrast(ratio, noise)
         if self.training:
             indices = whole_batch(step.indices, exchange)
             for own, embedded in ((self.student, student), (self.teacher, teacher)):

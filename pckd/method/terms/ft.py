@@ -1,14 +1,18 @@
 """Factor transfer: the student's translated map resembles the teacher's paraphrased one.
 
 Source: Kim, Park, Kwak, "Paraphrasing Complex Network: Network Compression via Factor Transfer",
-NeurIPS 2018, arXiv 1802.04977, in RepDistiller's form, which compares where factors are active; the
-authors' code compares whole factor tensors, each made unit, with weight 500.
+NeurIPS 2018, arXiv 1802.04977, in RepDistiller's form, `attention`, which compares where factors
+are active. The form `factors` is that of the authors' code, which compares whole factor tensors,
+with weight 500; their translator has no BatchNorm.
 """
+
+from typing import Literal
 
 from pydantic import Field
 from torch import Tensor, nn
 
 from pckd.method.preparation import Preparation, PreparationConfig, PreparedConfig, PreparedTerm
+from pckd.method.relations import unit
 from pckd.method.stage_maps import matched
 from pckd.method.term import Needs, Side, Step, Task
 from pckd.method.terms.at import attention
@@ -30,6 +34,22 @@ def factor_loss(student: Tensor, teacher: Tensor) -> Tensor:
     return (attention(student) - attention(teacher.detach())).abs().mean(1)
 
 
+def whole_factor_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """FT_i in the authors' form = mean over m H W of |unit(F_s) - unit(F_t)|.
+
+    Args:
+        student: F_s, [B, m, H, W].
+        teacher: F_t, [B, m, H, W]; no gradient flows into it.
+
+    Returns:
+        [B].
+    """
+    return (unit(student.flatten(1)) - unit(teacher.detach().flatten(1))).abs().mean(1)
+
+
+FORMS = {"attention": factor_loss, "factors": whole_factor_loss}
+
+
 class FTPreparation(PreparationConfig):
     """The recipe of the paraphraser."""
 
@@ -42,6 +62,10 @@ class FTConfig(PreparedConfig):
     """Settings of factor transfer."""
 
     weight: float = Field(200.0, ge=0, description="factor of the term in the sum")
+    form: Literal["attention", "factors"] = Field(
+        "attention",
+        description="RepDistiller's form, or that of the authors' code, with weight 500",
+    )
     share: float = Field(
         0.5, gt=0, le=1, description="factors, as a share of the channels of the teacher's map"
     )
@@ -52,6 +76,8 @@ class FTConfig(PreparedConfig):
 
 class Paraphraser(Preparation):
     """PARAPHRASE_i = mean over C H W of (decoder(encoder(f_t)) - f_t)^2, [B]."""
+
+    ignores = frozenset({"form"})
 
     def __init__(self, config: FTConfig, task: Task) -> None:
         super().__init__(config, task)
@@ -80,7 +106,8 @@ class FT(PreparedTerm[FTConfig]):
     """FT_i = mean over H W of |a(F_s) - a(F_t)|, a(F) = unit(mean_c F_c^2), [B].
 
     F_t are the factors of the teacher's last map, of the encoder that the preparation trained and
-    that stays as it is; F_s those of the student's, of a learned translator.
+    that stays as it is; F_s those of the student's, of a learned translator. The form factors is
+    mean over m H W of |unit(F_s) - unit(F_t)|.
     """
 
     Config = FTConfig
@@ -101,7 +128,8 @@ class FT(PreparedTerm[FTConfig]):
     def forward(self, step: Step) -> Tensor:
         """Return the loss of copy 0, [B]."""
         student = self.translator(last_map(step.student))
-        return factor_loss(*matched(student, self.encoder(last_map(step.taught()).detach())))
+        loss = FORMS[self.config.form]
+        return loss(*matched(student, self.encoder(last_map(step.taught()).detach())))
 
 
 def factors_of(config: FTConfig, task: Task) -> int:

@@ -1,8 +1,8 @@
 """Knowledge review: deep and shallow student maps are fused, level by level, and match the teacher.
 
 Source: Chen, Liu, Zhao, Jia, "Distilling Knowledge via Knowledge Review", CVPR 2021,
-arXiv 2104.09044, in mdistiller's form, which counts the epochs of the warm-up from 1; the authors
-count from 0, so that their first epoch is without review.
+arXiv 2104.09044, in mdistiller's form, which counts the epochs of the warm-up from 1. The authors
+count from 0, as `starts_at_zero` does, so that the first epoch is without review.
 """
 
 from collections.abc import Iterable
@@ -116,6 +116,9 @@ class ReviewKDConfig(TermConfig):
     warm_up: int = Field(
         20, ge=1, description="epochs over which the weight rises in equal steps to its value"
     )
+    starts_at_zero: bool = Field(
+        False, description="whether the first epoch is without review, as in the authors' code"
+    )
 
 
 class ReviewKD(Term[ReviewKDConfig]):
@@ -149,8 +152,9 @@ class ReviewKD(Term[ReviewKDConfig]):
         return unpaired(task)
 
     def weight_at(self, epoch: int) -> float:
-        """Return the weight times min(epoch / warm_up, 1)."""
-        return self.config.weight * min(epoch / self.config.warm_up, 1.0)
+        """Return the weight times min(epoch / warm_up, 1), an epoch later if it starts at zero."""
+        risen = epoch - 1 if self.config.starts_at_zero else epoch
+        return self.config.weight * min(risen / self.config.warm_up, 1.0)
 
     def forward(self, step: Step) -> Tensor:
         """Return the loss of copy 0, summed over levels, [B]."""

@@ -1,15 +1,19 @@
 """Similarity preserving: samples that look alike to the teacher look alike to the student.
 
 Source: Tung, Mori, "Similarity-Preserving Knowledge Distillation", ICCV 2019, arXiv 1907.09682, in
-RepDistiller's form: the last stage alone, where the paper adds up chosen layers.
+RepDistiller's form: the last stage alone. The paper adds up the same of chosen layers, as
+`stages: all` does of the stages.
 """
+
+from typing import Literal
 
 from pydantic import Field
 from torch import Tensor
 
 from pckd.method.exchange import whole_batch
 from pckd.method.relations import unit
-from pckd.method.term import Needs, Step, Term, TermConfig
+from pckd.method.stage_maps import sum_of, unpaired
+from pckd.method.term import Needs, Refused, Side, Step, Task, Term, TermConfig
 
 
 def similarities(anchors: Tensor, pool: Tensor) -> Tensor:
@@ -42,13 +46,16 @@ class SPConfig(TermConfig):
     """Settings of similarity preserving; the weight belongs to batches of 64."""
 
     weight: float = Field(3000.0, ge=0, description="factor of the term in the sum")
+    stages: Literal["last", "all"] = Field(
+        "last", description="stages that are compared, each with each; their losses are added"
+    )
 
 
 class SP(Term[SPConfig]):
     """SP_i = mean_j (G_t[ij] - G_s[ij])^2, [B].
 
     G_ij is the inner product of the last stage maps of samples i and j of the global batch, each
-    row G_i divided by its length.
+    row G_i divided by its length. With `stages: all` the sum over all stages.
     """
 
     Config = SPConfig
@@ -59,9 +66,22 @@ class SP(Term[SPConfig]):
         """Return that stage maps are needed and samples are related to each other."""
         return Needs(maps=True, whole_batch=True)
 
+    @classmethod
+    def unfit(cls, config: SPConfig, task: Task) -> Refused | None:
+        """Refuse unequal numbers of stages where all are compared."""
+        return unpaired(task) if config.stages == "all" else None
+
     def forward(self, step: Step) -> Tensor:
         """Return the loss of each sample's similarities, copy 0, [B]."""
-        own = (side.maps[-1][:, 0].flatten(1) for side in (step.student, step.taught()))
-        return similarity_loss(
-            *(similarities(rows, whole_batch(rows, step.exchange)) for rows in own)
+        sides = (self._compared(side) for side in (step.student, step.taught()))
+        return sum_of(
+            similarity_loss(
+                *(similarities(rows, whole_batch(rows, step.exchange)) for rows in pair)
+            )
+            for pair in zip(*sides, strict=True)
         )
+
+    def _compared(self, side: Side) -> list[Tensor]:
+        """The maps that are compared, [B, C H W] each."""
+        maps = side.maps[1:] if self.config.stages == "all" else side.maps[-1:]
+        return [each[:, 0].flatten(1) for each in maps]
