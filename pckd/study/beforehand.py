@@ -1,5 +1,6 @@
 """Teachers and preparations of some runs, done in this process before the runs."""
 
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeVar
@@ -63,8 +64,13 @@ def prepare_here(
     """
 
     def do(task: PreparationTask, on_wait: Callable[[], None]) -> None:
+        last = time.monotonic()
+
         def show(epoch: int, loss: float) -> None:
-            say(f"preparation {task}: epoch {epoch} of {task.epochs}, loss {loss:.4g}")
+            nonlocal last
+            before, last = last, time.monotonic()
+            left = _left(task.epochs - epoch, last - before)
+            say(f"preparation {task}: epoch {epoch} of {task.epochs}, loss {loss:.4g}{left}")
 
         try:
             prepare(task, storage, placement, show, on_wait)
@@ -96,8 +102,13 @@ def epoch_text(trial: Trial, epoch: int, top1: float, seconds: float) -> str:
         seconds: Of an epoch.
     """
     epochs = trial.config.optimization.epochs
-    left = f", about {duration((epochs - epoch) * seconds)} left" if epoch < epochs else ""
+    left = _left(epochs - epoch, seconds)
     return f"{trial.config.student}: epoch {epoch} of {epochs}, top-1 {top1:.2f} %{left}"
+
+
+def _left(epochs: int, seconds: float) -> str:
+    """The time that some epochs of this length take, at the end of a line; '' below a second."""
+    return f", about {duration(epochs * seconds)} left" if epochs * seconds >= 1 else ""
 
 
 def _free_ones_first(

@@ -17,6 +17,7 @@ RUN = {"data": "digits", "student": "resnet8", "method": "cross_entropy"}
         (4, 3600, ", about 60 minutes left"),
         (2, 3600, ", about 3.0 hours left"),
         (5, 60, ""),
+        (1, 0.1, ""),
     ],
 )
 def test_an_epoch_says_what_is_left(epoch: int, seconds: float, left: str) -> None:
