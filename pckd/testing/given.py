@@ -14,6 +14,8 @@ from pckd.method.terms.cross_entropy import cross_entropy
 VALUES = ("features", "logits", "centers", "bias")
 MAPS = ("maps", "maps_before_relu")
 STRONG = "strong_logits"
+AXES = {2: "M, d", 1: "M"}
+"""Axes of the category centres and of the bias, by their number."""
 
 
 class _NoMaps(tuple[Tensor, ...]):
@@ -68,7 +70,7 @@ class GivenStep(Step):
 
 
 def given_side(
-    values: Mapping[str, Any], images: int, precision: torch.dtype | None = None
+    values: Mapping[str, Any], images: int, precision: torch.dtype | None = None, whose: str = ""
 ) -> GivenSide:
     """Outputs of one network.
 
@@ -79,35 +81,36 @@ def given_side(
             stage. Any may be missing.
         images: B.
         precision: Of all tensors; their own by default.
+        whose: Name of the side, for messages.
 
     Raises:
         InputError: A key is not known, a value is no tensor, or a tensor has another number of axes
             or images.
     """
-    known = (*VALUES, *MAPS, STRONG)
+    known, at = (*VALUES, *MAPS, STRONG), f"{whose}." if whose else ""
     unknown = sorted(set(values) - set(known))
     if unknown:
-        raise InputError(f"{unknown[0]} is not known; allowed: {', '.join(known)}")
+        raise InputError(f"{at}{unknown[0]} is not known; allowed: {', '.join(known)}")
 
     def tensor(value: object, name: str) -> Tensor:
-        found = given_tensor(value, name)
+        found = given_tensor(value, f"{at}{name}")
         return found if precision is None else found.to(precision)
 
     tensors = {name: tensor(values[name], name) for name in (*VALUES, STRONG) if name in values}
     for name in ("features", "logits", STRONG):
         if name in tensors:
-            tensors[name] = _by_copy(tensors[name], name, axes=3, images=images)
+            tensors[name] = _by_copy(tensors[name], f"{at}{name}", axes=3, images=images)
     for name, axes in (("centers", 2), ("bias", 1)):
         if name in tensors and tensors[name].dim() != axes:
-            raise InputError(
-                f"{name} has the shape {tuple(tensors[name].shape)}: {axes} axes are allowed"
-            )
+            shape = tuple(tensors[name].shape)
+            raise InputError(f"{at}{name} has the shape {shape}: [{AXES[axes]}] is allowed")
     maps = {
         name: tuple(
-            _by_copy(tensor(each, name), name, axes=5, images=images) for each in values[name]
+            _by_copy(tensor(each, name), f"{at}{name}", axes=5, images=images)
+            for each in values[name]
         )
         for name in MAPS
-        if name in values and len(values[name])
+        if values.get(name)
     }
     outputs: list[Any] = [
         *(tensors.get(name) for name in VALUES),

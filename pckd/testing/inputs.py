@@ -1,6 +1,6 @@
 """Inputs of `evaluate_term`: their checks, and the precision that a term is computed in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -12,11 +12,24 @@ from pckd.method import Term, TermConfig
 from pckd.testing.given import MAPS, given_tensor
 
 
-def with_both_views(outputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A network's outputs; the logits of one view stand for both where only they are given."""
-    if "logits" not in outputs:
-        return outputs
-    return {"strong_logits": outputs["logits"], **outputs}
+def outputs_of(network: object, whose: str) -> dict[str, Any]:
+    """A network's outputs, without what is None; logits of one view stand for both if need be.
+
+    Args:
+        network: A mapping, as it is given.
+        whose: Name of the side, for messages.
+
+    Raises:
+        InputError: It is no mapping, or maps are no list.
+    """
+    if not isinstance(network, Mapping):
+        raise InputError(f"{whose} must be a mapping of names such as logits to tensors")
+    outputs = {name: value for name, value in network.items() if value is not None}
+    for name in MAPS:
+        if not isinstance(outputs.get(name, ()), Sequence):
+            raise InputError(f"{whose}.{name} must be a list of tensors, the stem's first")
+    alone = "logits" in outputs and "strong_logits" not in outputs
+    return {**outputs, "strong_logits": outputs["logits"]} if alone else outputs
 
 
 def whole_numbers(given: object, name: str) -> Tensor:
@@ -58,10 +71,9 @@ def check_needs(
     needs = kind.needs(config)
     if needs.teacher and teacher is None:
         raise InputError(f"{kind.label} reads the teacher, which is not given")
-    if not (needs.maps or needs.maps_before_relu):
-        return
+    enough = [*["maps"] * needs.maps] or [*MAPS] * needs.maps_before_relu
     for name, side in (("student", student), ("teacher", teacher or {})):
-        if not any(len(side.get(maps, ())) for maps in MAPS):
+        if enough and not any(side.get(maps) for maps in enough):
             raise InputError(f"{kind.label} reads stage maps of the {name}, which are not given")
 
 

@@ -10,15 +10,15 @@ from pckd.errors import InputError
 from pckd.method import Step, Task, Term, TermConfig, find_term
 from pckd.near_misses import near_misses
 from pckd.settings import validate
-from pckd.testing.given import classes_of, given_side, given_step, task_of
+from pckd.testing.given import classes_of, given_side, given_step, given_tensor, task_of
 from pckd.testing.inputs import (
     check_labels,
     check_needs,
     in_training,
     known_labels,
+    outputs_of,
     precision_of,
     whole_numbers,
-    with_both_views,
 )
 
 AnyTerm = Term[Any]
@@ -75,7 +75,8 @@ def evaluate_term(
         parts=parts,
         training_labels=training_labels,
     )
-    return values.mean().to(precision_of(student, teacher or {}))
+    sides = (outputs_of(side or {}, "side") for side in (student, teacher))
+    return values.mean().to(precision_of(*sides))
 
 
 def term_values(
@@ -95,16 +96,18 @@ def term_values(
     The arguments are those of `evaluate_term`. What is given in half precision counts as float32.
     """
     kind = find_term(term) if isinstance(term, str) else term
-    config = validate(kind.Config, dict(parameters or {}), kind.label)
+    config = validate(kind.Config, {} if parameters is None else parameters, kind.label)
     labels = whole_numbers(labels, "labels")
     places = torch.arange(len(labels)) if indices is None else whole_numbers(indices, "indices")
     if len(places) != len(labels):
         raise InputError(f"indices are {len(places)}, but labels {len(labels)}: give one an image")
+    student = outputs_of(student, "student")
+    teacher = None if teacher is None else outputs_of(teacher, "teacher")
     precision = in_training(precision_of(student, teacher or {}))
-    ours = given_side(with_both_views(student), len(labels), precision)
+    ours = given_side(student, len(labels), precision, "student")
     theirs = None
     if teacher is not None:
-        theirs = given_side(with_both_views(teacher), len(labels), precision)
+        theirs = given_side(teacher, len(labels), precision, "teacher")
     classes = classes_of(ours) or int(labels.max()) + 1
     check_labels(labels, classes)
     known = known_labels(training_labels, labels, places, classes)
@@ -157,6 +160,8 @@ def _load(module: AnyTerm, parts: Mapping[str, Any], images: int) -> None:
     Raises:
         InputError: The term has no such part, or it has another shape.
     """
+    if not isinstance(parts, Mapping):
+        raise InputError(f"parts of {module.label} must be a mapping of names to tensors")
     own = module.state_dict()
     for name, value in parts.items():
         if name not in own:
@@ -165,7 +170,7 @@ def _load(module: AnyTerm, parts: Mapping[str, Any], images: int) -> None:
                 f"parts: {name} is not a part of {module.label}{near_misses(name, allowed)}; "
                 f"allowed: {', '.join(allowed) or 'none'}"
             )
-        given = torch.as_tensor(value, dtype=own[name].dtype)
+        given = given_tensor(value, f"parts: {name}").to(own[name].dtype)
         if given.shape != own[name].shape:
             by_image = given.shape[1:] == own[name].shape[1:] and len(own[name]) == images
             advice = f"; training_labels would say that there are {len(given)}" if by_image else ""

@@ -40,6 +40,12 @@ def test_half_precision_is_computed_as_in_training_and_returned(precision: torch
     assert gradient.dtype == precision and gradient.any()
 
 
+def test_none_stands_for_what_is_not_given() -> None:
+    student = {**STUDENT, "maps": None, "bias": None}
+    value = evaluate_term("kd", student=student, teacher=TEACHER, labels=LABELS, parts=None)
+    assert value == evaluate_term("kd", student=STUDENT, teacher=TEACHER, labels=LABELS)
+
+
 def test_of_two_precisions_the_wider_one_counts() -> None:
     teacher = {name: rows.astype(np.float32) for name, rows in TEACHER.items()}
     for student, theirs in ((STUDENT, teacher), (teacher, STUDENT)):
@@ -94,6 +100,17 @@ def test_indices_point_into_the_memory_of_all_training_images() -> None:
         ({"teacher": None}, "reads the teacher, which is not given"),
         ({"term": "sp"}, "stage maps of the student, which are not given"),
         ({"term": "ft"}, "stage maps of the student, which are not given"),
+        (
+            {"term": "ft", "student": {"maps_before_relu": [torch.zeros(3, 2, 4, 4)]}},
+            "stage maps of the student, which are not given",
+        ),
+        ({"student": {"maps": 1.0}}, "student.maps must be a list of tensors"),
+        ({"student": [1.0]}, "student must be a mapping of names"),
+        ({"parts": "many"}, "parts of KD must be a mapping of names"),
+        (
+            {"term": "cc", "parts": {"student_head.bias": None}},
+            "parts: student_head.bias is no ten",
+        ),
         ({"labels": [0, 5, 2]}, "labels go up to 5, but there are 5 classes"),
         ({"labels": [0.0, 1.0, 2.0]}, "labels must be whole numbers"),
         ({"labels": [[0], [4], [2]]}, "labels must be whole numbers"),
@@ -102,7 +119,7 @@ def test_indices_point_into_the_memory_of_all_training_images() -> None:
         ({"term": "crd", "training_labels": [0, 4]}, "indices go up to 2, but training_labels"),
         ({"teacher": {"logits": RANDOM.normal(size=(3, 7))}}, "KD of these tensors: "),
         ({"teacher": {"logits": "many"}}, "logits is no tensor"),
-        ({"student": {"bias": [[1.0]]}}, "bias has the shape"),
+        ({"student": {"bias": [[1.0]]}}, r"student.bias has the shape \(1, 1\): \[M\] is allowed"),
         ({"term": "cc", "parts": {"head": [1.0]}}, "head is not a part of"),
         ({"term": "cc", "parts": {"student_head.bias": [1.0]}}, "has the shape"),
         (
