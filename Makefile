@@ -5,7 +5,7 @@ INSTALLED = $(VENV)/.installed
 BIN = $(VENV)/bin
 LOWEST ?= $(addprefix tests/,method models data files training study analysis)
 
-.PHONY: help demo test lowest test-cluster test-faults fuzz lint bench
+.PHONY: help demo test lowest test-cluster test-faults fuzz generated lint bench
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
@@ -36,6 +36,12 @@ test-faults: $(INSTALLED)  ## what test-cluster leaves out because it takes minu
 
 fuzz: $(INSTALLED)  ## read a thousand damaged files of each kind; minutes
 	$(BIN)/python -m fuzz
+
+generated: $(INSTALLED)  ## write the files anew that are made from the code
+	$(BIN)/python -m pckd.method.describing
+	$(BIN)/python -m pckd.models.sizes
+	$(BIN)/python -m pckd.study.json_schema
+	$(BIN)/python -m pckd.study.schema > docs/results.md
 
 lint: $(INSTALLED)  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import pytest
 import yaml
 
 import pckd
+from pckd.method.describing import built_in_text
 from pckd.method.presets import PRESETS
 from pckd.method.registry import BUILT_IN, find_term
+from pckd.study.json_schema import schema_text
+from pckd.study.schema import describe
 
 ROOT = Path(pckd.__file__).parent.parent
 
@@ -62,6 +66,20 @@ def test_the_changelog_names_keys_and_methods_that_exist() -> None:
     listed = re.search(r"published method:([^.]+)\.", unreleased)
     assert listed is not None
     assert set(PRESETS) <= set(re.findall(r"\w+", listed[1]))
+
+
+@pytest.mark.parametrize(
+    ("file", "made"),
+    [
+        ("pckd/method/terms.json", built_in_text),
+        ("studies/study.schema.json", schema_text),
+        ("docs/results.md", describe),
+    ],
+)
+def test_files_that_are_made_from_the_code_are_made_from_todays(
+    file: str, made: Callable[[], str]
+) -> None:
+    assert read(file) == made(), f"{file} is made from the code: run make generated"
 
 
 PAGES = sorted(path for folder in (ROOT, ROOT / "docs") for path in folder.glob("*.md"))

@@ -111,7 +111,7 @@ def main() -> None:
     _write_what_the_terminal_lacks()
     _find_a_home()
     try:
-        app()
+        app(prog_name="pckd")
     except InputError as error:
         _end(str(error), 2)
     except RunError as error:

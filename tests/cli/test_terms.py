@@ -8,8 +8,6 @@ import pytest
 import yaml
 
 from pckd.method import find_term, list_terms
-from pckd.method.describing import built_in_text
-from pckd.method.description import FILE
 from pckd.method.presets import PRESETS
 from pckd.training.config import RunConfig
 
@@ -100,8 +98,3 @@ def test_an_unknown_name_is_a_sentence(kind: str, word: str, command: Command) -
     assert "kdd" in error
     assert "did you mean kd" in error
     assert len(error.splitlines()) == 1
-
-
-def test_what_is_told_of_the_built_in_terms_is_what_they_say_today() -> None:
-    written = FILE.read_text(encoding="utf-8")
-    assert written == built_in_text(), "python -m pckd.method.describing writes it anew"
