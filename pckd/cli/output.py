@@ -4,13 +4,13 @@ import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from pckd.errors import InputError
 from pckd.files.writing import write_atomically
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 WRAPPED = (
     *("about", "allowed", "case", "changes", "command", "message", "notices", "reason"),
@@ -33,6 +33,9 @@ def print_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
     if not rows:
         print("none")
         return
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False)
     for name, value in rows[0].items():
         numeric = isinstance(value, (int, float))
@@ -60,6 +63,8 @@ def print_text(text: str, *, prefix: str = "") -> None:
 
 def line_width() -> int:
     """Number of characters of a line of the terminal; LINE where there is none."""
+    from rich.console import Console
+
     console = Console()
     return console.width if console.is_terminal else LINE
 
@@ -94,7 +99,9 @@ def refuse_overwriting(path: Path, *, force: bool) -> None:
         raise InputError(f"{path} is there already: --force overwrites it")
 
 
-def _console() -> Console:
+def _console() -> "Console":
+    from rich.console import Console
+
     console = Console()
     if not console.is_terminal:
         console.width = UNLIMITED

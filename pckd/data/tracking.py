@@ -3,9 +3,6 @@
 from collections.abc import Iterable
 from typing import TypeVar
 
-from rich.console import Console
-from rich.progress import track
-
 from pckd.loudness import is_quiet
 
 Item = TypeVar("Item")
@@ -19,6 +16,9 @@ def tracked(items: Iterable[Item], description: str, total: int) -> Iterable[Ite
         description: What the bar says.
         total: How many items there are.
     """
+    from rich.console import Console
+    from rich.progress import track
+
     console = Console(stderr=True)
     disabled = is_quiet() or not console.is_terminal
     return track(items, description, total, console=console, disable=disabled)

@@ -3,7 +3,6 @@
 import numpy as np
 
 from pckd.data.forms.base import RawData, RawSplit
-from pckd.data.streams import Purpose, random_stream
 
 TEST_FRACTION = 0.2
 
@@ -18,6 +17,7 @@ def read_digits() -> RawData:
     from sklearn.datasets import load_digits
 
     from pckd.data.selection import stratified_split
+    from pckd.data.streams import Purpose, random_stream
 
     digits = load_digits()
     grey = np.rint(digits.images * (255 / 16)).astype(np.uint8)

@@ -4,8 +4,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image
-
 SYSTEM_NAMES = frozenset(
     (
         *("@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@__thumb"),
@@ -49,6 +47,8 @@ def is_read(file: Path) -> bool:
 
     It also opens a camera's raw file, but finds only the preview in it.
     """
+    from PIL import Image
+
     return file.suffix.lower() in Image.registered_extensions()
 
 
