@@ -19,6 +19,7 @@ from ray.job_submission import JobDetails, JobSubmissionClient, JobType
 
 from pckd.addresses import holds_secret
 from pckd.distributed.session import QUIET
+from pckd.distributed.starting import TOKEN
 from pckd.errors import InputError, RunError
 
 EXCLUDED = [".git", ".venv", ".env", "__pycache__", ".*_cache", "*.egg-info"]
@@ -233,8 +234,8 @@ def check_no_secret(texts: Sequence[str]) -> None:
 
 def _refusal(message: str) -> str:
     if "Missing" in message:
-        return "it wants a token; set RAY_AUTH_MODE=token and put its token into ~/.ray/auth_token"
-    return "the token is not the cluster's; put that into ~/.ray/auth_token"
+        return f"it wants a token; set RAY_AUTH_MODE=token and put its token into {TOKEN}"
+    return f"the token is not the cluster's; put that into {TOKEN}"
 
 
 def _sentence(message: str, place: str) -> InputError | RunError:

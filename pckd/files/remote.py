@@ -114,8 +114,7 @@ def _answering(uri: str) -> "Opened":
     filesystem, base = fs.FileSystem.from_uri(uri)
     if isinstance(filesystem, fs.S3FileSystem):
         return _patient(filesystem, base), base
-    if scheme in HOSTS:
-        filesystem.get_file_info(base)
+    filesystem.get_file_info(base)
     return filesystem, base
 
 

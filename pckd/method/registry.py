@@ -50,7 +50,7 @@ def find_term(name: str) -> "type[Term[Any]]":
         InputError: There is no such term, or the package that offers it cannot be imported.
     """
     if name in BUILT_IN:
-        return _only_term(importlib.import_module(f"{terms.__name__}.{name}"))
+        return _built_in(name)
     if name in _registered:
         return _registered[name]
     if name in _offered():
@@ -91,6 +91,11 @@ def _loaded(point: EntryPoint) -> "type[Term[Any]]":
     if not (isinstance(found, type) and issubclass(found, Term)):
         raise InputError(f"the term {point.name}: {point.value} is not a subclass of Term")
     return found
+
+
+@cache
+def _built_in(name: str) -> "type[Term[Any]]":
+    return _only_term(importlib.import_module(f"{terms.__name__}.{name}"))
 
 
 def _only_term(module: ModuleType) -> "type[Term[Any]]":

@@ -77,14 +77,19 @@ def canonical_name(name: str) -> str:
         InputError: the name is not known; near misses are named.
     """
     folded = _folded(name)
-    spelling = ALIASES.get(folded, folded)
-    if found := {_folded(known): known for known in list_models()}.get(spelling):
+    if found := _spellings((*_registered, *offered())).get(ALIASES.get(folded, folded)):
         return found
     library = library_of(folded)
     known = import_module(library).library_names() if library else list_models()
     if folded not in known:
         raise InputError(not_known("model", name, known))
     return folded
+
+
+@cache
+def _spellings(of_plugins: tuple[str, ...]) -> dict[str, str]:
+    """The canonical name of each listed spelling, for as long as plug-ins have these names."""
+    return {_folded(known): known for known in list_models()}
 
 
 def library_of(name: str) -> str:

@@ -45,6 +45,7 @@ def _opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     [
         ("gs://bucket/x", "storage.googleapis.com"),
         ("gcs://bucket/x?scheme=http", "storage.googleapis.com"),
+        ("abfs://container@account/x", "container@account"),
     ],
 )
 def test_a_service_that_does_not_answer_is_named(opened: list[str], uri: str, host: str) -> None:
