@@ -25,7 +25,8 @@ RAY_AUTH_TOKEN=$(python -c 'import secrets; print(secrets.token_hex(32))')
 export RAY_AUTH_TOKEN
 export RAY_gcs_server_port_wait_time_s=300 # nodes do not come at the same moment
 
-# One Ray a node, the head where this script runs. All end with the job.
+# One Ray a node, the head where this script runs; all end with the job. Ray gives up a start that
+# takes longer than 30 seconds, as it may from a network file system: then the node tries again.
 # shellcheck disable=SC2016  # each node is to expand these
 srun --overlap --no-kill --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 \
     --cpus-per-task="$SLURM_CPUS_PER_TASK" bash -c '
@@ -35,19 +36,16 @@ srun --overlap --no-kill --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 
         role=(--head --node-ip-address="${RAY_ADDRESS%:*}" --port="$port")
         role+=(--ray-client-server-port=$((port + 10000)))
     fi
-    exec ray start --block --disable-usage-stats --num-cpus="$SLURM_CPUS_PER_TASK" "${role[@]}"
+    role+=(--num-cpus="$SLURM_CPUS_PER_TASK")
+    until ray start --block --disable-usage-stats "${role[@]}"; do sleep 5; done
 ' &
 
-python - "$nodes" <<'WAIT'
-import sys, time, ray
-
-ray.init(logging_level="ERROR", log_to_driver=False)
-deadline = time.monotonic() + 300
-while len(ray.nodes()) < int(sys.argv[1]):
-    if time.monotonic() > deadline:
-        sys.exit(f"only {len(ray.nodes())} of {sys.argv[1]} nodes have started Ray in 5 minutes")
-    time.sleep(1)
-WAIT
+# A study asks all nodes that are there when it starts whether they see the results.
+count="import ray, sys; ray.init(); sys.exit(sum(node['Alive'] for node in ray.nodes()) < $nodes)"
+until timeout 60 python -c "$count" > /dev/null 2>&1; do
+    [ "$SECONDS" -lt 600 ] || { echo "not all $nodes nodes have started Ray in 10 minutes"; exit 1; }
+    sleep 2
+done
 
 # In place of this shell, so that the signal above stops the study as Ctrl-C does.
 exec pckd study run "$@"

@@ -40,7 +40,7 @@ def test_a_job_that_is_told_to_end_stops_its_study_and_the_next_goes_on(
     empty_cluster: Cluster, tmp_path: Path
 ) -> None:
     first = job(empty_cluster, 1001, tmp_path)
-    wait(lambda: first.says("both") and bool(epochs_done(tmp_path, "both")))
+    wait(lambda: first.says("both") and bool(epochs_done(tmp_path, "both")), 300)
     wait(lambda: epochs_done(tmp_path, "both")[0] > 0)
     os.kill(first.process.pid, signal.SIGINT)
     assert first.process.wait(60) == 1
