@@ -125,11 +125,14 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show how far the trials of a study are, also while it runs."""
-    from pckd.api import Study as Opened
+    from pckd.analysis.words import plural
     from pckd.cli.frames import print_frame
     from pckd.storage import Storage
+    from pckd.study.planned_rows import planned_rows
+    from pckd.study.results import open_study
 
-    trials = Opened(Storage(results), study).trials.sort_values("started")
+    rows, left_out = planned_rows(open_study(Storage(results), study))
+    trials = rows.sort_values("started")
     trials["epochs"] = [
         f"{done}/{planned}"
         for done, planned in zip(trials["epochs_done"], trials["epochs_planned"], strict=True)
@@ -141,6 +144,8 @@ def status(
         print(
             f"{len(trials)} trials: " + ", ".join(f"{count} {status}" for status, count in counts)
         )
+        if left_out:
+            print(f"left out: {plural(left_out, 'trial')} of earlier plans, code or images")
 
 
 @app.command()
@@ -258,11 +263,13 @@ def _rows_of_available() -> list[dict[str, object]]:
 def _rows_of_results(results: str) -> list[dict[str, object]]:
     from pckd.storage import Storage
     from pckd.study.outcome import DONE
+    from pckd.study.planned_rows import planned_rows
     from pckd.study.results import ResultsStore
 
     rows, storage = [], Storage(results)
     for name in storage.folders():
-        statuses = ResultsStore(storage, name).read("trials")["status"]
+        planned, _ = planned_rows(ResultsStore(storage, name))
+        statuses = planned["status"]
         counts = {status: int((statuses == status).sum()) for status in ("running", "failed")}
         rows.append({"study": name, "done": int(statuses.isin(DONE).sum()), **counts})
     return rows

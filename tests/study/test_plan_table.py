@@ -1,6 +1,7 @@
 """The plan of a study in its results store, as its driver writes it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from pckd.storage import Storage
 from pckd.study.outcome import Outcome
 from pckd.study.plan import fixed_plan
 from pckd.study.plan_table import add_to_plan, plan_files, write_plan
+from pckd.study.planned_rows import planned_rows
 from pckd.study.planning import make_plan, write_study
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
+from pckd.study.trial_row import open_row
 
 RUN = {"data": "digits", "student": "resnet8", "teacher": "resnet20"}
 SEARCH: dict[str, Any] = {
@@ -113,3 +116,17 @@ def test_a_search_adds_its_proposals_and_is_written_whole_when_it_goes_on(
     write_study(spec, plan, storage)
     assert plan_files(storage, "example") == ["plan"]
     pd.testing.assert_frame_equal(table(storage), rows)
+
+
+def test_rows_of_earlier_images_are_left_out_and_counted(storage: Storage) -> None:
+    """Corrected images give a trial a new identity: its old row is no further trial."""
+    spec = study(seeds=[0, 1])
+    store = ResultsStore(storage, "example")
+    first, second = (item.trial for item in fixed_plan(spec))
+    open_row(first, storage)
+    open_row(replace(second, identity="0" * 12), storage)
+    rows, left_out = planned_rows(store)
+    assert (len(rows), left_out) == (2, 0)  # no plan was kept
+    write_study(spec, make_plan(spec, storage, retry_failed=False), storage)
+    rows, left_out = planned_rows(store)
+    assert (rows["trial"].tolist(), left_out) == ([first.identity], 1)
