@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from math import isfinite
+from typing import TYPE_CHECKING
 
-from pckd.analysis.statistics import Interval
+if TYPE_CHECKING:
+    from pckd.analysis.statistics import Interval
 
 MISSING = "-"
 """Stands where there is no number."""
@@ -75,7 +77,7 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600:,} h {whole % 3600 // 60:02d} min"
 
 
-def verdict(difference: Interval) -> str:
+def verdict(difference: "Interval") -> str:
     """Put a paired difference from a reference into words."""
     if difference.count == 0:
         return "no common seed"
