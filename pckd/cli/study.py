@@ -125,7 +125,6 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show how far the trials of a study are, also while it runs."""
-    from pckd.analysis.words import plural
     from pckd.cli.frames import print_frame
     from pckd.storage import Storage
     from pckd.study.planned_rows import planned_rows
@@ -145,7 +144,7 @@ def status(
             f"{len(trials)} trials: " + ", ".join(f"{count} {status}" for status, count in counts)
         )
         if left_out:
-            print(f"left out: {plural(left_out, 'trial')} of earlier plans, code or images")
+            print(f"trials of earlier plans, code or images, left out: {left_out}")
 
 
 @app.command()
