@@ -145,7 +145,10 @@ def values_of(module: AnyTerm, step: Step) -> Tensor:
         values: Tensor = module(step)
     except (RuntimeError, ValueError, IndexError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise InputError(f"{module.label} of these tensors: {reason}") from error
+        copies = module.needs(module.config).copies
+        asked = f"; in training it gets {copies} copies of each image, [B, {copies}, ...]"
+        advice = asked if copies > 1 else ""
+        raise InputError(f"{module.label} of these tensors: {reason}{advice}") from error
     return values
 
 

@@ -118,6 +118,10 @@ def test_indices_point_into_the_memory_of_all_training_images() -> None:
         ({"indices": [0, 1]}, "indices are 2, but labels 3"),
         ({"term": "crd", "training_labels": [0, 4]}, "indices go up to 2, but training_labels"),
         ({"teacher": {"logits": RANDOM.normal(size=(3, 7))}}, "KD of these tensors: "),
+        (
+            {"term": "sskd"},
+            r"SSKD of these tensors: .*; in training it gets 4 copies of each image",
+        ),
         ({"teacher": {"logits": "many"}}, "logits is no tensor"),
         ({"student": {"bias": [[1.0]]}}, r"student.bias has the shape \(1, 1\): \[M\] is allowed"),
         ({"term": "cc", "parts": {"head": [1.0]}}, "head is not a part of"),
