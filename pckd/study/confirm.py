@@ -102,7 +102,11 @@ def _candidates(
 
 
 def _best(spec: StudySpec, ended: Sequence[Ended]) -> list[dict[str, Any]]:
-    """The configurations by the mean held-out accuracy over all seeds, the best first."""
+    """The configurations by the mean held-out accuracy over all seeds, the best first.
+
+    Of equal ones the order is that of their text, whichever ended first: a study that goes on must
+    find the same winner.
+    """
     accuracies: dict[str, list[float]] = {}
     points: dict[str, dict[str, Any]] = {}
     pair = spec.pair_changes()[0]
@@ -117,7 +121,7 @@ def _best(spec: StudySpec, ended: Sequence[Ended]) -> list[dict[str, Any]]:
         raise InputError(
             f"study {spec.study}{who} has no configuration that completed: none is best"
         )
-    best = sorted(complete, key=lambda key: -mean(accuracies[key]))
+    best = sorted(complete, key=lambda key: (-mean(accuracies[key]), key))
     return [points[key] for key in best]
 
 

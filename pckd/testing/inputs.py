@@ -71,7 +71,7 @@ def check_needs(
     needs = kind.needs(config)
     if needs.teacher and teacher is None:
         raise InputError(f"{kind.label} reads the teacher, which is not given")
-    enough = [*["maps"] * needs.maps] or [*MAPS] * needs.maps_before_relu
+    enough = MAPS if needs.maps_before_relu else ("maps",) * needs.maps
     for name, side in (("student", student), ("teacher", teacher or {})):
         if enough and not any(side.get(maps) for maps in enough):
             raise InputError(f"{kind.label} reads stage maps of the {name}, which are not given")

@@ -80,6 +80,12 @@ def test_the_best_by_the_held_out_mean_meets_its_references_on_fresh_seeds() -> 
     assert confirming.search is None
 
 
+def test_of_equal_configurations_the_winner_does_not_depend_on_which_ended_first() -> None:
+    spec = _spec()
+    ended = _ended(spec, [(2.0, 50, 60), (3.0, 55, 55), (4.0, 40, 41)])
+    assert _confirming(spec, ended).cases == _confirming(spec, ended[::-1]).cases
+
+
 def test_plugins_are_those_of_the_study() -> None:
     spec = _spec(plugins=["my_losses.py"])
     assert _confirming(spec, _ended(spec, [(2.0, 50, 60)])).plugins == ("my_losses.py",)
