@@ -87,4 +87,5 @@ def test_four_workers_train_what_one_does(photographs: Path, tmp_path: Path) -> 
         [[total, *(term["loss"] for term in terms)] for total, terms in zip(*columns, strict=True)]
         for columns in ((each["loss_total"], each["terms"]) for each in (epochs[1], epochs[4]))
     ]
-    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+    # Of a total of 1.4: single terms are small, and how much rounding they show is the processor's.
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4, atol=1e-4)

@@ -101,7 +101,7 @@ def _head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     folder = tmp_path_factory.mktemp("head")
     tree = folder / "tree"
     shutil.copytree(PACKAGE, tree / "pckd", ignore=shutil.ignore_patterns("__pycache__"))
-    (tree / "pckd/__init__.py").write_text(f'"""A copy."""\n\n__version__ = "{VERSION}"\n')
+    (tree / "pckd/version.py").write_text(f'"""A copy."""\n\n__version__ = "{VERSION}"\n')
     (tree / "tiny.yaml").write_text(yaml.safe_dump(STUDY))
     port = _free_port()
     head = Head(f"http://127.0.0.1:{port}", folder / "token", tree)
