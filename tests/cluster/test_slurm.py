@@ -9,7 +9,7 @@ import yaml
 
 from tests.cluster.nodes import BIN, Cluster, Group, epochs_done, tiny, wait
 
-pytestmark = pytest.mark.cluster
+pytestmark = pytest.mark.faults
 
 SCRIPT = Path(__file__).parents[2] / "deploy/slurm-ray.sh"
 SRUN = """#!/usr/bin/env bash
