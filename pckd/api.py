@@ -3,13 +3,13 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study import results
-from pckd.study.names import confirm_name
+from pckd.study.names import TableName, confirm_name
 from pckd.study.spec import StudySpec
 from pckd.training.scale import Scale
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pckd.training.student import Student
-
-Table = Literal["trials", "epochs", "probes", "plan", "verdicts"]
 
 
 class Study:
@@ -68,7 +66,7 @@ class Study:
         """One row a comparison, of this study or of the one that confirms it."""
         return self.table("verdicts")
 
-    def table(self, name: Table) -> "pd.DataFrame":
+    def table(self, name: TableName) -> "pd.DataFrame":
         """Read a table; an empty frame with its columns if it has no rows."""
         if name == "plan":
             from pckd.study.earlier_plan import ensure_plan

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-import pytest
+import dockerfile
 import ray
 
 ROOT = Path(__file__).parent.parent
@@ -12,7 +12,6 @@ TEXT = FILE.read_text(encoding="utf-8")
 
 
 def test_docker_s_own_parser_reads_it() -> None:
-    dockerfile = pytest.importorskip("dockerfile")
     commands = [command.cmd.upper() for command in dockerfile.parse_file(str(FILE))]
     assert commands[:2] == ["ARG", "FROM"]
     assert commands[-1] == "CMD"

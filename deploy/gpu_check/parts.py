@@ -6,6 +6,7 @@ import json
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 
 PART_BYTES = 60_000_000
 """Most bytes of a part."""
@@ -16,42 +17,20 @@ class DamagedError(Exception):
     """A part is missing, or is not as it was written."""
 
 
-class _Pieces(io.RawIOBase):
-    """A stream that ends a file where it would grow beyond a size, and starts the next."""
-
-    def __init__(self, folder: Path, size: int) -> None:
-        self.folder, self.size = folder, size
-        self.digests: dict[str, str] = {}
-        self.waiting = bytearray()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, content: "bytes | bytearray | memoryview") -> int:  # type: ignore[override]
-        self.waiting += content
-        while len(self.waiting) >= self.size:
-            self.end_part(self.size)
-        return len(content)
-
-    def end_part(self, size: int) -> None:
-        """Write the first bytes that wait as a part."""
-        content = bytes(self.waiting[:size])
-        del self.waiting[:size]
-        name = f"part-{len(self.digests):03}"
-        (self.folder / name).write_bytes(content)
-        self.digests[name] = hashlib.sha256(content).hexdigest()
-
-
 def split(source: Path, folder: Path, size: int = PART_BYTES) -> int:
     """Write a folder's files as parts, and the digest of each; returns the number of parts."""
     folder.mkdir(parents=True, exist_ok=True)
-    pieces = _Pieces(folder, size)
-    with tarfile.open(fileobj=pieces, mode="w|") as archive:
-        archive.add(source, arcname=".")
-    if pieces.waiting:
-        pieces.end_part(size)
-    (folder / DIGESTS).write_text(json.dumps(pieces.digests, indent=1))
-    return len(pieces.digests)
+    digests: dict[str, str] = {}
+    with TemporaryFile() as whole:
+        with tarfile.open(fileobj=whole, mode="w") as archive:
+            archive.add(source, arcname=".")
+        whole.seek(0)
+        while content := whole.read(size):
+            name = f"part-{len(digests):03}"
+            (folder / name).write_bytes(content)
+            digests[name] = hashlib.sha256(content).hexdigest()
+    (folder / DIGESTS).write_text(json.dumps(digests, indent=1))
+    return len(digests)
 
 
 def join(folder: Path, target: Path) -> None:

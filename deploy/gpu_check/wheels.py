@@ -3,8 +3,12 @@
 import re
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 CARRIED_BY_THE_MACHINE = re.compile(r"torch$|torchvision$|triton$|nvidia-|cuda-|pip$|setuptools$")
 ROOTS = ("pckd", "pytest", "pytest-xdist", "hypothesis")
@@ -13,19 +17,36 @@ ROOTS = ("pckd", "pytest", "pytest-xdist", "hypothesis")
 
 def needed() -> list[str]:
     """The packages below the roots as `name==version`, as installed here, but for torch's."""
+    # Not at the top: a machine on which the check runs may lack it.
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
     found: dict[str, str] = {}
-    waiting = list(ROOTS)
+    waiting = [Requirement(name) for name in ROOTS]
+    seen: set[str] = set()
     while waiting:
-        name = _plain(waiting.pop())
-        if name in found or CARRIED_BY_THE_MACHINE.match(name):
+        wanted = waiting.pop()
+        name = canonicalize_name(wanted.name)
+        if str(wanted) in seen or CARRIED_BY_THE_MACHINE.match(name):
             continue
-        try:
-            package = distribution(name)
-        except PackageNotFoundError:
-            continue  # for another system, or an extra that is not asked for
+        seen.add(str(wanted))
+        package = distribution(name)
         found[name] = f"{name}=={package.version}"
-        waiting += [_name(text) for text in package.requires or () if _is_wanted(name, text)]
+        waiting += _below(package, wanted.extras)
     return sorted(text for name, text in found.items() if name != "pckd")
+
+
+def _below(package: Distribution, extras: set[str]) -> "list[Requirement]":
+    """The requirements of a package with some of its extras, on this system."""
+    from packaging.requirements import Requirement
+
+    each = map(Requirement, package.requires or ())
+    asked = extras or {""}
+    return [
+        one
+        for one in each
+        if one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in asked)
+    ]
 
 
 def download(folder: Path) -> None:
@@ -62,16 +83,3 @@ def _is_installed(name: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
-
-
-def _is_wanted(name: str, requirement: str) -> bool:
-    """Return whether a requirement counts: of extras only Ray's, which pckd asks for."""
-    return "extra ==" not in requirement or name == "ray"
-
-
-def _name(requirement: str) -> str:
-    return re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

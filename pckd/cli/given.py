@@ -5,7 +5,8 @@ from typing import Any
 from pckd.errors import InputError
 from pckd.settings import parse_assignments, validate
 from pckd.training.changes import changed_run
-from pckd.training.config import DataConfig, RunConfig, check_outline
+from pckd.training.config import DataConfig, RunConfig
+from pckd.training.outline import check_outline
 
 COMMAND_LINE = "the command line"
 

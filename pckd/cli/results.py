@@ -10,11 +10,11 @@ from pckd.cli.app import App
 from pckd.cli.options import Force, Json, Results, Study
 from pckd.cli.output import line_width, refuse_overwriting, write_output
 from pckd.errors import InputError
+from pckd.study.names import TableName
 
 app = App()
 
-Name = Literal["trials", "epochs", "probes", "plan", "verdicts"]
-Table = Annotated[Name, typer.Argument(help="Which table.")]
+Table = Annotated[TableName, typer.Argument(help="Which table.")]
 
 TELLING = {
     "trials": "case seed status test_top1 last_top1 best_top1 epochs_done trial seconds method "
@@ -67,7 +67,7 @@ def export(
         ),
     ] = None,
     table: Annotated[
-        Name | None,
+        TableName | None,
         typer.Option(help="For csv and parquet: which table, trials by default."),
     ] = None,
     form: Annotated[

@@ -1,7 +1,12 @@
 """Names of studies, also of those that belong to others: at smoke scale, and for confirmation."""
 
+from typing import Literal
+
 NAME = r"^[a-z0-9][a-z0-9_-]*$"
 """Pattern of a study's name."""
+
+TableName = Literal["trials", "epochs", "probes", "plan", "verdicts"]
+"""Tables of a study, as `pckd.study.schema` describes them."""
 
 CONFIRM = "-confirm"
 """Ending of the name of a study that confirms another."""

@@ -18,7 +18,8 @@ from pckd.study.resources import Resources
 from pckd.study.search_config import SearchConfig
 from pckd.study.until_clear import UntilClear, with_listed_seeds
 from pckd.training.changes import changed_run, full_key, written_out
-from pckd.training.config import RunConfig, check_outline
+from pckd.training.config import RunConfig
+from pckd.training.outline import check_outline
 from pckd.training.scale import Scale
 from pckd.transfer.stage import ProbeStage
 

@@ -7,7 +7,6 @@ code release does, [I] what is inferred here, [C] the CRD protocol that the pape
 
 import re
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,7 +15,6 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
-    create_model,
     field_validator,
     model_validator,
 )
@@ -30,7 +28,7 @@ from pckd.method.presets import DEFAULT_METHOD, find_preset
 from pckd.models import canonical_name
 from pckd.near_misses import near_misses
 from pckd.plugins import Plugin, load_plugins, loaded_plugins
-from pckd.settings import Settings, validate
+from pckd.settings import Settings
 from pckd.training.changes import expand_shorthands
 from pckd.training.loss_config import Loss
 from pckd.training.scale import Scale
@@ -257,7 +255,7 @@ class RunConfig(Settings):
     @model_validator(mode="before")
     @classmethod
     def _expand(cls, values: Any) -> Any:  # noqa: ANN401
-        return _expanded(values)
+        return expanded(values)
 
     @model_validator(mode="after")
     def _teacher_where_needed(self) -> "RunConfig":
@@ -329,33 +327,13 @@ def _unweighted(term: str) -> str:
     return "" if kind.per_sample else "is one number for the batch"
 
 
-def check_outline(values: object, source: str) -> None:
-    """Refuse a run for what is wrong beside its loss; terms, and torch with them, stay unimported.
-
-    Raises:
-        InputError: One sentence that begins with `source`.
-    """
-    validate(_outline(), values, source)
-
-
-@cache
-def _outline() -> type[Settings]:
-    """The class of runs whose loss may be anything."""
-    fields: dict[str, Any] = {
-        name: (Any if name == "loss" else field.annotation, field)
-        for name, field in RunConfig.model_fields.items()
-    }
-    expand: Any = model_validator(mode="before")(_expanded)
-    return create_model("Run", __base__=Settings, __validators__={"expand": expand}, **fields)
-
-
 def _received(plugins: list[Plugin], run: str) -> RunConfig:
     """A run that another process sent; what it names is imported first."""
     load_plugins(plugins)
     return RunConfig.model_validate_json(run)
 
 
-def _expanded(values: Any) -> Any:  # noqa: ANN401
+def expanded(values: Any) -> Any:  # noqa: ANN401
     """Write shorthands out, and lay a run's values over those of its method."""
     return _with_method(expand_shorthands(values))
 

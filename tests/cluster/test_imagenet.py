@@ -1,5 +1,6 @@
 """ImageNet's path with four workers, on a tiny tree of its shape: each decodes its own share."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,6 +77,8 @@ def test_four_workers_train_what_one_does(photographs: Path, tmp_path: Path) -> 
     epochs = {}
     for workers in (1, 4):
         storage = Storage(tmp_path / str(workers))
+        if workers == 4:  # One teacher for both: its steps are large, so that rounding would show.
+            shutil.copytree(tmp_path / "1/teachers", tmp_path / "4/teachers")
         run_study(_study(photographs, workers), storage, display)
         (row,) = pd.read_parquet(tmp_path / f"{workers}/imagenet/trials").to_dict("records")
         assert (row["status"], row["workers"]) == ("completed", workers)
@@ -87,5 +90,4 @@ def test_four_workers_train_what_one_does(photographs: Path, tmp_path: Path) -> 
         [[total, *(term["loss"] for term in terms)] for total, terms in zip(*columns, strict=True)]
         for columns in ((each["loss_total"], each["terms"]) for each in (epochs[1], epochs[4]))
     ]
-    # Of a total of 1.4: single terms are small, and how much rounding they show is the processor's.
-    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)

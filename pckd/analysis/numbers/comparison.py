@@ -65,9 +65,11 @@ def _quoted(study: StudyResults, pair: Hashable, of_pair: pd.DataFrame) -> Itera
     """Rows of the paper's table that nobody can run, for studies that list pairs, as tables do."""
     teacher, student = (str(of_pair[name].iloc[0]) for name in ("teacher_model", "student_model"))
     quoted = unpublished(study.source, teacher, student) if pair else {}
-    for method in quoted.keys() - set(of_pair["case"]):
-        row = {"pair": pair, "case": method, "position": inf, "n": 0, "difference_n": 0}
-        yield {**row, "verdict": QUOTED, "paper": quoted[method]}
+    cases = set(of_pair["case"])
+    for method, top1 in quoted.items():
+        if method not in cases:
+            row = {"pair": pair, "case": method, "position": inf, "n": 0, "difference_n": 0}
+            yield {**row, "verdict": QUOTED, "paper": top1}
 
 
 def compare_teachers(study: StudyResults) -> pd.DataFrame:

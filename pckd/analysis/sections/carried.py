@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from pckd.analysis.loading import StudyResults
-from pckd.analysis.numbers.ranking import completed, top_count
+from pckd.analysis.numbers.ranking import TOP_SHARE, completed, top_count
 from pckd.analysis.settings import short_key
 from pckd.analysis.words import number, plural
 
@@ -38,7 +38,7 @@ def carried_over(study: StudyResults, ranked: pd.DataFrame) -> str:
     gap = f", {number(behind)} points below the best" if behind > 0 else ""
     return (
         f"{start} The best of them is number {first['rank']} of the {len(all_done)} configurations "
-        f"that completed here{gap}: its weights {verdict} (the best 20% count)."
+        f"that completed here{gap}: its weights {verdict} (the best {TOP_SHARE:.0%} count)."
     )
 
 
