@@ -40,6 +40,7 @@ fuzz: $(INSTALLED)  ## read a thousand damaged files of each kind; minutes
 generated: $(INSTALLED)  ## write the files anew that are made from the code
 	$(BIN)/python -m pckd.method.describing
 	$(BIN)/python -m pckd.models.sizes
+	$(BIN)/python -m pckd.training.method_settings
 	$(BIN)/python -m pckd.study.json_schema
 	$(BIN)/python -m pckd.study.schema > docs/results.md
 

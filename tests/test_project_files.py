@@ -16,6 +16,7 @@ from pckd.method.presets import PRESETS
 from pckd.method.registry import BUILT_IN, find_term
 from pckd.study.json_schema import schema_text
 from pckd.study.schema import describe
+from pckd.training.method_settings import settings_text
 
 ROOT = Path(pckd.__file__).parent.parent
 
@@ -72,6 +73,7 @@ def test_the_changelog_names_keys_and_methods_that_exist() -> None:
     ("file", "made"),
     [
         ("pckd/method/terms.json", built_in_text),
+        ("pckd/training/methods.json", settings_text),
         ("studies/study.schema.json", schema_text),
         ("docs/results.md", describe),
     ],

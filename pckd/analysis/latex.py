@@ -4,7 +4,7 @@ import unicodedata
 from dataclasses import replace
 from itertools import pairwise
 
-from pckd.analysis.summary import Summary
+from pckd.analysis.summary import CONFIGURATION, Summary
 
 _SIGNS = {
     "\\": r"\textbackslash{}",
@@ -23,6 +23,10 @@ _SIGNS = {
 }
 
 
+_FITTED = r"  \resizebox{\ifdim\width>\linewidth \linewidth\else\width\fi}{!}{%"
+"""Start of what is made smaller where it is wider than the text around it."""
+
+
 def latex_text(text: str) -> str:
     """Text as LaTeX prints it unchanged: its own signs escaped, small Greek letters as symbols."""
     return "".join(_SIGNS.get(sign) or _greek(sign) for sign in text)
@@ -39,21 +43,26 @@ def latex_table(summary: Summary) -> str:
     marks = " Best in bold, second underlined." if any(summary.places) else ""
     return "\n".join(
         [
-            r"% needs \usepackage{booktabs}",
+            r"% needs \usepackage{booktabs,graphicx}",
             r"\begin{table}",
             r"  \centering",
             f"  \\caption{{{latex_text(summary.caption + marks)}}}",
-            f"  \\begin{{tabular}}{{{'l' * len(rows.columns)}}}",
+            _FITTED,
+            f"  \\begin{{tabular}}{{{''.join(map(_alignment, rows.columns))}}}",
             r"    \toprule",
             f"    {' & '.join(map(latex_text, rows.columns))} \\\\",
             r"    \midrule",
             *body,
             r"    \bottomrule",
-            r"  \end{tabular}",
+            r"  \end{tabular}}",
             r"\end{table}",
             "",
         ]
     )
+
+
+def _alignment(column: str) -> str:
+    return r"p{0.6\linewidth}" if column == CONFIGURATION else "l"
 
 
 def _bold(text: str) -> str:

@@ -19,6 +19,9 @@ from pckd.errors import InputError
 ACCURACY = "top-1 (%)"
 """The column in which the best two stand out."""
 
+CONFIGURATION = "configuration"
+"""The column of searched keys with their values, where each case has keys of its own."""
+
 Setter = Callable[[str], str]
 """Sets the text of a cell, for example in bold."""
 
@@ -93,8 +96,7 @@ def _of_search(study: StudyResults) -> Summary:
     cells = pd.DataFrame(
         {
             "rank": done["rank"].map(str),
-            **({"case": done["space"]} if study.spec.get("cases") else {}),
-            **{key: done[key].map(plain) for key in keys},
+            **(_of_spaces(done, keys) if study.spec.get("cases") else _by_key(done, keys)),
             ACCURACY: list(map(_with_half, done["heldout_mean"], done["heldout_high"])),
         }
     )
@@ -102,6 +104,20 @@ def _of_search(study: StudyResults) -> Summary:
     caption = _caption(study, done["seeds"], picked, HELDOUT_ACCURACY)
     groups = [""] * len(done)
     return Summary(caption, cells, groups, _places(done["heldout_mean"], groups))
+
+
+def _by_key(done: pd.DataFrame, keys: Sequence[str]) -> dict[str, object]:
+    """A column for each searched key."""
+    return {key: done[key].map(plain) for key in keys}
+
+
+def _of_spaces(done: pd.DataFrame, keys: Sequence[str]) -> dict[str, object]:
+    """The case of each configuration, and the keys that were searched in it as one text."""
+    texts = [
+        ", ".join(f"{key}={plain(value)}" for key, value in row.items() if pd.notna(value))
+        for row in done[list(keys)].to_dict("records")
+    ]
+    return {"case": done["space"], CONFIGURATION: texts}
 
 
 def _caption(study: StudyResults, counts: "pd.Series[int]", note: str, accuracy: str) -> str:

@@ -1,7 +1,7 @@
 """`pckd methods`: names for sets of terms."""
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,35 +22,21 @@ def methods(
 ) -> None:
     """List the methods; of one, show all settings of `method: NAME`."""
     from pckd.method.presets import PRESETS, find_preset
+    from pckd.training.method_settings import settings_of
     from pckd.yaml_text import to_yaml
 
     found = {name: find_preset(name)} if name else PRESETS
     if as_json:
-        rows = [{**_settings(key, each), "source": each.source} for key, each in found.items()]
-        print_json(rows)
+        print_json([{**settings_of(key), "source": each.source} for key, each in found.items()])
     elif name:
         print_text(found[name].source, prefix="# ")
-        settings = _settings(name, found[name])
-        print(to_yaml(settings, flow=True), end="")
+        print(to_yaml(settings_of(name), flow=True), end="")
     else:
         rows = [
             {"method": key, "terms": _summary(each), "source": each.source}
             for key, each in found.items()
         ]
         print_rows(rows, as_json=False)
-
-
-def _settings(name: str, preset: "Preset") -> dict[str, Any]:
-    """The keys of a run that a method sets, with the defaults of its terms."""
-    from pckd.training.config import OptimizationConfig, PreviewConfig
-    from pckd.training.loss_config import Loss
-
-    return {
-        "method": name,
-        "loss": Loss.model_validate(preset.terms).model_dump(mode="json"),
-        "preview": PreviewConfig.model_validate(preset.preview).model_dump(mode="json"),
-        "optimization": OptimizationConfig(**preset.optimization).model_dump(mode="json"),
-    }
 
 
 def _summary(preset: "Preset") -> str:

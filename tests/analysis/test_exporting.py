@@ -16,10 +16,12 @@ from scipy import stats
 from pckd.analysis.exporting import export
 from pckd.analysis.latex import latex_text
 from pckd.errors import InputError
+from pckd.storage import Storage
 
 if TYPE_CHECKING:
     from tests.analysis.conftest import StudyBuilder
 
+KEPT = Path(__file__).parents[2] / "docs" / "results"
 NewStudy = Callable[..., "StudyBuilder"]
 CASES: dict[str, Any] = {
     "KD": {"loss.center_contrast": 0.0},
@@ -73,17 +75,54 @@ def test_markdown_has_the_same(study: "StudyBuilder") -> None:
     assert lines[4].startswith("| PCKD | **76.00 ± ")
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_latex_compiles(study: "StudyBuilder", tmp_path: Path) -> None:
-    document = (
-        "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n"
-        f"{exported(study, 'latex')}\\end{{document}}\n"
-    )
-    (tmp_path / "table.tex").write_text(document, encoding="utf-8")
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout
-    assert (tmp_path / "table.pdf").stat().st_size > 5000
+@pytest.fixture
+def log_of_latex(tmp_path: Path) -> Callable[[str], str]:
+    """Compiles a table and returns what LaTeX says."""
+    if shutil.which("pdflatex") is None:
+        pytest.skip("pdflatex is not installed")
+
+    def compiled(table: str) -> str:
+        document = (
+            "\\documentclass{article}\n\\usepackage{booktabs,graphicx}\n"
+            f"\\begin{{document}}\n{table}\\end{{document}}\n"
+        )
+        (tmp_path / "table.tex").write_text(document, encoding="utf-8")
+        command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert result.returncode == 0, result.stdout
+        assert (tmp_path / "table.pdf").stat().st_size > 5000
+        return result.stdout
+
+    return compiled
+
+
+def test_latex_compiles(study: "StudyBuilder", log_of_latex: Callable[[str], str]) -> None:
+    assert "Overfull" not in log_of_latex(exported(study, "latex"))
+
+
+def test_a_search_of_many_keys_stays_on_the_page(
+    new_study: NewStudy, log_of_latex: Callable[[str], str]
+) -> None:
+    terms = ("kd", "center_contrast", "feature_alignment", "center_alignment")
+    keys = [f"loss.{term}" for term in terms]
+    bounds = {"low": 0.1, "high": 10.0, "log": True}
+    search = {**SEARCH, "parameters": dict.fromkeys(keys, bounds)}
+    builder = new_study(search=search, seeds=[0, 1])
+    for value in (0.5, 2.0):
+        for seed in (0, 1):
+            builder.trial(f"all={value}", dict.fromkeys(keys, value), seed, 61.0 + value + seed)
+    text = exported(builder, "latex")
+    assert "loss.center\\_contrast & loss.feature\\_alignment" in text
+    assert "Overfull" not in log_of_latex(text)
+
+
+def test_where_each_case_has_keys_of_its_own_they_share_a_column(
+    log_of_latex: Callable[[str], str],
+) -> None:
+    text = export(Storage(KEPT), "answer", "latex").decode()
+    assert r"rank & case & configuration & top-1 (\%) \\" in text
+    assert r"& AB & loss.kd=1, loss.kd.temperature=4 & \textbf{" in text
+    assert "Overfull" not in log_of_latex(text)
 
 
 def test_every_sign_of_latex_is_escaped() -> None:

@@ -40,7 +40,8 @@ HELP = (
 ANSWERED = (
     *("--help", "--version", *(f"{words} --help" for words in HELP)),
     *("study list --available", "study list --available --json"),
-    *("terms", "terms kd", "methods", "models", "models wrn_16_2"),
+    *("terms", "terms --json", "terms kd", "methods", "methods --json", "methods kd"),
+    *("models", "models --json", "models wrn_16_2"),
 )
 REFUSED = (
     *("stduy", "study rnu", "study run", "study run demo --bogus", "study run nothing"),
