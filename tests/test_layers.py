@@ -25,6 +25,7 @@ FOUNDATION = {
     "plugins",
     "settings",
     "storage",
+    "words",
     "yaml_text",
 }
 COMPUTING = {"method", "models", "data", "training"}
@@ -41,6 +42,7 @@ ARROWS: dict[str, set[str]] = {
         "training",
     },
     "version": set(),
+    "words": set(),
     "errors": set(),
     "lazy": set(),
     "loudness": set(),
@@ -69,6 +71,7 @@ ARROWS: dict[str, set[str]] = {
         "study.results",
         "study.pictures.file",
         "version",
+        "words",
     },
     "progress": FOUNDATION | {"study"},
     "distributed": FOUNDATION | COMPUTING | {"transfer", "study", "progress"},

@@ -41,11 +41,6 @@ def plain(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def plural(count: int, word: str) -> str:
-    """`1 seed`, `3 seeds`."""
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
-
-
 def listing(items: Sequence[str]) -> str:
     """`a, b and c`."""
     if len(items) < 2:
@@ -65,16 +60,6 @@ def numbers_range(values: Iterable[float], digits: int = 0) -> str:
         return MISSING
     low, high = number(min(known), digits), number(max(known), digits)
     return low if low == high else f"{low} to {high}"
-
-
-def duration(seconds: float) -> str:
-    """`45 s`, `3 min 20 s`, `2 h 03 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600:,} h {whole % 3600 // 60:02d} min"
 
 
 def verdict(difference: "Interval") -> str:

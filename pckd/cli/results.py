@@ -157,9 +157,9 @@ def _track(study: str, tracker: str, place: str | None, results: str) -> None:
     from pckd.analysis.loading import load_study
     from pckd.analysis.tracking import TRACKERS, track
     from pckd.analysis.tracking.runs import trial_runs
-    from pckd.analysis.words import plural
     from pckd.storage import Storage
     from pckd.study.earlier_plan import ensure_plan
+    from pckd.words import plural
 
     storage = Storage(results)
     ensure_plan(storage, study)

@@ -236,7 +236,7 @@ def _summarise(study: str, ended: "list[Ended]", storage: "Storage") -> None:
     Raises:
         RunError: Some failed.
     """
-    from pckd.analysis.words import plural
+    from pckd.words import plural
 
     failed = [(trial, outcome) for trial, outcome in ended if outcome.status == "failed"]
     done = plural(len(ended) - len(failed), "trial")

@@ -8,7 +8,6 @@ from typing import TypeVar
 from pckd.errors import RunError
 from pckd.files import LockHeldError
 from pckd.storage import Storage
-from pckd.study.duration import duration
 from pckd.study.placement import Placement
 from pckd.study.preparations import prepare
 from pckd.study.teachers import train_teacher
@@ -16,6 +15,7 @@ from pckd.study.trial import Trial
 from pckd.training.preparations import PreparationTask
 from pckd.training.record import EpochRecord
 from pckd.training.teachers import TeacherCard
+from pckd.words import rough_duration
 
 Say = Callable[[str], None]
 Task = TypeVar("Task")
@@ -108,7 +108,7 @@ def epoch_text(trial: Trial, epoch: int, top1: float, seconds: float) -> str:
 
 def _left(epochs: int, seconds: float) -> str:
     """The time that some epochs of this length take, at the end of a line; '' below a second."""
-    return f", about {duration(epochs * seconds)} left" if epochs * seconds >= 1 else ""
+    return f", about {rough_duration(epochs * seconds)} left" if epochs * seconds >= 1 else ""
 
 
 def _free_ones_first(

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from pckd.storage import Storage
 from pckd.study.checks import check_stages
 from pckd.study.cost import cost_of
-from pckd.study.duration import duration
 from pckd.study.names import confirm_name
 from pckd.study.placement import this_device
 from pckd.study.plan import FixedPlan, Plan
@@ -18,6 +17,7 @@ from pckd.study.teachers import missing_teachers
 from pckd.study.trial import Trial
 from pckd.training.preparations import PreparationTask
 from pckd.training.run_data import prepare_data
+from pckd.words import rough_duration
 from pckd.yaml_text import to_yaml
 
 
@@ -98,12 +98,12 @@ def _cost(
         yield f"trials to confirm: {cost.confirming} at most"
     yield (
         f"about {_between(cost.shortest, cost.seconds_each)} a trial on one worker of this machine "
-        f"({this_device().type}), {duration(cost.trial_seconds)} for all of them, one after the "
-        f"other{', at most' if spec.search else ''}"
+        f"({this_device().type}), {rough_duration(cost.trial_seconds)} for all of them, one after "
+        f"the other{', at most' if spec.search else ''}"
     )
     first = ["teachers"] * bool(teachers) + ["preparations"] * bool(preparations)
     if first:
-        yield f"about {duration(cost.preparing)} for the {' and '.join(first)} before them"
+        yield f"about {rough_duration(cost.preparing)} for the {' and '.join(first)} before them"
     yield cost.bill
     yield f"students kept ({spec.keep}): about {students / 2**20:.1f} MiB"
     yield f"tables: about {cost.planned.table_bytes / 2**20:.1f} MiB, less after results compact"
@@ -111,5 +111,5 @@ def _cost(
 
 def _between(shortest: float | None, longest: float) -> str:
     """A range of durations, or one of them where both are the same in words."""
-    words = [duration(each) for each in (shortest, longest) if each is not None]
+    words = [rough_duration(each) for each in (shortest, longest) if each is not None]
     return " to ".join(dict.fromkeys(words))

@@ -5,12 +5,10 @@ import pytest
 from pckd.analysis.statistics import Interval, mean_interval
 from pckd.analysis.words import (
     bounds,
-    duration,
     listing,
     number,
     numbers_range,
     plain,
-    plural,
     signed,
     verdict,
     without_repeats,
@@ -54,20 +52,6 @@ def test_settings(value: object, text: str) -> None:
     assert plain(value) == text
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (4.21, "4.2 s"),
-        (45, "45 s"),
-        (200, "3 min 20 s"),
-        (7380, "2 h 03 min"),
-        (59.7, "1 min 00 s"),
-    ],
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
-
-
 def test_lists_and_ranges() -> None:
     assert [listing(list("abc")[:count]) for count in range(4)] == [
         "",
@@ -77,7 +61,6 @@ def test_lists_and_ranges() -> None:
     ]
     assert numbers_range([3, 1, 2]) == "1 to 3"
     assert numbers_range([2, 2]) == "2" and numbers_range([]) == "-"
-    assert plural(1, "seed") == "1 seed" and plural(0, "seed") == "0 seeds"
     assert without_repeats(["a", "a", "b", "a"]) == ["a", "", "b", "a"]
 
 

@@ -8,7 +8,8 @@ import pandas as pd
 from pckd.analysis.figures.differences import Differences, differences_plot
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.parts import Paragraph, Picture, Section, Table
-from pckd.analysis.words import bounds, duration, listing, number, plural, sentence, signed
+from pckd.analysis.words import bounds, listing, number, sentence, signed
+from pckd.words import duration, plural
 
 CAPTION = (
     "Differences of test top-1 between trials with the same seed and stream of views, candidate "

@@ -8,7 +8,8 @@ import pandas as pd
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.numbers.ranking import TOP_SHARE, completed, top_count
 from pckd.analysis.settings import short_key
-from pckd.analysis.words import number, plural
+from pckd.analysis.words import number
+from pckd.words import plural
 
 
 def carried_over(study: StudyResults, ranked: pd.DataFrame) -> str:

@@ -11,7 +11,8 @@ from pckd.analysis.loading import StudyResults
 from pckd.analysis.numbers.centers import center_numbers, class_order, cosines
 from pckd.analysis.numbers.pictures import LookedAt, networks, shown_students, wanted_students
 from pckd.analysis.parts import Paragraph, Part, Picture, Section, Table
-from pckd.analysis.words import MISSING, number, plural, sentence
+from pckd.analysis.words import MISSING, number, sentence
+from pckd.words import plural
 
 
 def centers(study: StudyResults) -> Section | None:

@@ -16,7 +16,8 @@ from pckd.analysis.describing import (
 )
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.parts import Paragraph, Part, Section, Table
-from pckd.analysis.words import duration, listing, numbers_range, plain, plural
+from pckd.analysis.words import listing, numbers_range, plain
+from pckd.words import duration, plural
 
 KINDS = {
     "cases": "named cases",

@@ -11,7 +11,8 @@ from pckd.analysis.parts import Paragraph, Part, Picture, Section, Table
 from pckd.analysis.search_space import Parameter, parameters
 from pckd.analysis.sections.carried import carried_over
 from pckd.analysis.statistics import Interval, mean_interval
-from pckd.analysis.words import bounds, listing, number, plain, plural
+from pckd.analysis.words import bounds, listing, number, plain
+from pckd.words import plural
 
 ROWS_SHOWN = 20
 HELDOUT_ACCURACY = "top-1 accuracy on the held-out images after the last epoch, mean over seeds"

@@ -7,7 +7,8 @@ from pckd.analysis.figures.sensitivity import sensitivity_plot
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.numbers.sensitivity import Sensitivity, sensitivities
 from pckd.analysis.parts import Paragraph, Part, Picture, Section, Table
-from pckd.analysis.words import bounds, number, plain, plural, signed, unbroken, without_repeats
+from pckd.analysis.words import bounds, number, plain, signed, unbroken, without_repeats
+from pckd.words import plural
 
 
 def sensitivity(study: StudyResults) -> Section | None:

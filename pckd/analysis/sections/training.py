@@ -13,7 +13,8 @@ from pckd.analysis.numbers.progress import TermCurve, learning_curves, term_curv
 from pckd.analysis.numbers.ranking import completed, configurations
 from pckd.analysis.parts import Part, Picture, Section
 from pckd.analysis.terms import term_words
-from pckd.analysis.words import listing, plain, plural, sentence
+from pckd.analysis.words import listing, plain, sentence
+from pckd.words import plural
 
 
 def training(study: StudyResults) -> Section | None:

@@ -7,7 +7,8 @@ from pckd.analysis.figures.weights import WeightCurves, weights_plot
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.numbers.progress import Example, over_seeds, weighted_examples
 from pckd.analysis.parts import Picture, Section
-from pckd.analysis.words import listing, plural, sentence
+from pckd.analysis.words import listing, sentence
+from pckd.words import plural
 
 
 def weights(study: StudyResults) -> Section | None:
