@@ -10,3 +10,8 @@ class InputError(Exception):
 
 class RunError(Exception):
     """Failure during work, with its reason: the command line exits with code 1."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message; the name of its class if it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

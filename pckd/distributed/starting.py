@@ -11,7 +11,7 @@ import ray
 from ray._private.grpc_utils import init_grpc_channel
 from ray._private.services import canonicalize_bootstrap_address
 
-from pckd.errors import InputError, RunError
+from pckd.errors import InputError, RunError, first_line
 
 CONNECT_SECONDS = 5.0
 """For an address to answer; Ray's own client would try for minutes."""
@@ -83,7 +83,7 @@ def _check_head(address: str, place: str) -> None:
             f"it was started with another: {error.code().name}"
         ) from None
     except ray.exceptions.AuthenticationError as error:
-        raise RunError(f"{str(error).splitlines()[0]} ({TOKEN})") from None
+        raise RunError(f"{first_line(error)} ({TOKEN})") from None
 
 
 def _token() -> str:
@@ -121,7 +121,7 @@ def check_temporary_folder() -> None:
 
 def no_start(address: str, error: Exception) -> RunError:
     """Return the error of a Ray that does not start here, or of a cluster that cannot be joined."""
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    reason = first_line(error)
     if address == "local":
         return RunError(f"Ray does not start on this machine: {reason}")
     return RunError(f"Ray cluster {address} cannot be joined: {reason}")

@@ -10,7 +10,7 @@ import torch
 
 from pckd.distributed.session import trials_at_once
 from pckd.distributed.workers import train_on_workers
-from pckd.errors import RunError
+from pckd.errors import RunError, first_line
 from pckd.plugins import Plugin, load_plugins, loaded_plugins
 from pckd.storage import Storage
 from pckd.study.pictures.stage import PictureTask
@@ -180,9 +180,8 @@ def result_of(task: "ray.ObjectRef[Any]", what: str) -> Any:  # noqa: ANN401
     except ray.exceptions.RayTaskError as error:
         raise error.cause from None
     except ray.exceptions.RayError as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise RunError(
-            f"{what}: its process died, as it does where memory runs out: {reason}"
+            f"{what}: its process died, as it does where memory runs out: {first_line(error)}"
         ) from None
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from pckd.errors import InputError
+from pckd.errors import InputError, first_line
 from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.configuration import mean_history, mean_objectives, state_of
@@ -85,8 +85,7 @@ def optuna_storage(place: str, study: str, *, replace: bool) -> optuna.storages.
         opened = _opened(place)
         names = [each.study_name for each in opened.get_all_studies()]
     except Exception as error:  # each database has errors of its own
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"--storage: Optuna cannot open it: {reason}") from None
+        raise InputError(f"--storage: Optuna cannot open it: {first_line(error)}") from None
     if study in names:
         if not replace:
             raise InputError(f"--storage holds a study {study} already: --force replaces it")

@@ -9,7 +9,7 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution
 
-from pckd.errors import InputError
+from pckd.errors import InputError, first_line
 from pckd.near_misses import near_misses
 from pckd.study.sampler_config import SamplerConfig
 from pckd.study.search_config import SearchConfig
@@ -98,10 +98,9 @@ def check_sampler(search: SearchConfig) -> None:
         study.sampler = create_sampler(search, KNOWN)
         search.suggest(study.ask())
     except Exception as error:  # an option is handed on as it is, and fails as it likes
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         sampler = search.sampler
         raise InputError(
-            f"search.sampler {sampler.name} with options {sampler.options}: {reason}"
+            f"search.sampler {sampler.name} with options {sampler.options}: {first_line(error)}"
         ) from None
 
 

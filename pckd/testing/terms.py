@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pckd.errors import InputError
+from pckd.errors import InputError, first_line
 from pckd.method import Step, Task, Term, TermConfig, find_term
 from pckd.near_misses import near_misses
 from pckd.settings import validate
@@ -144,11 +144,10 @@ def values_of(module: AnyTerm, step: Step) -> Tensor:
     try:
         values: Tensor = module(step)
     except (RuntimeError, ValueError, IndexError) as error:
-        reason = str(error).strip().splitlines()[0]
         copies = module.needs(module.config).copies
         asked = f"; in training it gets {copies} copies of each image, [B, {copies}, ...]"
         advice = asked if copies > 1 else ""
-        raise InputError(f"{module.label} of these tensors: {reason}{advice}") from error
+        raise InputError(f"{module.label} of these tensors: {first_line(error)}{advice}") from error
     return values
 
 

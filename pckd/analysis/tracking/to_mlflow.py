@@ -9,7 +9,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from pckd.analysis.tracking.runs import TrialRun
-from pckd.errors import InputError
+from pckd.errors import InputError, first_line
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
@@ -54,8 +54,7 @@ class MlflowTracker:
             found = self.client.get_experiment_by_name(study)
             self.experiment = found.experiment_id if found else self.client.create_experiment(study)
         except Exception as error:  # each store has errors of its own
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            sentence = f"MLflow cannot open {place or 'its store'}: {reason}"
+            sentence = f"MLflow cannot open {place or 'its store'}: {first_line(error)}"
             raise InputError(shorten(sentence, 200, placeholder=" ...")) from error
 
     def holds(self, run: TrialRun) -> bool:

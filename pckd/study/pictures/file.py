@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pckd.errors import InputError
+from pckd.errors import InputError, first_line
 from pckd.storage import Storage
 
 VERSION = 1
@@ -89,8 +89,7 @@ def read_pictures(storage: Storage, path: str) -> dict[str, Array]:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path} is damaged: {reason}") from None
+        raise InputError(f"{path} is damaged: {first_line(error)}") from None
     if int(arrays.get("version", 0)) > VERSION:
         raise InputError(f"{path} has version {arrays['version']}, newer than {VERSION}")
     lacking = sorted(ARRAYS.keys() - OF_TEACHER - arrays.keys())
