@@ -30,6 +30,9 @@ PLAIN = {
 LARGEST = 200_000
 """Values that a text may hold once its aliases are written out; a few lines can mean billions."""
 
+UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+"""Signs that names of files and tables cannot hold."""
+
 DIGITS = 40
 """Characters of a whole number; no table holds one of half that length."""
 
@@ -88,6 +91,14 @@ class _Reader(yaml.SafeLoader):
             seen.add(key.value)
             if key.tag != f"{TAG}merge":
                 key.tag = f"{TAG}str"
+        return node
+
+    def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:  # noqa: ANN401
+        """As the library does, after a look at what escapes stand for."""
+        node = super().compose_scalar_node(anchor)
+        if UNWRITABLE.search(node.value):
+            problem = "a sign that no file can hold: an escape that is null or half a character"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
         return node
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:

@@ -87,6 +87,8 @@ def test_a_merge_key_adds_what_the_mapping_does_not_say_itself() -> None:
         ("[" * 5000, "nested too deeply"),
         ("a: &a [1, *a]", r"\(line 1\): an alias repeats itself"),
         ("a: &a\n  <<: *a", r"\(line 1\): an alias repeats itself"),
+        (r'a: "b\0c"', r"\(line 1\): a sign that no file can hold"),
+        (r'"a\ud800": 1', r"\(line 1\): a sign that no file can hold"),
         ("a: 0x" + "f" * 5000, r"\(line 1\): a whole number of 5002 characters"),
         ("a: " + "9" * 5000, r"\(line 1\): a whole number of 5000 characters"),
     ],

@@ -98,7 +98,7 @@ def import_file(
 
 def _read_names(file: Path) -> list[str]:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"the class names in {file} cannot be read: {error}") from None
     return [line.strip() for line in lines if line.strip()]

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pckd.data.cache_file import entry_path, load_entry, store_entry
 from pckd.data.forms.class_folders import ClassTree
-from pckd.data.forms.files import walk
+from pckd.data.forms.files import Once
 from pckd.data.pixels import Flaw
 from pckd.data.place import FileStamp
 from pckd.data.soundness import flawed_files
@@ -91,8 +91,9 @@ def _load(entry: Path, tree: ClassTree) -> Listing | None:
 
 
 def _list_and_store(entry: Path, tree: ClassTree) -> Listing:
-    train, train_times = _listed(tree, tree.train)
-    test, test_times = _listed(tree, tree.test)
+    once = Once()
+    train, train_times = _listed(tree, tree.train, once)
+    test, test_times = _listed(tree, tree.test, once)
     listing = Listing(train, test, _fingerprint(train, test, tree))
     stored = {
         **_packed(train, "train"),
@@ -105,14 +106,14 @@ def _list_and_store(entry: Path, tree: ClassTree) -> Listing:
     return listing
 
 
-def _listed(tree: ClassTree, split: Path) -> tuple[SplitListing, Times]:
+def _listed(tree: ClassTree, split: Path, once: Once) -> tuple[SplitListing, Times]:
     """List the files of a split, class by class, and note when its folders were changed."""
     times = {str(split): _changed(split)}
     names: list[str] = []
     labels: list[int] = []
     classes = tracked(enumerate(tree.class_names), f"listing {split}", len(tree.class_names))
     for label, class_name in classes:
-        for folder, files in walk(split / class_name):
+        for folder, files in once.walk(split / class_name):
             times[str(folder)] = _changed(folder)
             below = folder.relative_to(tree.root).as_posix()
             names += [f"{below}/{file}" for file in files]

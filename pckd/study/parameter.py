@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 from pydantic import Field, model_validator
 
 from pckd.settings import Settings
+from pckd.study.named_once import check_once
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -41,6 +42,7 @@ class Parameter(Settings):
         if self.type == "choice":
             if self.choices is None or self.low is not None or self.high is not None:
                 raise ValueError("a choice has choices, and neither low nor high")
+            check_once("choices", self.choices)
             return self
         if self.choices is not None or self.low is None or self.high is None:
             raise ValueError("a parameter has either low and high, or choices")

@@ -11,13 +11,14 @@ from pckd.addresses import SECRET, holds_secret
 from pckd.settings import Settings, validate
 from pckd.study.case_searches import check_case_searches
 from pckd.study.confirm_config import ConfirmConfig
+from pckd.study.named_once import check_names, check_pairs, full_keys_of_lists
 from pckd.study.names import NAME, SMOKE
 from pckd.study.pair import Pair, sentence_of
 from pckd.study.pictures.config import PictureStage
 from pckd.study.resources import Resources
 from pckd.study.search_config import SearchConfig
 from pckd.study.until_clear import UntilClear, with_listed_seeds
-from pckd.training.changes import changed_run, full_key, written_out
+from pckd.training.changes import changed_run, written_out
 from pckd.training.config import RunConfig
 from pckd.training.outline import check_outline
 from pckd.training.scale import Scale
@@ -96,7 +97,7 @@ class StudySpec(Settings):
     def _full_keys_of_lists(cls, lists: dict[str, list[Any]] | None) -> Any:  # noqa: ANN401
         if lists is None:
             return None
-        return {sentence_of(full_key, key, values): values for key, values in lists.items()}
+        return sentence_of(full_keys_of_lists, lists)
 
     @field_validator("study")
     @classmethod
@@ -118,6 +119,8 @@ class StudySpec(Settings):
             raise ValueError(f"a plan of {trials:,} trials: at most {LARGEST_PLAN:,} are planned")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds {list(self.seeds)} repeat themselves")
+        check_names(self.named_points())
+        check_pairs(self.pairs)
         if self.until_clear:
             self.until_clear.check(self.cases, self.pairs)
         if self.confirm:

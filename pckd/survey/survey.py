@@ -105,7 +105,7 @@ def survey_data(
             f"images have {len(sizes)} sizes ({listed(sorted(sizes))}): set data.image_size"
         )
     problems += too_large([*raw.train.contents, *raw.test.contents], image_size)
-    if len(raw.class_names) < 2:
+    if len(raw.class_names) == 1:
         problems.append("there is one class: a classifier needs two")
     used = {stamp.location for stamp in source.files}
     oddities = [*_shared_images(splits), *_odd_properties(splits), *_passed_over(used)]

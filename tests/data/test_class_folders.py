@@ -1,5 +1,6 @@
 """Class folders, and what can be wrong with images whatever their form."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -193,6 +194,24 @@ def test_a_link_that_leads_back_counts_no_image_twice(tree: Path) -> None:
     before = open_data("folder", tree)
     (tree / "train/cat/again").symlink_to(tree / "train/cat")
     assert len(open_data("folder", tree).train) == len(before.train)
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "message"),
+    [
+        ("train/kitten", "cat", "train/kitten and .*train/cat are one folder"),
+        ("train/dog/up", "..", "train/dog/up/cat and .*train/cat are one folder"),
+        ("test", "train", "test/cat and .*train/cat are one folder"),
+    ],
+)
+def test_a_link_to_images_of_another_class_or_split_is_refused(
+    tree: Path, link: str, target: str, message: str
+) -> None:
+    if link == "test":
+        shutil.rmtree(tree / link)
+    (tree / link).symlink_to(target)
+    with pytest.raises(InputError, match=message):
+        open_data("folder", tree)
 
 
 def test_a_form_that_is_incomplete_gives_way_to_one_that_is_whole(

@@ -48,11 +48,19 @@ def test_the_tree_may_lie_one_folder_below_the_root(photographs: Path, below: st
     assert open_streamed("imagenet", target.parent).train.files.where == f"below {target}"
 
 
+def test_a_link_to_images_of_another_split_is_refused(photographs: Path) -> None:
+    shutil.rmtree(photographs / "val" / CLASSES[1])
+    (photographs / "val" / CLASSES[1]).symlink_to(photographs / "train" / CLASSES[1])
+    assert f"val/{CLASSES[1]} and {photographs}/train/{CLASSES[1]} are one folder" in refusal(
+        photographs
+    )
+
+
 def test_what_was_listed_is_not_listed_again(
     photographs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = open_streamed("imagenet", photographs)
-    monkeypatch.setattr("pckd.data.listing.walk", None)
+    monkeypatch.setattr("pckd.data.listing.Once.walk", None)
     again = open_streamed("imagenet", str(photographs))
     assert again.fingerprint == first.fingerprint
     assert list(again.train.files.names) == list(first.train.files.names)

@@ -174,6 +174,17 @@ def test_other_columns_are_refused(
         open_data("parquet", root)
 
 
+@pytest.mark.parametrize("name", ["image", "label"])
+def test_two_columns_of_one_name_are_refused(root: Path, encoded: list[bytes], name: str) -> None:
+    columns = {"image": pa.array(encoded), "label": pa.array([0, 1] * 3)}
+    arrays = [*columns.values(), columns[name]]
+    for split in ("train", "test"):
+        table = pa.Table.from_arrays(arrays, ["image", "label", name])
+        pq.write_table(table, root / f"{split}.parquet")
+    with pytest.raises(InputError, match=f"train.parquet has several columns {name}: leave one"):
+        open_data("parquet", root)
+
+
 def test_a_file_that_is_not_parquet_is_named(root: Path, write: Callable[..., None]) -> None:
     write()
     (root / "train-00000-of-00002.parquet").write_bytes(b"not Parquet")

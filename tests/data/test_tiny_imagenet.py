@@ -100,6 +100,16 @@ def test_a_broken_line_of_the_annotations_is_named(tree: Path) -> None:
         open_data("tiny-imagenet", tree)
 
 
+@pytest.mark.parametrize("file", ["wnids.txt", "val/val_annotations.txt"])
+def test_lists_that_windows_wrote_are_read_or_named(tree: Path, file: str) -> None:
+    text = (tree / file).read_text().replace("\n", "\r\n")
+    (tree / file).write_text(text, encoding="utf-8-sig", newline="")
+    assert open_data("tiny-imagenet", tree).test.labels.tolist() == [0, 0, 2, 2, 1, 1]
+    (tree / file).write_text(text, encoding="utf-16", newline="")
+    with pytest.raises(InputError, match=f"{file} is not text in UTF-8"):
+        open_data("tiny-imagenet", tree)
+
+
 def test_a_tree_sorted_into_class_folders_is_read(tree: Path) -> None:
     # Many users move the validation images into class folders; the unlabelled test folder stays.
     before = open_data("tiny-imagenet", tree)

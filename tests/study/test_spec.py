@@ -112,6 +112,23 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         r"a study has one plan, not cases and grid",
     ),
     "seeds twice": ({"seeds": [0, 1, 0]}, r"seeds \[0, 1, 0\] repeat themselves"),
+    "a value twice": ({"grid": {"loss.kd": [0.1, 0.10]}}, r"grid: loss\.kd lists 0\.1 twice"),
+    "no values": ({"vary_one": {"loss.kd": []}}, r"vary_one: loss\.kd has no values: .*"),
+    "a key under two names": (
+        {"grid": {"loss.kd": [1], "loss.kd.weight": [2]}},
+        r"grid: loss\.kd\.weight is set twice",
+    ),
+    "a pair twice": (
+        {"pairs": [{"teacher": "resnet20", "student": "resnet8"}] * 2},
+        r"pairs list resnet20 . resnet8 twice: .*",
+    ),
+    "a choice twice": (
+        searching(parameters={"student": {"choices": ["resnet8", "resnet8"]}}),
+        r'search\.parameters\.student: choices lists "resnet8" twice',
+    ),
+    "a case without a name": ({"cases": {"": {}}}, r"case '': a name has a letter .*"),
+    "names that look alike": ({"cases": {"KD": {}, "KD ": {}}}, r"case 'KD ': a name has .*"),
+    "a name with a control sign": ({"cases": {"K\x1b[31mD": {}}}, r"case 'K.x1b.31mD': .*"),
     "a grid beyond all years": (
         {"grid": {key: list(range(50)) for key in ("loss.kd", "loss.sp", "loss.rkd")}},
         r"a plan of 125,000 trials: at most 100,000 are planned",

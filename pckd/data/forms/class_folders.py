@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pckd.data.forms.base import Form, RawData, RawSplit, Source
-from pckd.data.forms.files import is_image, is_system, walk
+from pckd.data.forms.files import Once, is_image, is_system
 from pckd.data.place import FileStamp, Place
 from pckd.data.words import listed
 from pckd.errors import InputError
@@ -62,13 +62,14 @@ def find(place: Place) -> Source | None:
     what begins with a dot or was left by a system.
 
     Raises:
-        InputError: If no test folder shares a class with the train folder, or images lie beside
-            the class folders.
+        InputError: If no test folder shares a class with the train folder, images lie beside the
+            class folders, or a folder is reached twice.
     """
     tree = find_tree(place)
     if tree is None:
         return None
-    train, test = (class_files(f, tree.class_names) for f in (tree.train, tree.test))
+    once = Once()
+    train, test = (class_files(f, tree.class_names, once) for f in (tree.train, tree.test))
     return image_source(tree.root, train, test, tree.class_names)
 
 
@@ -106,13 +107,17 @@ def in_order(class_names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(names, key=int) if all(name.isdecimal() for name in names) else names)
 
 
-def class_files(folder: Path, class_names: Sequence[str]) -> list[LabelledFile]:
-    """List the images below the folder of each class with the class's label, by class."""
+def class_files(folder: Path, class_names: Sequence[str], once: Once) -> list[LabelledFile]:
+    """List the images below the folder of each class with the class's label, by class.
+
+    Raises:
+        InputError: A folder is reached twice.
+    """
     return [
-        (file, label)
+        (parent / file, label)
         for label, name in enumerate(class_names)
-        for parent, files in walk(folder / name)
-        for file in (parent / file_name for file_name in files)
+        for parent, files in once.walk(folder / name)
+        for file in files
     ]
 
 

@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from pckd.errors import InputError
+
 SYSTEM_NAMES = frozenset(
     (
         *("@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@__thumb"),
@@ -31,6 +33,9 @@ them."""
 
 IMAGE_SUFFIXES = (*READ, *NOT_READ)
 
+Identity = tuple[int, int]
+"""Device and inode of a folder: the same for all links to it."""
+
 
 def is_system(name: str) -> bool:
     """Return whether a system, and not the user, left a file or folder of this name."""
@@ -52,17 +57,44 @@ def is_read(file: Path) -> bool:
     return file.suffix.lower() in Image.registered_extensions()
 
 
+class Once:
+    """Walks through the folders of a data set, which lead into no folder of images twice."""
+
+    def __init__(self) -> None:
+        self._reached: dict[Identity, Path] = {}
+
+    def walk(self, folder: Path) -> Iterator[tuple[Path, list[str]]]:
+        """Walk through a folder of one class and one split; see `walk`.
+
+        Raises:
+            InputError: A link leads to images of another class or split.
+        """
+        for parent, files in walk(folder):
+            first = self._reached.setdefault(_identity(parent), parent)
+            if files and first != parent:
+                raise InputError(
+                    f"{parent} and {first} are one folder: an image has one class, and is either "
+                    "for training or for testing"
+                )
+            yield parent, files
+
+
 def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
     """Walk through a folder and its subfolders, top down, with the names of their images.
 
     Names are sorted; links to folders are followed, but no folder is gone through twice.
     """
-    seen: set[tuple[int, int]] = set()
+    seen: set[Identity] = set()
     for parent, folders, files in os.walk(folder, followlinks=True):
-        status = Path(parent).stat()
-        if (status.st_dev, status.st_ino) in seen:
+        identity = _identity(Path(parent))
+        if identity in seen:
             folders.clear()
             continue
-        seen.add((status.st_dev, status.st_ino))
+        seen.add(identity)
         folders[:] = sorted(name for name in folders if not is_system(name))
         yield Path(parent), sorted(n for n in files if is_image(n) and not is_system(n))
+
+
+def _identity(folder: Path) -> Identity:
+    status = folder.stat()
+    return status.st_dev, status.st_ino

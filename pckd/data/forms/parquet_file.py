@@ -118,6 +118,9 @@ def _read_layout(place: Place, stamp: FileStamp) -> Layout:
             f"{stamp.location} has columns {', '.join(names)}: it needs one of "
             f"{', '.join(IMAGE_COLUMNS)} and one of {', '.join(LABEL_COLUMNS)}"
         )
+    for name in (image, *offered):
+        if names.count(name) > 1:
+            raise InputError(f"{stamp.location} has several columns {name}: leave one of them")
     return Layout(image, offered[0], offered, _class_names(stamp, metadata, offered[0]))
 
 

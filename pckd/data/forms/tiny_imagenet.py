@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pckd.data.forms.base import Form, Source
 from pckd.data.forms.class_folders import LabelledFile, class_files, class_folders, image_source
+from pckd.data.forms.files import Once
 from pckd.data.place import Place
 from pckd.data.words import listed
 from pckd.errors import InputError
@@ -29,18 +30,18 @@ def find(place: Place) -> Source | None:
 
     Raises:
         InputError: If `wnids.txt` is missing or lacks a class, a line of the annotations cannot be
-            read, or they name an image twice.
+            read, they name an image twice, or a training folder is reached twice.
     """
     local = place.local
     if local is None or not (local / ANNOTATIONS).is_file():
         return None
     if not (local / WNIDS).is_file():
         raise InputError(f"{local} lacks {WNIDS}: unpack {FOLDER}.zip again")
-    class_names = sorted(set((local / WNIDS).read_text().split()))
+    class_names = sorted(set(" ".join(_lines(local / WNIDS)).split()))
     unknown = sorted(class_folders(local / "train") - set(class_names))
     if unknown:
         raise InputError(f"{local / WNIDS} lacks classes that train has: {listed(unknown)}")
-    train = class_files(local / "train", class_names)
+    train = class_files(local / "train", class_names, Once())
     test = _validation_files(local, class_names)
     others = (local / WNIDS, local / ANNOTATIONS)
     return image_source(local, train, test, class_names, others)
@@ -63,11 +64,19 @@ def download(folder: Path) -> None:
         move_into_place(Path(unfinished) / FOLDER, folder / FOLDER)
 
 
+def _lines(file: Path) -> list[str]:
+    """Read a text file, with or without the mark that Windows puts at its beginning."""
+    try:
+        return file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise InputError(f"{file} is not text in UTF-8: unpack {FOLDER}.zip again") from None
+
+
 def _validation_files(root: Path, class_names: list[str]) -> list[LabelledFile]:
     """Read lines of file name, WordNet id and box; an unknown id becomes the label -1."""
     label_of = {name: label for label, name in enumerate(class_names)}
     files = {}
-    for number, line in enumerate((root / ANNOTATIONS).read_text().splitlines(), start=1):
+    for number, line in enumerate(_lines(root / ANNOTATIONS), start=1):
         name, *others = line.split("\t")
         if not others:
             raise InputError(

@@ -1,0 +1,73 @@
+"""Names and values of a plan that must stand once, or a mean would hold one trial several times."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pckd.study.pair import Pair
+from pckd.training.changes import full_key
+
+
+def full_keys_of_lists(lists: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """Values of each key of a grid or of vary_one, by full dotted key.
+
+    Raises:
+        InputError: A key belongs to an earlier version.
+        ValueError: A key is named twice, has no values, or has one of them twice.
+    """
+    full: dict[str, list[Any]] = {}
+    for key, values in lists.items():
+        name = full_key(key, values)
+        if name in full:
+            raise ValueError(f"{name} is set twice")
+        if not values:
+            raise ValueError(f"{key} has no values: list some, or leave the key out")
+        check_once(key, values)
+        full[name] = values
+    return full
+
+
+def check_once(key: str, values: Iterable[Any]) -> None:
+    """Refuse a list that has a value twice.
+
+    Args:
+        key: Name of the list.
+        values: As read from YAML.
+
+    Raises:
+        ValueError: One sentence.
+    """
+    seen: set[str] = set()
+    for value in values:
+        text = json.dumps(value, sort_keys=True)
+        if text in seen:
+            raise ValueError(f"{key} lists {text} twice")
+        seen.add(text)
+
+
+def check_names(cases: Iterable[str]) -> None:
+    """Refuse names of cases that tables cannot show, or show like others.
+
+    Raises:
+        ValueError: One sentence.
+    """
+    for name in cases:
+        if not name or name != name.strip() or not name.isprintable():
+            raise ValueError(
+                f"case {name!r}: a name has a letter or more, no space at its ends, and no signs "
+                "that cannot be printed"
+            )
+
+
+def check_pairs(pairs: Sequence[Pair]) -> None:
+    """Refuse pairs of one name: their trials would be taken for repetitions.
+
+    Raises:
+        ValueError: One sentence.
+    """
+    named = [(str(pair), pair.changes) for pair in pairs]
+    for place, name in enumerate(named):
+        if name in named[:place]:
+            raise ValueError(
+                f"pairs list {name[0]} twice: leave one, or tell them apart by their changes"
+            )
