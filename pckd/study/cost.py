@@ -17,14 +17,12 @@ from pckd.study.preparations import missing_preparations
 from pckd.study.resources import Resources
 from pckd.study.samplers import random_points
 from pckd.study.search import SearchPlan
+from pckd.study.search_config import EPOCHS
 from pckd.study.searched import Searched
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers
 from pckd.study.trial import Trial, make_trial
 from pckd.training.preparations import PreparationTask
-
-EPOCHS = "optimization.epochs"
-"""The key of a trial's budget."""
 
 DRAWN = 24
 """Random points of a search that are timed, as far as they differ in what takes time."""

@@ -83,20 +83,15 @@ def estimate(trials: Sequence[Trial], placement: Placement) -> Estimate:
     for trial in trials:
         alike[what_takes_time(trial.config), trial.config.optimization.epochs].append(trial)
     total = Estimate(0.0, 0, 0, 0)
-    for (key, epochs), group in alike.items():
-        total = total.plus(len(group), _cost_of_one(group[0], epochs, timings[key]))
+    for (key, _), group in alike.items():
+        total = total.plus(len(group), _cost_of_one(group[0], timings[key]))
     return total
 
 
 def estimate_each(trials: Sequence[Trial], placement: Placement) -> list[Estimate]:
     """Cost of each of some trials, as `estimate`."""
     timings = _timings(trials, placement)
-    return [
-        _cost_of_one(
-            trial, trial.config.optimization.epochs, timings[what_takes_time(trial.config)]
-        )
-        for trial in trials
-    ]
+    return [_cost_of_one(trial, timings[what_takes_time(trial.config)]) for trial in trials]
 
 
 def _timings(trials: Sequence[Trial], placement: Placement) -> dict[str, Timing]:
@@ -111,7 +106,8 @@ def patience_for(runs: int) -> float:
     return min(SECONDS, ALL_SECONDS / max(runs, 1))
 
 
-def _cost_of_one(trial: Trial, epochs: int, timing: Timing) -> Estimate:
+def _cost_of_one(trial: Trial, timing: Timing) -> Estimate:
+    epochs = trial.config.optimization.epochs
     tables = _file_size("trials", [trial_columns(trial)])
     tables += _file_size("epochs", [epoch_row(trial, timing.record)] * epochs)
     return Estimate(timing.seconds * epochs, epochs, timing.student_bytes, tables)

@@ -1,9 +1,9 @@
 """Networks probed without a study: files, kept in the reserved study `networks`."""
 
 from pckd.storage import Storage
+from pckd.study.paths import student_path
 from pckd.study.probe_task import Probed
 from pckd.training.network_file import TrainedNetwork
-from pckd.training.network_path import SUFFIX
 from pckd.transfer.frozen import seen_content
 
 STUDY = "networks"
@@ -18,7 +18,7 @@ def keep_network(network: TrainedNetwork, storage: Storage) -> Probed:
         storage: The results root.
     """
     content = seen_content(network)
-    path = f"{STUDY}/networks/{content}{SUFFIX}"
+    path = student_path(STUDY, content)
     if not storage.exists(path):
         storage.write(path, network.to_bytes())
     return Probed(network.trial, "network", path, content, network.model)

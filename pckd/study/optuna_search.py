@@ -76,7 +76,7 @@ class OptunaSearch:
         self.total = self.search.trials * len(spec.seeds)
         self.proposed = 0
         self.counted: set[str] = set()
-        """Number of planned trials; a configuration proposed again adds none."""
+        """Identities of the planned trials; a configuration proposed again adds none."""
         self.open: list[Configuration] = []
         self.refused: list[str] = []
         """Sentences about proposals that are no valid runs."""

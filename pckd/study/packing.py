@@ -5,11 +5,10 @@ from dataclasses import replace
 import torch
 
 from pckd.errors import RunError
-from pckd.study.estimate import untrained_run
+from pckd.study.estimate import first_images, untrained_run
 from pckd.study.placement import Placement
 from pckd.training.config import RunConfig
 from pckd.training.evaluation import BATCH
-from pckd.training.run_data import RunData
 
 MARGIN = 0.1
 """Share of a GPU's memory left free: a trial's memory varies from step to step."""
@@ -55,7 +54,8 @@ def train_briefly(config: RunConfig, placement: Placement) -> None:
     torch.set_num_threads(placement.threads)
     run = untrained_run(config, placement)
     whole = run.data
-    run.data = _shortened(whole, BRIEF_STEPS * config.optimization.batch_size)
+    train = first_images(whole.train, BRIEF_STEPS * config.optimization.batch_size)
+    run.data = replace(whole, train=train, evaluation=first_images(whole.evaluation, BATCH))
     run.train_epoch()
     run.data = whole
 
@@ -77,10 +77,3 @@ def peak_gpu_memory(config: RunConfig, placement: Placement) -> tuple[int, int]:
     free, total = torch.cuda.mem_get_info(placement.device)
     beyond = total - free - torch.cuda.memory_reserved(placement.device)
     return torch.cuda.max_memory_reserved(placement.device) + beyond, total
-
-
-def _shortened(data: RunData, images: int) -> RunData:
-    """Take the first images of the splits; the last batch stays full-sized, if possible."""
-    train = data.train.at(torch.arange(min(images, len(data.train))))
-    evaluation = data.evaluation.at(torch.arange(min(BATCH, len(data.evaluation))))
-    return replace(data, train=train, evaluation=evaluation)

@@ -59,7 +59,7 @@ def _design(confirm: ConfirmConfig) -> tuple[UntilClear, int]:
         at_most=seeds.at_most,
         level=confirm.level,
     )
-    return design, (confirm.cases - len(confirm.against)) * len(confirm.against)
+    return design, confirm.number * len(confirm.against)
 
 
 def _until_clear(design: UntilClear, comparisons: int, deviation: Deviation) -> Iterator[str]:

@@ -24,7 +24,7 @@ from pckd.training.teachers import TeacherStore
 def missing_preparations(spec: StudySpec, storage: Storage) -> list[PreparationTask]:
     """The preparations that a study needs and that are not done.
 
-    Of a search, those of the run that it starts from: a trial that needs another prepares itself.
+    Of a search, those of `study_runs`: a trial that needs another prepares itself.
 
     Raises:
         InputError: Some case gives no valid run, or a data set cannot be opened.

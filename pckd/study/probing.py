@@ -6,10 +6,11 @@ import pandas as pd
 
 from pckd.errors import InputError
 from pckd.storage import Storage
+from pckd.study.paths import student_path
 from pckd.study.probe_task import Probed, ProbeTask, read_probed
 from pckd.study.results import open_study
 from pckd.training.config import DataConfig
-from pckd.training.network_path import SUFFIX, kept_path
+from pckd.training.network_path import kept_path
 from pckd.training.teachers import TeacherStore
 from pckd.transfer.frozen import shown_size
 from pckd.transfer.protocols import find_protocol
@@ -90,7 +91,7 @@ def _students(storage: Storage, study: str, rows: pd.DataFrame) -> Iterator[Prob
         yield Probed(
             trial=row["trial"],
             role="student",
-            path=kept_path(storage, f"{study}/networks/{row['trial']}{SUFFIX}"),
+            path=kept_path(storage, student_path(study, row["trial"])),
             content=row["network"],
             model=row["config.student"],
             case=row["case"],

@@ -109,10 +109,6 @@ class ResultsStore:
             raise InputError(f"{self.path(table, identity)} is gone or damaged")
         return found
 
-    def exists(self) -> bool:
-        """Return whether the study has left anything below the root."""
-        return self.storage.exists(self.study)
-
     def path(self, table: str, name: str) -> str:
         """Path of a table's file below the root."""
         return f"{self.study}/{table}/{name}.parquet"

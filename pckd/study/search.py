@@ -10,13 +10,14 @@ from pckd.errors import InputError
 from pckd.study.optuna_search import Book, OptunaSearch
 from pckd.study.outcome import History, Outcome
 from pckd.study.plan import Plan
+from pckd.study.search_config import EPOCHS
 from pckd.study.searched import searches
 from pckd.study.space import Point
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial
 from pckd.training.config import RunConfig
 
-SHARED = ("data", "protocol", "optimization.epochs")
+SHARED = ("data", "protocol", EPOCHS)
 """Keys of the run that are the same in all cases that are searched."""
 
 

@@ -26,8 +26,9 @@ class TrainedNetwork:
     state: dict[str, Tensor] = field(repr=False)
     class_names: list[str]
     mean: list[float]
-    """Standard deviation of pixels in 0..1; R, G, B."""
+    """Mean of pixels in 0..1; R, G, B."""
     std: list[float]
+    """Their standard deviation, likewise."""
     image_size: list[int]
     """Height and width in pixels."""
     data: str

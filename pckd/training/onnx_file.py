@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pckd.errors import InputError, RunError
+from pckd.errors import InputError, RunError, first_line
 from pckd.models import Network
 from pckd.training.network_file import TrainedNetwork
 
@@ -65,8 +65,9 @@ def to_onnx(trained: TrainedNetwork) -> bytes:
         assert program is not None
         proto = program.model_proto
     except Exception as error:  # whatever the exporter meets
-        first = str(error).strip().partition("\n")[0]
-        raise RunError(f"{trained.model} cannot be exported to ONNX: {first}") from error
+        raise RunError(
+            f"{trained.model} cannot be exported to ONNX: {first_line(error)}"
+        ) from error
     described = ("model", "class_names", "mean", "std", "image_size")
     onnx.helper.set_model_props(
         proto, {name: json.dumps(getattr(trained, name)) for name in described}

@@ -82,7 +82,7 @@ def test_a_table_is_all_its_files(table: str, store: ResultsStore) -> None:
 def test_a_table_without_files_has_its_columns(table: str, store: ResultsStore) -> None:
     assert (len(store.read(table)), list(store.read(table))) == (0, SCHEMAS[table].names)
     assert store.find(table, "one") is None
-    assert not store.exists()
+    assert not store.storage.exists(store.study)
 
 
 def test_the_files_are_read_with_plain_pandas(tmp_path: Path, store: ResultsStore) -> None:
@@ -111,7 +111,7 @@ def test_a_file_says_what_it_is(table: str, tmp_path: Path, store: ResultsStore)
 def test_an_unknown_column_is_refused_and_nothing_written(store: ResultsStore) -> None:
     with pytest.raises(ValueError, match=r"trials has no columns \['accuracy'\]"):
         store.write("trials", "one", [TRIAL, {**TRIAL, "accuracy": 1.0}])
-    assert not store.exists()
+    assert not store.storage.exists(store.study)
 
 
 def parquet(table: pa.Table, version: int = VERSION) -> bytes:
