@@ -6,7 +6,8 @@ the key has and numbers that no table holds are errors, and nothing changes afte
 
 import json
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar, get_args, get_origin
 
@@ -75,6 +76,15 @@ def validate(kind: type[AnySettings], values: object, source: str) -> AnySetting
         problems = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise InputError(f"{source}: {_sentence(kind, problems[0])}{more}") from None
+
+
+@contextmanager
+def told_to_pydantic() -> Iterator[None]:
+    """Turn bad input inside the block into the error from which pydantic makes one of its own."""
+    try:
+        yield
+    except InputError as error:
+        raise ValueError(str(error)) from None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -1,25 +1,14 @@
 """Teacher-student pairs of a study, and what differs for one of them."""
 
-from collections.abc import Callable, Collection
-from typing import Any, TypeVar
+from collections.abc import Collection
+from typing import Any
 
 from pydantic import Field, field_validator
 
-from pckd.errors import InputError
 from pckd.near_misses import near_misses
-from pckd.settings import Settings
+from pckd.settings import Settings, told_to_pydantic
 from pckd.training.changes import written_out
 from pckd.training.config import ModelName
-
-Result = TypeVar("Result")
-
-
-def sentence_of(work: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
-    """Call a function; bad input becomes the error that pydantic expects."""
-    try:
-        return work(*arguments)
-    except InputError as error:
-        raise ValueError(str(error)) from None
 
 
 class Pair(Settings):
@@ -71,9 +60,11 @@ class Pair(Settings):
     @field_validator("changes")
     @classmethod
     def _full_keys(cls, changes: dict[str, Any]) -> dict[str, Any]:
-        return sentence_of(written_out, changes)
+        with told_to_pydantic():
+            return written_out(changes)
 
     @field_validator("cases")
     @classmethod
     def _full_keys_of_cases(cls, cases: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        return {name: sentence_of(written_out, changes) for name, changes in cases.items()}
+        with told_to_pydantic():
+            return {name: written_out(changes) for name, changes in cases.items()}

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pckd.errors import InputError
 from pckd.near_misses import near_misses
-from pckd.settings import Settings
+from pckd.settings import Settings, told_to_pydantic
 from pckd.study.parameter import Parameter, Value
 from pckd.training.changes import full_key
 
@@ -55,10 +55,8 @@ class Space(Settings):
             values = {**values, **names, "first": list(values["first"].values())}
         if not isinstance(values.get("parameters"), Mapping):
             return values
-        try:
+        with told_to_pydantic():
             return _with_full_keys(values)
-        except InputError as error:
-            raise ValueError(str(error)) from None
 
     @field_validator("parameters")
     @classmethod

@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from pckd.addresses import SECRET, holds_secret
-from pckd.settings import Settings, validate
+from pckd.settings import Settings, told_to_pydantic, validate
 from pckd.study.case_searches import check_case_searches
 from pckd.study.confirm_config import ConfirmConfig
 from pckd.study.named_once import check_names, check_pairs, full_keys_of_lists
 from pckd.study.names import NAME, SMOKE
-from pckd.study.pair import Pair, sentence_of
+from pckd.study.pair import Pair
 from pckd.study.pictures.config import PictureStage
 from pckd.study.resources import Resources
 from pckd.study.search_config import SearchConfig
@@ -90,14 +90,16 @@ class StudySpec(Settings):
     def _full_keys_of_cases(cls, cases: dict[str, dict[str, Any]] | None) -> Any:  # noqa: ANN401
         if cases is None:
             return None
-        return {name: sentence_of(written_out, changes) for name, changes in cases.items()}
+        with told_to_pydantic():
+            return {name: written_out(changes) for name, changes in cases.items()}
 
     @field_validator("grid", "vary_one")
     @classmethod
     def _full_keys_of_lists(cls, lists: dict[str, list[Any]] | None) -> Any:  # noqa: ANN401
         if lists is None:
             return None
-        return sentence_of(full_keys_of_lists, lists)
+        with told_to_pydantic():
+            return full_keys_of_lists(lists)
 
     @field_validator("study")
     @classmethod

@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pckd.errors import InputError
 from pckd.near_misses import near_misses
-from pckd.settings import Settings, validate
+from pckd.settings import Settings, told_to_pydantic, validate
 from pckd.study.least_level import LEAST_LEVEL
 from pckd.study.pair import Pair
 
@@ -111,8 +110,6 @@ def with_listed_seeds(values: dict[str, Any]) -> dict[str, Any]:
     if seeds.get("until") != "clear":
         raise ValueError("seeds is a list of numbers, or {until: clear, against: ...}")
     given = {key: value for key, value in seeds.items() if key != "until"}
-    try:
+    with told_to_pydantic():
         clear = validate(UntilClear, given, "seeds")
-    except InputError as error:
-        raise ValueError(str(error)) from None
     return {**values, "seeds": list(clear.seeds), "until_clear": clear.model_dump()}

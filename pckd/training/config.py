@@ -28,7 +28,7 @@ from pckd.method.presets import DEFAULT_METHOD, find_preset
 from pckd.models import canonical_name
 from pckd.near_misses import near_misses
 from pckd.plugins import Plugin, load_plugins, loaded_plugins
-from pckd.settings import Settings
+from pckd.settings import Settings, told_to_pydantic
 from pckd.training.changes import expand_shorthands
 from pckd.training.loss_config import Loss
 from pckd.training.scale import Scale
@@ -38,10 +38,8 @@ SLOW_LEARNERS = ("mobilenetv2", "shufflenetv1", "shufflenetv2")
 
 
 def _known_model(name: str) -> str:
-    try:
+    with told_to_pydantic():
         return canonical_name(name)
-    except InputError as error:
-        raise ValueError(str(error)) from None
 
 
 def _known_data(name: str) -> str:
@@ -88,10 +86,8 @@ class DataConfig(Settings):
     @classmethod
     def _from_anywhere(cls, root: str | None) -> str | None:
         """Make a relative folder absolute, because workers have other working directories."""
-        try:
+        with told_to_pydantic():
             check_address(root or "", "data root")
-        except InputError as error:
-            raise ValueError(str(error)) from None
         is_relative = root is not None and "://" not in root and not root.startswith("~")
         return str(Path(root).absolute()) if root is not None and is_relative else root
 
@@ -342,10 +338,8 @@ def _with_method(values: Any) -> Any:  # noqa: ANN401
     """Lay a run's values over those of its method, and set its student's learning rate."""
     if not isinstance(values, Mapping):
         return values
-    try:
+    with told_to_pydantic():
         preset = find_preset(values.get("method", DEFAULT_METHOD))
-    except InputError as error:
-        raise ValueError(str(error)) from None
     defaults = {
         "loss": preset.terms,
         "preview": preset.preview,

@@ -17,9 +17,8 @@ from pydantic import (
 )
 
 from pckd import method
-from pckd.errors import InputError
 from pckd.method import find_term, list_terms
-from pckd.settings import Settings
+from pckd.settings import Settings, told_to_pydantic
 from pckd.training.changes import refuse_renamed
 
 if TYPE_CHECKING:
@@ -138,11 +137,9 @@ def _prepares_student(name: str) -> bool:
 
 
 def _settings_class(name: str) -> type[TermConfig]:
-    try:
+    with told_to_pydantic():
         refuse_renamed(f"loss.{name}")
         return find_term(name).Config
-    except InputError as error:
-        raise ValueError(str(error)) from None
 
 
 def _written_out(value: Any) -> Any:  # noqa: ANN401

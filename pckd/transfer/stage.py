@@ -5,8 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from pckd.errors import InputError
-from pckd.settings import Settings
+from pckd.settings import Settings, told_to_pydantic
 from pckd.training.config import DataConfig
 from pckd.transfer.protocols import find_protocol
 
@@ -32,10 +31,8 @@ class ProbeStage(Settings):
     @field_validator("protocol")
     @classmethod
     def _known(cls, name: str) -> str:
-        try:
+        with told_to_pydantic():
             return find_protocol(name).name
-        except InputError as error:
-            raise ValueError(str(error)) from None
 
     @field_validator("seeds")
     @classmethod
