@@ -7,6 +7,7 @@ from typing import Any
 from pckd.near_misses import near_misses
 from pckd.study.search_config import SearchConfig
 from pckd.study.space import Space
+from pckd.training.changes import are_nested
 
 
 def check_case_searches(cases: Mapping[str, Mapping[str, Any]], search: SearchConfig) -> None:
@@ -42,7 +43,7 @@ def check_case_searches(cases: Mapping[str, Mapping[str, Any]], search: SearchCo
 def _check_keys(name: str, changes: Mapping[str, Any], space: Space) -> None:
     for key in space.parameters:
         for changed in changes:
-            if f"{key}.".startswith(f"{changed}.") or f"{changed}.".startswith(f"{key}."):
+            if are_nested(key, changed):
                 raise ValueError(f"case {name!r} both sets {changed} and searches {key}")
 
 

@@ -1,17 +1,15 @@
 """`StudySpec`: a study file, validated."""
 
 import json
-from itertools import product
-from math import prod
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from pckd.addresses import SECRET, holds_secret
 from pckd.settings import Settings, told_to_pydantic, validate
-from pckd.study.case_searches import check_case_searches
 from pckd.study.confirm_config import ConfirmConfig
-from pckd.study.named_once import check_names, check_pairs, full_keys_of_lists
+from pckd.study.consistency import check_consistent
+from pckd.study.named_once import full_keys_of_lists
 from pckd.study.names import NAME, SMOKE
 from pckd.study.pair import Pair
 from pckd.study.pictures.config import PictureStage
@@ -26,9 +24,6 @@ from pckd.transfer.stage import ProbeStage
 
 RESERVED = ("teachers", "preparations", "runs", "repeats", "networks")
 """Names below a results root that no study may take: those of pckd itself."""
-
-LARGEST_PLAN = 100_000
-"""Trials that a study may list; a grid grows beyond all years with a few keys more."""
 
 
 class StudySpec(Settings):
@@ -110,61 +105,7 @@ class StudySpec(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> "StudySpec":
-        plans = [name for name in ("cases", "grid", "vary_one", "search") if getattr(self, name)]
-        if self.cases and self.search and len(plans) == 2:
-            check_case_searches(self.cases, self.search)
-        elif len(plans) > 1:
-            raise ValueError(f"a study has one plan, not {' and '.join(plans)}")
-        elif self.search and self.search.spaces:
-            raise ValueError("search.spaces are those of cases, and the study lists none")
-        if (trials := self._largest_number_of_trials()) > LARGEST_PLAN:
-            raise ValueError(f"a plan of {trials:,} trials: at most {LARGEST_PLAN:,} are planned")
-        if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds {list(self.seeds)} repeat themselves")
-        check_names(self.named_points())
-        check_pairs(self.pairs)
-        if self.until_clear:
-            self.until_clear.check(self.cases, self.pairs)
-        if self.confirm:
-            if self.until_clear or not (self.search or self.cases):
-                raise ValueError("confirm is for a search, or for cases with listed seeds")
-            self.confirm.check(self.named_points(), numbered=bool(self.search and not self.cases))
-        if "seed" in self.run:
-            raise ValueError("run.seed is not for studies: list seeds under the key seeds")
-        if self.search and self.planned_keys() & {"protocol", "seed"}:
-            raise ValueError("protocol and seed cannot be searched")
-        changed = (each for pair in self.pairs for each in (pair.changes, *pair.cases.values()))
-        changed_keys = self.planned_keys().union(*changed)
-        if "scale" in changed_keys:
-            raise ValueError("scale is the same for all trials of a study: see --scale")
-        if "protocol" in changed_keys:
-            raise ValueError(
-                "protocol is the same for all trials of a study: write a study for each, or "
-                "accuracies on held-out and on test images would stand in one table"
-            )
-        if "seed" in changed_keys:
-            raise ValueError("seed is not for a plan: list seeds under the key seeds")
-        for pair in self.pairs:
-            pair.check(self.cases or {})
-        for case in self.cases or ():
-            if self.pairs and all(case in pair.without for pair in self.pairs):
-                raise ValueError(f"{case} is left out of every pair: leave it out of the cases")
-        for pair in self.pairs:
-            for key, planned in product(pair.run_changes(), self.planned_keys()):
-                if f"{key}.".startswith(f"{planned}.") or f"{planned}.".startswith(f"{key}."):
-                    raise ValueError(f"{key} is changed both by a pair and by the plan")
-        if self.probe and self.keep == "none":
-            raise ValueError("a probe needs the students: set keep to last or best")
-        if self.pictures and self.keep == "none":
-            raise ValueError("pictures need the students: set keep to last or best")
-        if self.search and len(self.pairs) > 1:
-            raise ValueError("a search takes one teacher-student pair: write a study for each")
-        if self.search and any(pair.cases or pair.without for pair in self.pairs):
-            raise ValueError("a pair of a search makes no difference between cases")
-        if self.search and self.run.get("protocol") != "holdout":
-            raise ValueError(
-                "search needs run.protocol holdout: a searcher must not see the test images"
-            )
+        check_consistent(self)
         return self
 
     @model_validator(mode="after")
@@ -186,13 +127,6 @@ class StudySpec(Settings):
         spaces = [self.search, *self.search.spaces.values()] if self.search else []
         searched = (space.parameters for space in spaces)
         return of_cases.union(self.grid or {}, self.vary_one or {}, *searched)
-
-    def _largest_number_of_trials(self) -> int:
-        """Number of trials of cases, grid or vary_one if no two of them are the same."""
-        varied = sum(map(len, (self.vary_one or {}).values())) + 1
-        crossed = prod(map(len, (self.grid or {}).values()))
-        cases = len(self.cases or {}) or crossed * varied
-        return cases * len(self.pair_changes()) * len(self.seeds)
 
     def named_points(self) -> dict[str, dict[str, Any]]:
         """Cases, and the first points of searches, by name: what each changes in the run."""

@@ -52,6 +52,11 @@ def written_out(changes: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def are_nested(key: str, other: str) -> bool:
+    """Return whether one of two dotted keys is the other, or lies below it."""
+    return f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.")
+
+
 def full_key(key: str, values: list[Any]) -> str:
     """Return the full dotted key of one that a plan gives several values.
 
