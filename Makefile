@@ -42,7 +42,7 @@ generated: $(INSTALLED)  ## write the files anew that are made from the code
 	$(BIN)/python -m pckd.models.sizes
 	$(BIN)/python -m pckd.training.method_settings
 	$(BIN)/python -m pckd.study.json_schema
-	$(BIN)/python -m pckd.study.schema > docs/results.md
+	$(BIN)/python -m pckd.study.results_page > docs/results.md
 
 lint: $(INSTALLED)  ## ruff and mypy
 	$(BIN)/ruff check .

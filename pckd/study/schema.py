@@ -1,6 +1,6 @@
 """The result tables: every column with its type and meaning, versioned.
 
-`python -m pckd.study.schema` prints them as the page docs/results.md.
+`pckd.study.results_page` makes the page docs/results.md of them.
 """
 
 import types
@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import pyarrow as pa
 from pydantic import BaseModel, RootModel
 
-from pckd.study.pictures.file import ARRAYS
 from pckd.training.config import RunConfig
 
 VERSION = 2
@@ -225,123 +224,3 @@ KEYS = {
 }
 """The column that says to which trial, probe or verdict a row belongs; it names the row's file, but
 for the plan's, which `pckd.study.plan_table` writes."""
-
-ABOUT = {
-    "trials": "One row a trial.",
-    "epochs": "One row a trial and epoch.",
-    "probes": "One row a network, target data set, protocol and seed.",
-    "plan": "One row a planned pair, case and seed: join it with the other tables on `trial`. "
-    "Several rows may name one trial, such as those of a student that learns without a teacher "
-    "and so is the same beside every teacher.",
-    "verdicts": "One row a candidate and reference, of studies that take seeds until it is clear.",
-}
-
-
-def describe() -> str:
-    """Write the page docs/results.md."""
-    lines = [
-        "# Results",
-        "",
-        "Every number lands in Parquet, below `ROOT/STUDY/TABLE/*.parquet`, where TABLE is one of",
-        f"{', '.join(SCHEMAS)}.",
-        "Read them with pandas, polars or DuckDB; this package is not needed. Files carry the",
-        f"table's name and the schema's version ({VERSION}) in their metadata. This page is made",
-        "from `pckd/study/schema.py` by `python -m pckd.study.schema`.",
-    ]
-    for table, schema in SCHEMAS.items():
-        lines += ["", f"## {table}", "", ABOUT[table], "", "| column | type | meaning |"]
-        lines += ["| --- | --- | --- |"]
-        lines += [
-            f"| `{entry.name}` | {entry.type} | {entry.metadata[b'about'].decode()} |"
-            for entry in schema
-        ]
-    parts = (lines, _describe_lines(), _describe_places(), _describe_pictures())
-    return "\n\n".join("\n".join(part) for part in parts) + "\n"
-
-
-IN_ONE_LINE = {
-    "Mean accuracy of each method": (
-        'trials.groupby("method")["test_top1"].agg(["mean", "std", "count"])',
-        "SELECT method, avg(test_top1), stddev(test_top1), count(*) "
-        "FROM 'results/demo/trials/*.parquet' GROUP BY method",
-    ),
-    "Weights and parameters, a row a trial, term and parameter": (
-        'pd.json_normalize(trials[["trial", "terms"]].explode("terms").to_dict("records"))',
-        "SELECT trial, unnest(terms, recursive := true) FROM 'results/demo/trials/*.parquet'",
-    ),
-    "Losses, a row a trial, epoch and term": (
-        'pd.json_normalize(epochs[["trial", "epoch", "terms"]]'
-        '.explode("terms").to_dict("records"))',
-        "SELECT trial, epoch, unnest(terms, recursive := true) "
-        "FROM 'results/demo/epochs/*.parquet'",
-    ),
-}
-"""Ways to read terms: by pandas from `trials` and `epochs`, by DuckDB from their files."""
-
-
-def _describe_lines() -> list[str]:
-    lines = [
-        "## In one line",
-        "",
-        "With pandas, after",
-        "",
-        "```python",
-        "import pandas as pd",
-        "",
-        'trials = pd.read_parquet("results/demo/trials")',
-        'epochs = pd.read_parquet("results/demo/epochs")',
-        "```",
-        "",
-        "or with DuckDB, in its shell or as `duckdb.sql(...)`. Terms have no columns of their own:",
-        "a trial has a list of its terms' parameters, an epoch one of its terms' losses.",
-    ]
-    for what, (pandas, duckdb) in IN_ONE_LINE.items():
-        lines += ["", f"{what}:", "", "```python", pandas, "```", "", "```sql", duckdb, "```"]
-    return lines
-
-
-def _describe_places() -> list[str]:
-    return [
-        "## Where the root may lie",
-        "",
-        "Each file is written by one process, whole, and replaced whole; readers take no lock.",
-        "",
-        "* **On a local disk** a file is written under another name, flushed, and renamed. Relied",
-        "  on: a rename replaces the old file at once, and `flock` keeps a second driver, a second",
-        "  training of the same teacher and the like out.",
-        "* **On a network file system** (NFS, Lustre, CephFS) the same is relied on, and that all",
-        "  machines share the locks (Lustre: mount option `flock`). Where locks hold on one",
-        "  machine alone, run each study from one machine. A folder may be listed late: what looks",
-        "  missing is there later, or is trained again.",
-        "* **In an object store** (`s3://`, `gs://`) an upload replaces the object when it is",
-        "  complete: no rename is needed. Relied on: an object that was written or deleted",
-        "  is read and listed so from then on, as Amazon S3 and Google Cloud Storage promise.",
-        "  Nothing is locked: of two processes that write the same file, the later one stays: run",
-        "  one driver a study. `--fresh` moves a study object by object: stopped in between, it",
-        "  leaves some twice and loses none.",
-        "* **On the Hugging Face hub** (`hf://datasets/NAME/REPOSITORY`, with `pip install",
-        "  'pckd[hf]'`) the same, but each file is a commit, and the hub limits how many an hour:",
-        "  it suits data and finished studies, not a study that runs. Never tried with the hub.",
-        "* **A store that lists late** can hide rows, not damage them: a trial that is not listed",
-        "  yet is trained again; after `pckd results compact` rows may be missing, or reading",
-        "  be refused with a sentence, until the merged file is listed.",
-    ]
-
-
-def _describe_pictures() -> list[str]:
-    return [
-        "## Pictures",
-        "",
-        "A study file with the key `pictures` keeps what the paper's Figures 1, 7 and 8 are drawn",
-        "from: `ROOT/STUDY/pictures/TRIAL.npz`, one file a student. Read it with",
-        "`numpy.load(file, allow_pickle=False)`. M classes, d and d' features, N test images,",
-        "K training images, E examples, H and W pixels.",
-        "",
-        "| array | type | meaning |",
-        "| --- | --- | --- |",
-        *(f"| `{name}` | {kind} | {about} |" for name, (kind, about) in ARRAYS.items()),
-    ]
-
-
-if __name__ == "__main__":
-    print(describe(), end="")

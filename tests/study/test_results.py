@@ -16,10 +16,9 @@ from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.results import ResultsStore, open_study
 from pckd.study.rows import config_columns
-from pckd.study.schema import SCHEMAS, VERSION, describe
+from pckd.study.schema import SCHEMAS, VERSION
 from pckd.training.config import RunConfig
 
-DOCS = Path(__file__).parents[2] / "docs"
 TIME = datetime(2025, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
 CONFIG = validate(
     RunConfig,
@@ -203,9 +202,3 @@ def test_every_leaf_of_the_configuration_is_a_column() -> None:
         for key in ("data.root", "data.images_per_class", "data.image_size", "teacher.hash")
     }
     assert config_columns(CONFIG).keys() == names - left_out
-
-
-def test_the_page_of_the_tables_is_up_to_date() -> None:
-    assert (DOCS / "results.md").read_text(encoding="utf-8") == describe()
-    for schema in SCHEMAS.values():
-        assert all(f"| `{entry.name}` | {entry.type} |" in describe() for entry in schema)
