@@ -67,6 +67,7 @@ ARROWS: dict[str, set[str]] = {
         "files",
         "lazy",
         "storage",
+        "study.document",
         "study.names",
         "study.results",
         "study.pictures.file",

@@ -11,16 +11,9 @@ import pandas as pd
 from pckd.analysis.pictures import StudyPictures, load_pictures
 from pckd.analysis.terms import Labels, labels_of
 from pckd.storage import Storage
+from pckd.study.document import read_carried, read_groups, read_power, read_spec
 from pckd.study.names import confirm_name
-from pckd.study.results import (
-    EARLIER_PLAN,
-    ResultsStore,
-    open_study,
-    read_carried,
-    read_groups,
-    read_power,
-    read_spec,
-)
+from pckd.study.results import EARLIER_PLAN, ResultsStore, open_study
 
 Kind = Literal["cases", "grid", "vary_one", "search", "single"]
 DEFAULT_CASE = "default"

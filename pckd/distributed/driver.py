@@ -19,18 +19,12 @@ from pckd.progress import Display, TrialsProgress
 from pckd.storage import Storage
 from pckd.study.checks import check_stages
 from pckd.study.confirm import check_confirm, confirm_study
+from pckd.study.document import changes_since
 from pckd.study.holding import only_driver
 from pckd.study.kept_verdicts import keep_verdicts
 from pckd.study.pictures.stage import PictureTask, missing_pictures, picture_tasks
 from pckd.study.plan import Ended, Plan
-from pckd.study.planning import (
-    changes_since,
-    check_plan,
-    make_plan,
-    optuna_journal,
-    set_aside,
-    write_study,
-)
+from pckd.study.planning import check_plan, make_plan, optuna_journal, set_aside, write_study
 from pckd.study.preparations import missing_preparations
 from pckd.study.probe_task import ProbeTask, missing_tasks
 from pckd.study.probing import probe_tasks

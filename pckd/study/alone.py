@@ -10,10 +10,11 @@ from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.checkpoint import Checkpoint
+from pckd.study.document import read_spec
 from pckd.study.execution import run_trial
 from pckd.study.outcome import Outcome, read_outcome
 from pckd.study.placement import Placement
-from pckd.study.results import ResultsStore, Row, open_study, read_spec
+from pckd.study.results import ResultsStore, Row, open_study
 from pckd.study.trial import Trial
 from pckd.study.trial_row import restart_row
 from pckd.training.config import RunConfig

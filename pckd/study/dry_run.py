@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from pckd.storage import Storage
 from pckd.study.checks import check_stages
 from pckd.study.cost import cost_of
+from pckd.study.document import changes_since
 from pckd.study.names import confirm_name
 from pckd.study.placement import this_device
 from pckd.study.plan import FixedPlan, Plan
-from pckd.study.planning import changes_since, check_plan, make_plan
+from pckd.study.planning import check_plan, make_plan
 from pckd.study.power_words import power_lines
 from pckd.study.preparations import missing_preparations
 from pckd.study.searched import searches

@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
+from pckd.study.document import read_spec
 from pckd.study.plan import Planned, fixed_plan
 from pckd.study.plan_table import plan_files, write_plan
-from pckd.study.results import EARLIER_PLAN, ResultsStore, read_spec
+from pckd.study.results import EARLIER_PLAN, ResultsStore
 from pckd.study.searched import Searched, searches
 from pckd.study.space import Point
 from pckd.study.spec import StudySpec

@@ -6,7 +6,8 @@ from typing import Any
 from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
-from pckd.study.results import DOCUMENT, open_study
+from pckd.study.document import read_spec
+from pckd.study.results import open_study
 from pckd.study.spec import StudySpec
 from pckd.study.study_file import changed_study
 
@@ -22,7 +23,7 @@ def kept_study(storage: Storage, study: str, changes: Mapping[str, Any]) -> Stud
     Raises:
         InputError: There is no such study, or a change does not fit it.
     """
-    document = open_study(storage, study).read_document(DOCUMENT)
-    if not isinstance(document, Mapping) or not isinstance(document.get("spec"), Mapping):
+    values = read_spec(open_study(storage, study))
+    if not values:
         raise InputError(f"study {study} has no study file beside its results")
-    return validate(StudySpec, changed_study(document["spec"], changes), f"study {study}")
+    return validate(StudySpec, changed_study(values, changes), f"study {study}")

@@ -15,9 +15,10 @@ from pckd.errors import InputError, first_line
 from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.configuration import mean_history, mean_objectives, state_of
+from pckd.study.document import read_spec
 from pckd.study.earlier_plan import ensure_plan
 from pckd.study.outcome import Outcome, histories_of, outcomes_of
-from pckd.study.results import ResultsStore, open_study, read_spec
+from pckd.study.results import ResultsStore, open_study
 from pckd.study.search_config import SearchConfig
 from pckd.study.searched import Searched, searches
 from pckd.study.space import Point

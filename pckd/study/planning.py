@@ -1,24 +1,22 @@
 """Planning of a study from its file and from the results that exist."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.storages.journal import JournalFileBackend
 
-from pckd.errors import InputError
-from pckd.method.presets import PRESETS
 from pckd.storage import Storage
 from pckd.study.carried import carried_points
 from pckd.study.clear_plan import UntilClearPlan
 from pckd.study.confirm import check_confirm
+from pckd.study.document import write_spec
 from pckd.study.outcome import finished, histories_of, outcomes_of
 from pckd.study.plan import FixedPlan, Plan, fixed_plan
 from pckd.study.plan_table import write_plan
 from pckd.study.power_words import power_lines
-from pckd.study.results import DOCUMENT, ResultsStore
+from pckd.study.results import ResultsStore
 from pckd.study.schema import SCHEMAS
 from pckd.study.search import SearchPlan
 from pckd.study.searched import searches
@@ -97,54 +95,6 @@ def write_study(spec: StudySpec, plan: Plan, storage: Storage) -> None:
     write_plan(storage, spec, plan.planned)
 
 
-def write_spec(
-    spec: StudySpec,
-    storage: Storage,
-    power: Sequence[str] = (),
-    carried: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
-) -> None:
-    """Keep the study file, as it was validated, beside the results.
-
-    Args:
-        spec: The study.
-        storage: The results root.
-        power: Lines on its power.
-        carried: Points of other studies that its search tries first, by the case searched.
-    """
-    groups = {
-        name: sorted(terms) for preset in PRESETS.values() for name, terms in preset.groups.items()
-    }
-    content = {
-        "version": 1,
-        "spec": spec.model_dump(mode="json"),
-        "groups": groups,
-        "power": list(power),
-        "carried": {case: list(points) for case, points in (carried or {}).items()},
-    }
-    ResultsStore(storage, spec.study).write_document(DOCUMENT, content)
-
-
-def changes_since(spec: StudySpec, storage: Storage) -> list[str]:
-    """List the differences between the study file and its copy from the last run.
-
-    Raises:
-        InputError: The copy of the study file beside the results is damaged.
-    """
-    document = ResultsStore(storage, spec.study).read_document(DOCUMENT)
-    if document is None:
-        return []
-    if not isinstance(document, Mapping) or not isinstance(document.get("spec"), Mapping):
-        path = f"{spec.study}/{DOCUMENT}"
-        raise InputError(f"{path} holds no study and is left alone: move it away to go on")
-    before = dict(_leaves(document["spec"]))
-    now = dict(_leaves(spec.model_dump(mode="json")))
-    return [
-        f"{key}: {before.get(key, 'not set')} -> {now.get(key, 'not set')}"
-        for key in dict.fromkeys([*before, *now])
-        if before.get(key) != now.get(key)
-    ]
-
-
 def set_aside(study: str, storage: Storage, say: Callable[[str], None]) -> None:
     """Rename the results of a study, so that it starts afresh; nothing is deleted.
 
@@ -157,11 +107,3 @@ def set_aside(study: str, storage: Storage, say: Callable[[str], None]) -> None:
         aside = f"{study}-before-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
         storage.move(study, aside)
         say(f"{study}: earlier results are kept as {aside}")
-
-
-def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _leaves(inner, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, value

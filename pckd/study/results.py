@@ -20,12 +20,9 @@ from pckd.errors import InputError
 from pckd.files.parquet import DamagedParquetError, damage_named, open_parquet, read_columns
 from pckd.storage import Storage
 from pckd.study.schema import KEYS, SCHEMAS, VERSION
-from pckd.study.upgrades import EARLIER_GROUPS, upgraded, upgraded_spec
+from pckd.study.upgrades import upgraded
 
 log = logging.getLogger(__name__)
-
-DOCUMENT = "study.json"
-"""The study file, as it was validated."""
 
 EARLIER_PLAN = "from-study-file"
 """The file of a plan that was made from rows, whatever code they ran (`pckd.study.earlier_plan`);
@@ -220,51 +217,6 @@ def open_study(storage: Storage, study: str) -> ResultsStore:
         known = ", ".join(folders) or "none"
         raise InputError(f"{storage.root} holds no study {study!r}; it holds: {known}")
     return ResultsStore(storage, study)
-
-
-def read_spec(store: ResultsStore) -> dict[str, Any]:
-    """The study file that was kept beside the results; empty where none was.
-
-    Raises:
-        InputError: It is damaged.
-    """
-    spec = _kept(store, "spec")
-    return upgraded_spec(spec) if isinstance(spec, Mapping) else {}
-
-
-def read_groups(store: ResultsStore) -> Mapping[str, Sequence[str]]:
-    """The names that methods give to several terms together, as they were kept with the study.
-
-    Raises:
-        InputError: As `read_spec`.
-    """
-    groups = _kept(store, "groups")
-    return groups if isinstance(groups, Mapping) else EARLIER_GROUPS
-
-
-def read_power(store: ResultsStore) -> Sequence[str]:
-    """Sentences about the differences that the study's seeds can show; none of earlier versions.
-
-    Raises:
-        InputError: As `read_spec`.
-    """
-    lines = _kept(store, "power")
-    return lines if isinstance(lines, list) else []
-
-
-def read_carried(store: ResultsStore) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-    """Points of other studies that its search tries first, by case; none of earlier versions.
-
-    Raises:
-        InputError: As `read_spec`.
-    """
-    points = _kept(store, "carried")
-    return points if isinstance(points, Mapping) else {}
-
-
-def _kept(store: ResultsStore, key: str) -> Any:  # noqa: ANN401
-    document = store.read_document(DOCUMENT)
-    return document.get(key) if isinstance(document, Mapping) else None
 
 
 def _fitted(content: pa.Table, schema: pa.Schema) -> pa.Table:

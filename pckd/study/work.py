@@ -16,12 +16,13 @@ from pckd.machine import available_cpus
 from pckd.storage import Storage
 from pckd.study.beforehand import Say, prepare_here, train_teachers_here
 from pckd.study.checks import check_stages
+from pckd.study.document import changes_since
 from pckd.study.execution import run_trial
 from pckd.study.holding import check_no_driver, claim
 from pckd.study.outcome import Outcome, read_outcome
 from pckd.study.placement import Placement
 from pckd.study.plan import FixedPlan
-from pckd.study.planning import changes_since, make_plan, write_study
+from pckd.study.planning import make_plan, write_study
 from pckd.study.preparations import missing_preparations
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec

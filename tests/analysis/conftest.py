@@ -12,9 +12,9 @@ import pytest
 
 from pckd.settings import validate
 from pckd.storage import Storage
+from pckd.study.document import write_spec
 from pckd.study.plan import Planned, fixed_plan
 from pckd.study.plan_table import write_plan
-from pckd.study.planning import write_spec
 from pckd.study.results import ResultsStore
 from pckd.study.rows import config_columns, evaluated_on
 from pckd.study.spec import StudySpec

@@ -9,7 +9,7 @@ import pytest
 from pckd.analysis.loading import load_study
 from pckd.analysis.numbers.ranking import configurations
 from pckd.analysis.sections.carried import carried_over
-from pckd.study.planning import write_spec
+from pckd.study.document import write_spec
 
 if TYPE_CHECKING:
     from tests.analysis.conftest import StudyBuilder

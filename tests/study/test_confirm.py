@@ -10,10 +10,10 @@ from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.confirm import check_confirm, confirm_study
+from pckd.study.document import write_spec
 from pckd.study.kept_study import kept_study
 from pckd.study.outcome import Outcome
 from pckd.study.plan import Ended
-from pckd.study.planning import write_spec
 from pckd.study.spec import StudySpec
 from pckd.study.trial import make_trial
 

@@ -14,11 +14,12 @@ import torch
 from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
+from pckd.study.document import changes_since
 from pckd.study.execution import run_trial
 from pckd.study.paths import checkpoint_path, network_path
 from pckd.study.placement import Placement
 from pckd.study.plan import fixed_trials
-from pckd.study.planning import changes_since, make_plan
+from pckd.study.planning import make_plan
 from pckd.study.results import ResultsStore, open_study
 from pckd.study.spec import StudySpec
 from pckd.study.study_file import read_study

@@ -13,8 +13,8 @@ from optuna.trial import TrialState
 from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
+from pckd.study.document import write_spec
 from pckd.study.optuna_study import open_search, optuna_storage, trials_frame
-from pckd.study.planning import write_spec
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 

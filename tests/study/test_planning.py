@@ -9,15 +9,9 @@ import pytest
 from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
+from pckd.study.document import changes_since, write_spec
 from pckd.study.dry_run import dry_run
-from pckd.study.planning import (
-    changes_since,
-    check_plan,
-    make_plan,
-    optuna_journal,
-    set_aside,
-    write_spec,
-)
+from pckd.study.planning import check_plan, make_plan, optuna_journal, set_aside
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 

@@ -12,10 +12,11 @@ import pytest
 from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
+from pckd.study.document import DOCUMENT
 from pckd.study.holding import CLAIMS, only_driver
 from pckd.study.outcome import Outcome
 from pckd.study.planning import make_plan
-from pckd.study.results import DOCUMENT, ResultsStore
+from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial
 from pckd.study.work import begin_work, end_work, work_on
