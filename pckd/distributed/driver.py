@@ -25,7 +25,7 @@ from pckd.study.kept_verdicts import keep_verdicts
 from pckd.study.pictures.stage import PictureTask, missing_pictures, picture_tasks
 from pckd.study.plan import Ended, Plan
 from pckd.study.planning import check_plan, make_plan, optuna_journal, set_aside, write_study
-from pckd.study.preparations import missing_preparations
+from pckd.study.preparations import first_preparations
 from pckd.study.probe_task import ProbeTask, missing_tasks
 from pckd.study.probing import probe_tasks
 from pckd.study.resources import Resources
@@ -147,7 +147,7 @@ def _run_held(spec: StudySpec, teachers: Sequence[Trial], launch: _Launch) -> li
             check_plugins()
             write_study(spec, plan, storage)
             _train_teachers(teachers, spec.resources, storage, display)
-            _prepare(missing_preparations(spec, storage), spec.resources, storage, display)
+            _prepare(first_preparations(spec, storage), spec.resources, storage, display)
             measured = measured_resources(spec, display.say)
             try:
                 _run_trials(spec, plan, measured, storage, display)

@@ -85,7 +85,7 @@ def prepare_all(
     """Do preparations as Ray tasks, side by side as resources allow.
 
     Args:
-        tasks: Of `pckd.study.preparations.missing_preparations`.
+        tasks: Of `pckd.study.preparations.first_preparations`.
         storage: The results root.
         resources: What one process takes.
         on_wait: Called about once a second with the number of finished tasks.

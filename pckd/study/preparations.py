@@ -1,6 +1,6 @@
 """Preparations before the trials of a study, each done once for all trials that share it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 
@@ -25,13 +25,28 @@ def missing_preparations(spec: StudySpec, storage: Storage) -> list[PreparationT
     """The preparations that a study needs and that are not done.
 
     Of a search, those of `study_runs`: a trial that needs another prepares itself.
+    Of seeds until clear, those of every seed that there can be.
 
     Raises:
         InputError: Some case gives no valid run, or a data set cannot be opened.
     """
-    runs = [
-        run.model_copy(update={"seed": seed}) for run in study_runs(spec) for seed in spec.seeds
-    ]
+    return _missing(spec, spec.seeds, storage)
+
+
+def first_preparations(spec: StudySpec, storage: Storage) -> list[PreparationTask]:
+    """The missing preparations that come before all trials of a study.
+
+    They leave out the seeds that may never be needed: their trials prepare themselves.
+
+    Raises:
+        InputError: Some case gives no valid run, or a data set cannot be opened.
+    """
+    clear = spec.until_clear
+    return _missing(spec, spec.seeds[: clear.at_least] if clear else spec.seeds, storage)
+
+
+def _missing(spec: StudySpec, seeds: Sequence[int], storage: Storage) -> list[PreparationTask]:
+    runs = [run.model_copy(update={"seed": seed}) for run in study_runs(spec) for seed in seeds]
     return undone(runs, storage)
 
 

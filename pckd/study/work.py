@@ -23,7 +23,7 @@ from pckd.study.outcome import Outcome, read_outcome
 from pckd.study.placement import Placement
 from pckd.study.plan import FixedPlan
 from pckd.study.planning import make_plan, write_study
-from pckd.study.preparations import missing_preparations
+from pckd.study.preparations import first_preparations
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers
@@ -70,7 +70,7 @@ def begin_work(spec: StudySpec, storage: Storage, say: Say, *, retry_failed: boo
         write_study(spec, plan, storage)
         here = _placement(spec)
         train_teachers_here(teachers, storage, here, say)
-        prepare_here(missing_preparations(spec, storage), storage, here, say)
+        prepare_here(first_preparations(spec, storage), storage, here, say)
     return plan
 
 

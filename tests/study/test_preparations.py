@@ -17,7 +17,12 @@ from pckd.study.execution import run_trial
 from pckd.study.placement import Placement
 from pckd.study.plan import fixed_trials
 from pckd.study.preparation_time import preparation_seconds
-from pckd.study.preparations import missing_preparations, preparations_of, prepare
+from pckd.study.preparations import (
+    first_preparations,
+    missing_preparations,
+    preparations_of,
+    prepare,
+)
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers, train_teacher
@@ -97,6 +102,17 @@ def test_each_student_and_seed_that_learns_has_a_preparation_of_its_own(storage:
         "ab, resnet8 -> resnet8, seed 0",
         "ab, resnet8 -> resnet8, seed 1",
     ]
+
+
+def test_seeds_that_may_never_be_needed_are_not_prepared_beforehand(storage: Storage) -> None:
+    clear = {"until": "clear", "against": "kd", "smallest_difference": 1, "first": 5}
+    seeds = {**clear, "at_least": 2, "at_most": 4}
+    cases = {"ab": {"method": "ab"}, "kd": {"method": "kd"}}
+    spec = validate(
+        StudySpec, {"study": "small", "run": RUN, "cases": cases, "seeds": seeds}, "small"
+    )
+    assert [task.config.seed for task in first_preparations(spec, storage)] == [5, 6]
+    assert [task.config.seed for task in missing_preparations(spec, storage)] == [5, 6, 7, 8]
 
 
 @pytest.mark.parametrize(
