@@ -16,6 +16,7 @@ from pckd.training.scale import Scale
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pckd.study.plan import Ended
     from pckd.training.student import Student
 
 
@@ -233,8 +234,33 @@ def work_on_study(
         InputError: The study cannot run as it is written, or needs one process that directs it.
         RunError: A teacher or a preparation failed.
     """
-    from pckd.progress import show_work
-
     storage = Storage(results)
     show_work(study, storage, retry_failed=retry_failed)
     return Study(storage, study.study)
+
+
+def show_work(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> "list[Ended]":
+    """Train what is missing of a study in this process, without Ray, and show its trials.
+
+    Args:
+        spec: The study.
+        storage: The results root.
+        retry_failed: Whether trials that failed run again.
+
+    Returns:
+        All trials of the study that have ended, here or elsewhere, now or before.
+
+    Raises:
+        InputError: As `pckd.study.work.begin_work`.
+        RunError: Likewise.
+    """
+    from pckd.progress import Display, TrialsProgress
+    from pckd.study.work import begin_work, end_work, work_on
+
+    display = Display()
+    plan = begin_work(spec, storage, display.say, retry_failed=retry_failed)
+    with display.bars() as bars:
+        progress = TrialsProgress(display, bars, spec.study, plan)
+        work_on(spec, plan, storage, progress, retry_failed=retry_failed)
+    end_work(spec, plan, storage, display.say)
+    return plan.ended

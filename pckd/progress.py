@@ -11,10 +11,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Column
 
 from pckd.loudness import is_quiet
-from pckd.storage import Storage
 from pckd.study.outcome import Outcome
-from pckd.study.plan import Ended, Plan
-from pckd.study.spec import StudySpec
+from pckd.study.plan import Plan
 from pckd.study.trial import Trial
 
 
@@ -119,32 +117,6 @@ class TrialsProgress:
         # A search leaves out seeds of hopeless configurations: the total may fall on the way.
         todo = self.plan.total - self.before
         self.bars.update(self.overall, total=todo, note=self.summary())
-
-
-def show_work(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> list[Ended]:
-    """Train what is missing of a study in this process, without Ray, and show its trials.
-
-    Args:
-        spec: The study.
-        storage: The results root.
-        retry_failed: Whether trials that failed run again.
-
-    Returns:
-        All trials of the study that have ended, here or elsewhere, now or before.
-
-    Raises:
-        InputError: As `pckd.study.work.begin_work`.
-        RunError: Likewise.
-    """
-    from pckd.study.work import begin_work, end_work, work_on
-
-    display = Display()
-    plan = begin_work(spec, storage, display.say, retry_failed=retry_failed)
-    with display.bars() as bars:
-        progress = TrialsProgress(display, bars, spec.study, plan)
-        work_on(spec, plan, storage, progress, retry_failed=retry_failed)
-    end_work(spec, plan, storage, display.say)
-    return plan.ended
 
 
 def _epochs(trial: Trial) -> int:

@@ -88,7 +88,7 @@ def work(
     Other processes may do the same at the same time, and share the trials of the study.
     """
     spec = _read(file, assignments, scale)
-    from pckd.progress import show_work
+    from pckd.api import show_work
     from pckd.storage import Storage
 
     storage = Storage(results)
