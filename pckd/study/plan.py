@@ -139,15 +139,6 @@ def fixed_plan(spec: StudySpec, make: MakeTrial = make_trial) -> list[Planned]:
     return planned
 
 
-def fixed_trials(spec: StudySpec) -> list[Trial]:
-    """The trials of `fixed_plan`; of cases with one configuration, each.
-
-    Raises:
-        InputError: Some case gives no valid run.
-    """
-    return [item.trial for item in fixed_plan(spec)]
-
-
 def named_pairs(spec: StudySpec, case: str = "") -> list[tuple[str, dict[str, Any]]]:
     """The name of each teacher-student pair that has a case, and what it changes in that case.
 

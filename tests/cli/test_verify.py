@@ -8,10 +8,10 @@ import yaml
 from pckd.storage import Storage
 from pckd.study.execution import run_trial
 from pckd.study.placement import Placement
-from pckd.study.plan import fixed_trials
 from pckd.study.results import ResultsStore
 from pckd.study.study_file import read_study
 from tests.cli.conftest import Command
+from tests.study.plans import fixed_trials
 from tests.study.test_verifying import RUN
 
 

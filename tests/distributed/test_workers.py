@@ -17,12 +17,12 @@ from pckd.study.execution import run_trial
 from pckd.study.outcome import read_outcome
 from pckd.study.paths import network_path
 from pckd.study.placement import Placement
-from pckd.study.plan import fixed_trials
 from pckd.study.resources import Resources
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers, train_teacher
 from pckd.training.network_file import TrainedNetwork
+from tests.study.plans import fixed_trials
 
 CPU = Placement(torch.device("cpu"), 1)
 

@@ -15,7 +15,6 @@ from pckd.study.execution import Keep, run_trial
 from pckd.study.outcome import read_outcome
 from pckd.study.paths import checkpoint_path, network_path
 from pckd.study.placement import Placement
-from pckd.study.plan import fixed_trials
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial
@@ -26,6 +25,7 @@ from pckd.training.network_file import TrainedNetwork
 from pckd.training.record import DivergedError, EpochRecord
 from pckd.training.run import Run
 from pckd.training.run_data import prepare_data
+from tests.study.plans import fixed_trials
 
 CPU = Placement(torch.device("cpu"), 1)
 

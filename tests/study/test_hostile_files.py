@@ -18,7 +18,6 @@ from pckd.study.document import changes_since
 from pckd.study.execution import run_trial
 from pckd.study.paths import checkpoint_path, network_path
 from pckd.study.placement import Placement
-from pckd.study.plan import fixed_trials
 from pckd.study.planning import make_plan
 from pckd.study.results import ResultsStore, open_study
 from pckd.study.spec import StudySpec
@@ -26,6 +25,7 @@ from pckd.study.study_file import read_study
 from pckd.study.trial import Trial
 from pckd.training.network_file import TrainedNetwork
 from pckd.training.teachers import FOLDER, TeacherStore
+from tests.study.plans import fixed_trials
 
 CPU = Placement(torch.device("cpu"), 1)
 PLAIN = dict.fromkeys(("kd", "center_contrast", "feature_alignment", "center_alignment"), 0)

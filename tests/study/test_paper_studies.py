@@ -7,10 +7,11 @@ import pytest
 
 from pckd.analysis import paper_tables
 from pckd.analysis.paper import paper_accuracy
-from pckd.study.plan import cases, fixed_trials, study_runs
+from pckd.study.plan import cases, study_runs
 from pckd.study.resources import Resources
 from pckd.study.spec import StudySpec
 from pckd.study.study_file import read_study
+from tests.study.plans import fixed_trials
 
 FOLDER = Path(__file__).parents[2] / "studies"
 TABLES = {

@@ -12,11 +12,12 @@ from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.outcome import Outcome, histories_of, outcomes_of
-from pckd.study.plan import FixedPlan, Plan, cases, fixed_trials
+from pckd.study.plan import FixedPlan, Plan, cases
 from pckd.study.planning import make_plan
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial, describe_changes, trial_from_json, trial_to_json
+from tests.study.plans import fixed_trials
 
 RUN = {"data": "digits", "student": "resnet8", "teacher": "resnet20"}
 

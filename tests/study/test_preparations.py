@@ -15,7 +15,6 @@ from pckd.study.beforehand import prepare_here
 from pckd.study.dry_run import dry_run
 from pckd.study.execution import run_trial
 from pckd.study.placement import Placement
-from pckd.study.plan import fixed_trials
 from pckd.study.preparation_time import preparation_seconds
 from pckd.study.preparations import (
     first_preparations,
@@ -28,6 +27,7 @@ from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers, train_teacher
 from pckd.training.preparations import FOLDER, PreparationStore
 from pckd.training.preparing import Preparing
+from tests.study.plans import fixed_trials
 
 PLACEMENT = Placement(torch.device("cpu"), 1)
 RUN = {

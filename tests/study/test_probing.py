@@ -19,7 +19,6 @@ from pckd.storage import Storage
 from pckd.study.execution import run_trial
 from pckd.study.paths import network_path
 from pckd.study.placement import Placement
-from pckd.study.plan import fixed_trials
 from pckd.study.probe_task import ProbeTask, missing_tasks
 from pckd.study.probing import check_targets, probe_tasks
 from pckd.study.results import ResultsStore
@@ -34,6 +33,7 @@ from pckd.transfer.probe import probe
 from pckd.transfer.protocols import PROTOCOLS
 from pckd.transfer.stage import ProbeStage
 from pckd.transfer.target import open_target
+from tests.study.plans import fixed_trials
 
 CPU = torch.device("cpu")
 NEW_DIGITS = DataConfig(name="digits", classes=(6, 7, 8, 9), images_per_class=40)

@@ -11,12 +11,12 @@ import yaml
 from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.study.document import DOCUMENT, write_spec
-from pckd.study.plan import fixed_trials
 from pckd.study.results import ResultsStore
 from pckd.study.rows import config_columns
 from pckd.study.spec import StudySpec
 from pckd.study.study_file import read_study
 from pckd.study.teachers import missing_teachers
+from tests.study.plans import fixed_trials
 
 VALUES = {
     "study": "example",

@@ -19,7 +19,6 @@ from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.execution import run_trial
 from pckd.study.placement import Placement
-from pckd.study.plan import fixed_trials
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import STUDY, missing_teachers, train_teacher
@@ -29,6 +28,7 @@ from pckd.training.network_file import TrainedNetwork
 from pckd.training.record import EpochRecord
 from pckd.training.run_data import prepare_data
 from pckd.training.teachers import FOLDER, TeacherCard, TeacherStore
+from tests.study.plans import fixed_trials
 
 PLACEMENT = Placement(torch.device("cpu"), 1)
 RUN = {

@@ -12,10 +12,10 @@ from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.execution import run_trial
 from pckd.study.placement import Placement
-from pckd.study.plan import fixed_trials
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 from pckd.study.verifying import Check, verify_study
+from tests.study.plans import fixed_trials
 
 RUN: dict[str, Any] = {
     "data": {"name": "digits", "classes": [0, 1], "images_per_class": 16},

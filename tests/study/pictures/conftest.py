@@ -13,10 +13,10 @@ from pckd.storage import Storage
 from pckd.study.execution import run_trial
 from pckd.study.pictures.stage import PictureTask, picture_tasks
 from pckd.study.placement import Placement
-from pckd.study.plan import fixed_trials
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers, train_teacher
 from pckd.training.network_file import TrainedNetwork
+from tests.study.plans import fixed_trials
 
 CPU = torch.device("cpu")
 OFF = {"loss.center_contrast": 0, "loss.feature_alignment": 0, "loss.center_alignment": 0}
