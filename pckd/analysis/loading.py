@@ -58,7 +58,7 @@ class StudyResults:
     carried: Mapping[str, Sequence[Mapping[str, Any]]]
     """Points of other studies that its search tried first, by the case searched."""
     unplanned_rows: int
-    """Rows of earlier plans, or of earlier code, left out."""
+    """Rows of earlier plans, code or images, left out."""
     planned_trials: int | None
     """Trials of the whole plan (of a search, at most); None where the plan is not known."""
     mixed_codes: int

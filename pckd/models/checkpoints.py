@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,10 @@ COMPILED = "_orig_mod."
 
 COUNTERS = ("num_batches_tracked", "total_ops", "total_params")
 """Entries that change no output: counters of batch normalisation, and of profilers."""
+
+
+KEYS_NAMED = 5
+"""Keys of a file without weights that its refusal names, at most."""
 
 
 class FoundWeights(NamedTuple):
@@ -142,9 +147,14 @@ def _state_dicts(content: object, path: Path) -> dict[str, dict[str, Tensor]]:
     if found := dict(_nested_state_dicts("", content)):
         return found
     refusal = f"checkpoint {path} holds no state dict, bare or under {', '.join(STATE_KEYS[:3])}"
-    if isinstance(content, Mapping):
+    if isinstance(content, Mapping) and content:
+        if not any(isinstance(value, Tensor) for value in content.values()):
+            keys = ", ".join(map(repr, islice(content, KEYS_NAMED)))
+            raise InputError(f"{refusal}: of its {len(content)} keys the first are {keys}")
         for name, value in content.items():
-            if not isinstance(name, str) or not isinstance(value, Tensor):
+            if not isinstance(name, str):
+                raise InputError(f"{refusal}: its entry {name!r} has no name in text")
+            if not isinstance(value, Tensor):
                 kind = type(value).__name__
                 raise InputError(f"{refusal}: its entry {name!r} is of type {kind}, not a tensor")
     raise InputError(f"{refusal}: it holds a {type(content).__name__}")

@@ -248,7 +248,7 @@ def test_one_seed_has_a_dash_for_its_interval(new_study: NewStudy, tmp_path: Pat
 
 
 def test_names_of_cases_are_text_and_nothing_else(new_study: NewStudy, tmp_path: Path) -> None:
-    names = ["<script>alert(1)</script>", "a|b & $\\frac{1}$", "_x\n字", "x" * 200]
+    names = ["<script>alert(1)</script>", "a|b & $\\frac{1}$", "_x 字", "x" * 200]
     builder = new_study(cases={name: {"loss.kd": float(i)} for i, name in enumerate(names)})
     fill(builder)
     page = report(builder, tmp_path)
@@ -267,7 +267,7 @@ def test_what_was_left_out_is_said(new_study: NewStudy, tmp_path: Path) -> None:
     builder.trial("PCKD", {}, 0, 90.0, code_version="code2")
     builder.respecify(seeds=[0])
     text = report(builder, tmp_path).text
-    assert "3 trials of earlier plans, or of earlier code, are left out" in text
+    assert "3 trials of earlier plans, code or images are left out" in text
 
 
 @pytest.mark.usefixtures("quick")

@@ -210,6 +210,17 @@ def test_the_first_entry_that_is_no_tensor_is_named(tmp_path: Path, state: State
         load_checkpoint(saved(tmp_path, {**state, "epoch": 3}))
 
 
+def test_the_keys_of_a_file_without_weights_are_named(tmp_path: Path) -> None:
+    content = {"optimizer": {"param_groups": []}, "epoch": 3}
+    with pytest.raises(InputError, match="of its 2 keys the first are 'optimizer', 'epoch'"):
+        load_checkpoint(saved(tmp_path, content))
+
+
+def test_entries_without_names_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="its entry 1 has no name in text"):
+        load_checkpoint(saved(tmp_path, {1: torch.ones(2), "x": torch.ones(1)}))
+
+
 @pytest.mark.parametrize("key", ["model_state_dict", "network", "student", "a/b", "ema"])
 def test_other_keys_and_nested_ones_are_found(tmp_path: Path, state: State, key: str) -> None:
     content: object = state

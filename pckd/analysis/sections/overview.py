@@ -54,6 +54,7 @@ def _facts(study: StudyResults) -> dict[str, str]:
         "teacher \N{RIGHTWARDS ARROW} student": "; ".join(_models(study)),
         "teacher, test top-1": f"{numbers_range(teachers, 2)}%" if len(teachers) else "",
         "data": data_words(study),
+        "fingerprint": _joined(trials["data_fingerprint"].dropna().astype(str).str[:HASH_DIGITS]),
         "classes": _classes(study),
         "budget": epochs_words(study),
         "seeds": seeds_words(study).split(" ", 1)[1],
@@ -126,7 +127,7 @@ def _warnings(study: StudyResults) -> list[str]:
     found += _mixed_teachers(trials)
     if study.unplanned_rows:
         rows = plural(study.unplanned_rows, "trial")
-        found.append(f"{rows} of earlier plans, or of earlier code, are left out.")
+        found.append(f"{rows} of earlier plans, code or images are left out.")
     if not trials.empty and study.source and (differences := differences_from_paper(study)):
         found.append(f"Not the scale of the paper's {study.source}: {'; '.join(differences)}.")
     return [*found, *_failures(trials)]
