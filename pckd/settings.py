@@ -5,6 +5,7 @@ the key has and numbers that no table holds are errors, and nothing changes afte
 """
 
 import json
+import re
 import reprlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -171,7 +172,8 @@ def _sentence(kind: type[BaseModel], problem: ErrorDetails) -> str:
     value = reprlib.repr(list(given) if isinstance(given, tuple) else given)
     if problem["type"] in ("model_type", "dict_type"):
         return f"{key} is {value}, but must be a mapping of keys to values".lstrip()
-    message = problem["msg"].removeprefix("Value error, ").replace("Tuple should", "it should")
+    message = re.sub(r"^\w+ should", "it must", problem["msg"].removeprefix("Value error, "))
+    message = message.replace(" after validation", "")
     if problem["type"] in ("value_error", "assertion_error"):
         return f"{key}: {message}" if key else message
     expected = _expected(problem["type"], problem["input"])
@@ -184,8 +186,8 @@ def _expected(type_of_error: str, value: object) -> str:
     if kind == "string":
         is_plain = isinstance(value, (bool, int, float))
         return "it is text" + (f': write it in quotes, "{json.dumps(value)}"' if is_plain else "")
-    if kind == "tuple":
-        items = value if isinstance(value, str) else "0, 1, 2"
+    if kind in ("tuple", "list"):
+        items = value if isinstance(value, (str, int, float)) else "..."
         return f"it is a list: write [{items}]"
     if kind == "bool":
         return "it is true or false"

@@ -33,6 +33,9 @@ LARGEST = 200_000
 UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 """Signs that names of files and tables cannot hold."""
 
+FLOW_WIDTH = 60
+"""Characters after which a line ends before its next entry."""
+
 DIGITS = 40
 """Characters of a whole number; no table holds one of half that length."""
 
@@ -60,10 +63,12 @@ def to_yaml(values: Mapping[str, Any], *, flow: bool = False) -> str:
 
     Args:
         values: Of plain values.
-        flow: Whether the innermost mappings and lists stand on one line.
+        flow: Whether the innermost mappings and lists stand on one line, or two where it is long.
     """
-    style = None if flow else False
-    text: str = yaml.dump(values, Dumper=_Writer, sort_keys=False, default_flow_style=style)
+    style, width = (None, FLOW_WIDTH) if flow else (False, None)
+    text: str = yaml.dump(
+        values, Dumper=_Writer, sort_keys=False, default_flow_style=style, width=width
+    )
     return text
 
 

@@ -4,6 +4,8 @@ import unicodedata
 from dataclasses import replace
 from itertools import pairwise
 
+import pandas as pd
+
 from pckd.analysis.summary import CONFIGURATION, Summary
 
 _SIGNS = {
@@ -34,8 +36,7 @@ def latex_text(text: str) -> str:
 
 def latex_table(summary: Summary) -> str:
     r"""A summary as a table to `\input`: best in bold, second underlined, n in the caption."""
-    typeset = replace(summary, cells=summary.cells.map(latex_text))
-    rows = typeset.marked(_bold, _underlined)
+    rows = replace(summary, cells=_typeset(summary.cells)).marked(_bold, _underlined)
     body = [f"    {' & '.join(row)} \\\\" for row in rows.itertuples(index=False)]
     for place, (group, following) in enumerate(pairwise(summary.groups)):
         if group != following:
@@ -47,6 +48,7 @@ def latex_table(summary: Summary) -> str:
             r"\begin{table}",
             r"  \centering",
             f"  \\caption{{{latex_text(summary.caption + marks)}}}",
+            r"  \medskip",
             _FITTED,
             f"  \\begin{{tabular}}{{{''.join(map(_alignment, rows.columns))}}}",
             r"    \toprule",
@@ -59,6 +61,13 @@ def latex_table(summary: Summary) -> str:
             "",
         ]
     )
+
+
+def _typeset(cells: pd.DataFrame) -> pd.DataFrame:
+    texts = cells.map(latex_text)
+    if CONFIGURATION in texts:
+        texts[CONFIGURATION] = r"\raggedright " + texts[CONFIGURATION]
+    return texts
 
 
 def _alignment(column: str) -> str:

@@ -5,7 +5,7 @@ import pandas as pd
 
 from pckd.cli.output import WRAPPED, print_rows, shown
 
-NARROW = 30
+NARROW = 27
 """Characters that a column of long text takes at least."""
 
 GAP = 2
@@ -34,5 +34,5 @@ def fitting(frame: pd.DataFrame, width: int) -> pd.DataFrame:
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
     """The same with None where a value is missing, and with lists for arrays."""
-    known = frame.astype(object).where(frame.notna(), None)
-    return known.map(lambda value: value.tolist() if isinstance(value, np.ndarray) else value)
+    lists = frame.map(lambda value: value.tolist() if isinstance(value, np.ndarray) else value)
+    return lists.astype(object).where(frame.notna(), None)

@@ -21,6 +21,9 @@ WRAPPED = (
 LINE = 100
 """Characters of a line of text where no terminal limits it."""
 
+SMALL = 0.1
+"""Numbers below it, such as learning rates, are shown with three digits that count."""
+
 UNLIMITED = 100_000
 """Characters of a line where no terminal limits it, so that a pipe gets each row in one."""
 
@@ -37,10 +40,12 @@ def print_rows(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for name, value in rows[0].items():
-        numeric = isinstance(value, (int, float))
+    for name in rows[0]:
+        numeric = any(isinstance(row[name], (int, float)) for row in rows)
         width = None if name in WRAPPED else max(len(shown(row[name])) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", min_width=width)
+        table.add_column(
+            name, justify="right" if numeric else "left", min_width=width, overflow="fold"
+        )
     for row in rows:
         table.add_row(*(escape(shown(value)) for value in row.values()))
     _console().print(table)
@@ -52,7 +57,9 @@ def shown(value: object) -> str:
         return "-"
     if isinstance(value, list):
         return json.dumps(value, default=str)
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.3g}" if 0 < abs(value) < SMALL else f"{value:.2f}"
+    return str(value)
 
 
 def print_text(text: str, *, prefix: str = "") -> None:

@@ -1,5 +1,6 @@
 """`pckd study`: run and follow studies."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +18,7 @@ from pckd.cli.options import (
     Study,
     StudyFile,
 )
-from pckd.cli.output import print_rows, print_text
+from pckd.cli.output import line_width, print_rows, print_text
 from pckd.errors import RunError
 from pckd.study.names import confirm_name
 from pckd.training.scale import Scale
@@ -125,7 +126,7 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show how far the trials of a study are, also while it runs."""
-    from pckd.cli.frames import print_frame
+    from pckd.cli.frames import fitting, print_frame
     from pckd.storage import Storage
     from pckd.study.planned_rows import planned_rows
     from pckd.study.results import open_study
@@ -136,15 +137,19 @@ def status(
         f"{done}/{planned}"
         for done, planned in zip(trials["epochs_done"], trials["epochs_planned"], strict=True)
     ]
-    columns = ["trial", "status", "epochs", "seed", "last_top1", "test_top1", "case", "reason"]
-    print_frame(trials[columns], as_json=as_json)
-    if not as_json:
-        counts = trials["status"].value_counts().items()
-        print(
-            f"{len(trials)} trials: " + ", ".join(f"{count} {status}" for status, count in counts)
-        )
-        if left_out:
-            print(f"trials of earlier plans, code or images, left out: {left_out}")
+    columns = ["case", "status", "epochs", "last_top1", "test_top1", "trial", "seed"]
+    if as_json:
+        print_frame(trials[[*columns, "reason"]], as_json=True)
+        return
+    print_frame(fitting(trials[columns], line_width()), as_json=False)
+    counts = trials["status"].value_counts().items()
+    print(f"{len(trials)} trials: " + ", ".join(f"{count} {status}" for status, count in counts))
+    told = trials.dropna(subset="reason")
+    reasons = Counter(zip(told["status"], told["reason"], strict=True))
+    for (state, reason), count in reasons.most_common():
+        print_text(f"{count} {state}: {reason}")
+    if left_out:
+        print(f"trials of earlier plans, code or images, left out: {left_out}")
 
 
 @app.command()

@@ -19,6 +19,14 @@ def _named(value: Any) -> Any:  # noqa: ANN401
     return dict.fromkeys(names) if isinstance(names, (list, tuple)) else names
 
 
+def _counted_or_named(value: Any) -> Any:  # noqa: ANN401
+    names = value if isinstance(value, (list, tuple)) else [value]
+    counts = isinstance(value, int) and not isinstance(value, bool)
+    if not counts and not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{value!r} is neither a whole number nor names of cases")
+    return value
+
+
 class SeedRange(Settings):
     """Number of seeds that a comparison takes."""
 
@@ -29,7 +37,7 @@ class SeedRange(Settings):
 class ConfirmConfig(Settings):
     """Confirmation after the plan of a study has ended, on seeds that it never saw."""
 
-    candidates: int | Names = Field(
+    candidates: Annotated[int | Names, BeforeValidator(_counted_or_named)] = Field(
         1,
         description="of a search how many of the best; else names of cases: where they are "
         "searched, the best of each",

@@ -34,7 +34,7 @@ def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterato
     yield from (f"changed since it last ran: {line}" for line in changes_since(spec, storage))
     config = spec.base_run(f"study {spec.study}")
     yield "the run, resolved:"
-    text = to_yaml(config.model_dump(mode="json", exclude={"seed"}))
+    text = to_yaml(config.model_dump(mode="json", exclude={"seed"}), flow=True)
     yield from (f"  {line}" for line in text.splitlines())
     yield from prepare_data(config.data, config.protocol).notices
     yield from _trials(spec, plan)
@@ -61,8 +61,7 @@ def _trials(spec: StudySpec, plan: Plan) -> Iterator[str]:
     for searched in searches(spec):
         whose = f" in {searched.case}" * bool(searched.case)
         for key, parameter in searched.search.parameters.items():
-            values = parameter.model_dump(mode="json", exclude_defaults=True)
-            yield f"  searched{whose}: {key}: {values}"
+            yield f"  searched{whose}: {key}: {parameter.words}"
 
 
 def _stages(spec: StudySpec) -> Iterator[str]:

@@ -64,6 +64,16 @@ class Parameter(Settings):
         bounds = (self.low or 0.0, self.high or 0.0)
         return tuple(map(int, bounds)) if self.type == "int" else bounds
 
+    @property
+    def words(self) -> str:
+        """The values in words: `0.1 to 10, log scale`."""
+        parts = [" to ".join(f"{value:g}" for value in (self.low or 0.0, self.high or 0.0))]
+        if self.choices is not None:
+            parts = [" or ".join(map(str, self.choices))]
+        parts += ["whole numbers"] * (self.type == "int") + ["log scale"] * self.log
+        parts += [f"in steps of {self.step:g}"] if self.step else []
+        return ", ".join([*parts, *(f"where {key} is {value}" for key, value in self.when.items())])
+
     def suggest(self, key: str, trial: "Trial") -> Value:
         """Let Optuna suggest this parameter's value in a trial."""
         if self.choices is not None:

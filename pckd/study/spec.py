@@ -43,7 +43,12 @@ class StudySpec(Settings):
     vary_one: dict[str, list[Any]] | None = Field(None, description="one key at a time")
     search: SearchConfig | None = Field(None, description="Optuna proposes")
     pairs: tuple[Pair, ...] = Field((), description="teacher-student pairs, times the plan")
-    seeds: tuple[int, ...] = Field((0,), min_length=1, description="seeds, times the plan")
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (0,),
+        min_length=1,
+        description="seeds, times the plan",
+        json_schema_extra={"uniqueItems": True},
+    )
     until_clear: UntilClear | None = Field(
         None, description="written as `seeds: {until: clear, ...}`: no more seeds than are needed"
     )

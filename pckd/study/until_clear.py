@@ -13,8 +13,10 @@ from pckd.study.pair import Pair
 
 
 def _names(value: Any) -> Any:  # noqa: ANN401
-    """A single name written out as a list."""
-    return (value,) if isinstance(value, str) else value
+    """One name or a list of them as a tuple."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]

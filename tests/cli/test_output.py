@@ -5,8 +5,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from pckd.cli.frames import print_frame
 from pckd.cli.main import app
 from pckd.cli.output import print_rows
 from pckd.storage import Storage
@@ -34,6 +36,27 @@ def test_a_terminal_is_not_exceeded(
     _, *lines = capsys.readouterr().out.splitlines()
     assert len(lines) > 2
     assert all(len(line) <= 60 for line in lines)
+
+
+def test_no_letter_is_lost_where_a_word_is_longer_than_its_column(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "30")
+    print_rows([{"trial": "8ae9e07ecb39", "case": "center_contrast=0.04602"}], as_json=False)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    assert "".join(line[14:].strip() for line in text.splitlines()[1:]) == "center_contrast=0.04602"
+
+
+def test_missing_numbers_are_null_and_small_ones_keep_their_digits(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    frame = pd.DataFrame({"test_top1": [50.0, None], "learning_rate": [0.0005, 0.05]})
+    print_frame(frame, as_json=False)
+    assert capsys.readouterr().out.split()[2:] == ["50.00", "0.0005", "-", "0.05"]
+    print_frame(frame, as_json=True)
+    assert "NaN" not in (text := capsys.readouterr().out)
+    assert json.loads(text)[1] == {"test_top1": None, "learning_rate": 0.05}
 
 
 @pytest.fixture
@@ -84,6 +107,22 @@ def test_a_table_shows_what_tells_most_in_a_line(
     assert max(map(len, lines)) <= width
     assert "…" not in lines[0]
     assert more.endswith("more columns: --wide, or --json")
+
+
+def test_a_status_fits_a_line_and_says_each_reason_once(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    store = ResultsStore(Storage(root), "demo")
+    for trial in store.read("trials")["trial"]:
+        row = {"study": "demo", "trial": trial, "case": "center_contrast=0.04602, kd=1"}
+        failed = {"status": "failed", "reason": "the loss became nan"}
+        store.write("trials", trial, [{**row, **failed, "epochs_planned": 20, "epochs_done": 3}])
+    app(["study", "status", "demo", "--results", str(root)], standalone_mode=False)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[-2:] == ["2 trials: 2 failed", "2 failed: the loss became nan"]
 
 
 def test_all_of_a_table_is_shown_if_asked_for(

@@ -64,7 +64,7 @@ def test_needs_are_told(command: Command) -> None:
 
 
 @pytest.mark.parametrize("width", [80, 100])
-@pytest.mark.parametrize("words", [["terms"], ["terms", "dkd"], ["methods"], ["methods", "mld"]])
+@pytest.mark.parametrize("words", [["terms"], ["terms", "dkd"], ["methods"], ["methods", "dkd"]])
 def test_lists_fit_a_terminal(
     words: list[str], width: int, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

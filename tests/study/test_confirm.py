@@ -105,6 +105,14 @@ def test_named_cases_are_confirmed_as_they_are() -> None:
     assert _confirming(spec, []).cases == spec.cases
 
 
+def test_the_kept_study_file_names_its_candidates_as_a_list(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    confirm = {**CONFIRM, "candidates": ["A"], "against": ["B"]}
+    spec = _spec(search=None, cases=CASES, confirm=confirm)
+    write_spec(spec, storage)
+    assert kept_study(storage, "example", {}).confirm == spec.confirm
+
+
 def test_a_winner_that_is_a_reference_is_not_compared_with_itself() -> None:
     spec = _spec()
     design = _confirming(spec, _ended(spec, [(1.0, 50, 60), (3.0, 40, 41)])).until_clear
@@ -134,6 +142,7 @@ def test_a_search_without_a_completed_configuration_has_no_best() -> None:
         ({"against": {"winner": {"method": "kd"}}}, "the name of a candidate"),
         ({"candidates": "A"}, "a number, of the best"),
         ({"candidates": 0}, "1 or more"),
+        ({"candidates": 1.5}, r"confirm\.candidates: 1\.5 is neither a whole number nor names"),
         ({"smallest_difference": -1}, "smallest_difference"),
         ({"seeds": {"at_least": 1}}, "at_least"),
     ],

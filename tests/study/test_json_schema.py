@@ -61,6 +61,8 @@ WRONG = {
     "}\nseads: [0]": "'seads' was unexpected",
     "}\nseeds: 3": "$.seeds",
     "}\nseeds: [one]": "$.seeds",
+    "}\nseeds: [0, 0]": "$.seeds",
+    "}\nseeds: [-1]": "$.seeds",
     ", optimisation: {epochs: 3}}": "'optimisation' was unexpected",
     ", optimization: {epochs: ten}}": "$.run.optimization",
     ", optimization: {epochs: 0}}": "$.run.optimization",

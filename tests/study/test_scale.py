@@ -133,6 +133,11 @@ def test_a_bad_block_is_refused_in_a_sentence(
     assert re.fullmatch(re.escape(str(tmp_path / "example.yaml")) + sentence, str(caught.value))
 
 
+def test_a_mistake_in_the_block_is_told_at_full_scale_too(read: Read) -> None:
+    with pytest.raises(InputError, match=r"smoke scale, run: optimization\.epoch is not"):
+        read(scale="full", smoke={"optimization.epoch": 1})
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

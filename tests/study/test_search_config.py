@@ -39,6 +39,15 @@ def _points(search: SearchConfig, count: int) -> list[dict[str, Any]]:
     return points
 
 
+def test_parameters_are_said_in_words() -> None:
+    assert [parameter.words for parameter in _search().parameters.values()] == [
+        "0.01 to 10, log scale",
+        "2 to 10, whole numbers, in steps of 2",
+        "preview or none",
+        "1 to 1.02, where preview.strategy is preview",
+    ]
+
+
 def test_proposals_are_what_the_search_allows() -> None:
     search = _search()
     points = _points(search, 30)
