@@ -84,7 +84,7 @@ def test_files_that_are_made_from_the_code_are_made_from_todays(
     assert read(file) == made(), f"{file} is made from the code: run make generated"
 
 
-PAGES = sorted(path for folder in (ROOT, ROOT / "docs") for path in folder.glob("*.md"))
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 def anchors(page: Path) -> set[str]:
@@ -103,8 +103,9 @@ def test_links_lead_to_files_and_headings(page: Path) -> None:
 
 
 def test_the_index_names_every_page() -> None:
-    pages = {page.name for page in PAGES if page.parent.name == "docs"}
-    assert pages - {"index.md"} <= set(re.findall(r"\]\((\w+\.md)\)", read("docs/index.md")))
+    docs = ROOT / "docs"
+    pages = {page.relative_to(docs).as_posix() for page in PAGES if page.is_relative_to(docs)}
+    assert pages - {"index.md"} <= set(re.findall(r"\]\(([\w/]+\.md)\)", read("docs/index.md")))
 
 
 def test_the_readme_is_short() -> None:
