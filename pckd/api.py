@@ -137,14 +137,10 @@ class Study:
         from pckd.training.network_path import kept_path
         from pckd.training.student import Student
 
-        known = self.trials["trial"].tolist()
-        found = [identity for identity in known if identity.startswith(trial)]
-        if len(found) != 1:
-            listed = ", ".join(known) or "none"
-            raise InputError(f"{trial!r} is no trial of study {self.name}; trials: {listed}")
-        path = kept_path(self.storage, student_path(self.name, found[0]))
+        identity = self.store.trial_named(trial)
+        path = kept_path(self.storage, student_path(self.name, identity))
         if not self.storage.exists(path):
-            raise InputError(f"the student of trial {found[0]} was not kept: {path} is not there")
+            raise InputError(f"the student of trial {identity} was not kept: {path} is not there")
         return Student(TrainedNetwork.from_bytes(self.storage.read(path), path))
 
 

@@ -51,13 +51,9 @@ def repeat_trial(
         InputError: There is no such trial, it has not ended, its teacher is gone, the code or
             the images have changed since, or its row is damaged.
     """
-    rows = open_study(storage, study).read("trials")
-    found = rows[rows["trial"].str.startswith(identity)].to_dict("records")
-    if len(found) != 1:
-        listed = ", ".join(rows["trial"]) or "none"
-        raise InputError(f"study {study} has {len(found)} trials {identity}...; it has: {listed}")
-    row = open_study(storage, study).row("trials", found[0]["trial"])
-    config = _config(row, open_study(storage, study))
+    store = open_study(storage, study)
+    row = store.row("trials", store.trial_named(identity))
+    config = _config(row, store)
     alone = Trial(REPEATS, row["case"], {}, config, run_identity(config))
     if alone.identity != row["trial"]:
         raise InputError(
@@ -68,7 +64,7 @@ def repeat_trial(
     if row["device"] is None:
         raise InputError(f"trial {row['trial']} cannot be repeated: it never started")
     device = torch.device("cpu" if row["device"] == "cpu" else "cuda")
-    keep = read_spec(open_study(storage, study)).get("keep", "last")
+    keep = read_spec(store).get("keep", "last")
     with storage.lock(f"{REPEATS}/locks/{alone.identity}", on_wait):
         Checkpoint(alone, storage).delete()
         restart_row(alone, storage)

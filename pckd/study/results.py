@@ -106,6 +106,23 @@ class ResultsStore:
             raise InputError(f"{self.path(table, identity)} is gone or damaged")
         return found
 
+    def trial_named(self, beginning: str) -> str:
+        """The identity of the trial that begins so.
+
+        Raises:
+            InputError: There is none, or more than one.
+        """
+        known = [str(trial) for trial in self.read("trials")["trial"]]
+        found = [trial for trial in known if trial.startswith(beginning)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise InputError(
+                f"{beginning!r} begins several trials of study {self.study}: {', '.join(found)}"
+            )
+        listed = ", ".join(known) or "none"
+        raise InputError(f"{beginning!r} is no trial of study {self.study}; trials: {listed}")
+
     def path(self, table: str, name: str) -> str:
         """Path of a table's file below the root."""
         return f"{self.study}/{table}/{name}.parquet"
