@@ -64,6 +64,22 @@ def scale_label(study: StudyResults) -> str:
     return "" if study.scale == "full" else f"{study.scale} scale"
 
 
+def labelled(study: StudyResults, caption: str) -> str:
+    """A caption with the scale before it, if that is not full."""
+    label = scale_label(study)
+    return f"[{label}] {caption}" if label else caption
+
+
+def first_case(study: StudyResults) -> str:
+    """The case from which differences are taken, in words."""
+    return "the pair's first case" if study.spec.get("pairs") else "the first case"
+
+
+def kept_epoch(study: StudyResults) -> str:
+    """The epoch whose weights students kept: `best` or `last`."""
+    return "best" if study.spec.get("keep") == "best" else "last"
+
+
 def basis(study: StudyResults, accuracy: str) -> str:
     """The sentence that ends a caption: what is shown, on which data, budget and seeds."""
     return f"Shown is the {accuracy}; {scale_words(study)}."

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pckd.analysis.describing import scale_label
+from pckd.analysis.describing import labelled, scale_label
 from pckd.analysis.figures.style import save
 from pckd.analysis.loading import StudyResults, load_study
 from pckd.analysis.markdown import escaped, table_text
@@ -73,15 +73,15 @@ def _sections(study: StudyResults) -> list[Section]:
         for section in SECTIONS
         for each in (study.by_space() if section in OF_A_SEARCH else [study])
     ]
-    return [_labelled(section, scale_label(study)) for section in made if section is not None]
+    return [_labelled(section, study) for section in made if section is not None]
 
 
-def _labelled(section: Section, label: str) -> Section:
-    """The section with a label in front of each caption, so that no part goes without it."""
-    if not label:
-        return section
+def _labelled(section: Section, study: StudyResults) -> Section:
+    """The section with the scale in front of each caption, so that no part goes without it."""
     parts = [
-        part if isinstance(part, Paragraph) else replace(part, caption=f"[{label}] {part.caption}")
+        part
+        if isinstance(part, Paragraph)
+        else replace(part, caption=labelled(study, part.caption))
         for part in section.parts
     ]
     return Section(section.title, parts)

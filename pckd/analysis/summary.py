@@ -6,7 +6,7 @@ from math import isfinite
 
 import pandas as pd
 
-from pckd.analysis.describing import TEST_ACCURACY, basis, scale_label
+from pckd.analysis.describing import TEST_ACCURACY, basis, first_case, labelled
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.numbers.comparison import NOT_HERE, compare_cases
 from pckd.analysis.numbers.ranking import completed, configurations
@@ -78,10 +78,9 @@ def _of_cases(study: StudyResults) -> Summary:
     # What no row has, and an n that all rows share, take no column: the caption tells n.
     idle = [name for name in cells if cells[name].isin([MISSING, ""]).all()]
     idle += ["n"] if table.loc[is_there, "n"].nunique() == 1 else []
-    first = "the pair's first case" if study.spec.get("pairs") else "the first case"
     difference = (
-        f" Difference: from {first}, paired by seed, with its 95% t-interval (none where one "
-        "seed, or equal ones, show no noise), not adjusted for the number of cases."
+        f" Difference: from {first_case(study)}, paired by seed, with its 95% t-interval (none "
+        "where one seed, or equal ones, show no noise), not adjusted for the number of cases."
     )
     caption = _caption(study, table.loc[is_there, "n"], difference, TEST_ACCURACY)
     groups = [str(pair) for pair in table["pair"]]
@@ -121,10 +120,10 @@ def _of_spaces(done: pd.DataFrame, keys: Sequence[str]) -> dict[str, object]:
 
 
 def _caption(study: StudyResults, counts: "pd.Series[int]", note: str, accuracy: str) -> str:
-    label = f"[{scale_label(study)}] " if scale_label(study) else ""
-    return (
-        f"{label}Top-1 accuracy in percent: mean and 95% t-interval, n = {numbers_range(counts)}."
-        f"{note} {basis(study, accuracy)}"
+    return labelled(
+        study,
+        f"Top-1 accuracy in percent: mean and 95% t-interval, n = {numbers_range(counts)}."
+        f"{note} {basis(study, accuracy)}",
     )
 
 

@@ -5,7 +5,7 @@ from itertools import product
 
 import pandas as pd
 
-from pckd.analysis.describing import scale_words
+from pckd.analysis.describing import kept_epoch, scale_words
 from pckd.analysis.figures.heat_maps import HeatMaps, heat_maps_plot
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.numbers.centers import center_numbers, class_order, cosines
@@ -92,9 +92,8 @@ def _table(study: StudyResults, numbers: pd.DataFrame) -> Table:
 def setting_words(study: StudyResults) -> str:
     """The sentences that end a caption of pictures: one student each, and on what scale."""
     students = shown_students(study)
-    kept = "best" if study.spec.get("keep") == "best" else "last"
     pair = f" of {students[0].pair}" if students[0].pair else ""
     return (
-        f"One student{pair} each (seed {students[0].seed}, weights of the {kept} epoch), so there "
-        f"is no interval. {sentence(scale_words(study))}"
+        f"One student{pair} each (seed {students[0].seed}, weights of the {kept_epoch(study)} "
+        f"epoch), so there is no interval. {sentence(scale_words(study))}"
     )

@@ -7,6 +7,7 @@ from pckd.analysis.describing import (
     basis,
     data_words,
     differences_from_paper,
+    first_case,
     selecting_images,
 )
 from pckd.analysis.figures.dots import DotPanel, DotRow, dot_plot
@@ -81,12 +82,12 @@ def _headings(study: StudyResults, images: str) -> dict[str, str]:
 
 
 def _caption(study: StudyResults, images: str) -> str:
-    first = "the pair's first case" if study.spec.get("pairs") else "the first case"
     return (
         "Top-1 accuracy in percent, mean over n seeds with the 95% t-interval. Differences (test, "
-        f"last) are paired by seed and taken from {first}; their intervals are not adjusted for "
-        "the number of cases. Last: with the last weights; best epoch: the highest accuracy "
-        f"of all epochs on the {images} images, which flatters. {basis(study, TEST_ACCURACY)}"
+        f"last) are paired by seed and taken from {first_case(study)}; their intervals are not "
+        "adjusted for the number of cases. Last: with the last weights; best epoch: the highest "
+        f"accuracy of all epochs on the {images} images, which flatters. "
+        f"{basis(study, TEST_ACCURACY)}"
     )
 
 

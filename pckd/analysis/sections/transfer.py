@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from pckd.analysis.describing import differences_from_paper, scale_words
+from pckd.analysis.describing import differences_from_paper, kept_epoch, scale_words
 from pckd.analysis.figures.dots import DotPanel, DotRow, dot_plot
 from pckd.analysis.figures.style import BLACK, BLUE, EMPHASIS, colour
 from pckd.analysis.loading import DEFAULT_CASE, Kind, StudyResults
@@ -192,8 +192,10 @@ def _setting(study: StudyResults) -> str:
     train = numbers_range(study.probes["train_images"])
     test = numbers_range(study.probes["test_images"])
     seeds = ", ".join(str(seed) for seed in sorted(study.probes["seed"].unique()))
-    kept = "best" if study.spec.get("keep") == "best" else "last"
     target = f"Target: {train} training and {test} test images; probe seeds {seeds}, averaged."
     if study.trials.empty:
         return target
-    return f"{target} Students were {scale_words(study)}, and have the weights of the {kept} epoch."
+    return (
+        f"{target} Students were {scale_words(study)}, and have the weights of the "
+        f"{kept_epoch(study)} epoch."
+    )
