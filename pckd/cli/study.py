@@ -236,13 +236,16 @@ def _read(
 
 
 def _summarise(study: str, ended: "list[Ended]", storage: "Storage") -> None:
-    """Say how many trials are done.
+    """Say what was noticed about trials, and how many are done.
 
     Raises:
         RunError: Some failed.
     """
     from pckd.words import plural
 
+    noticed = Counter(outcome.notices for _, outcome in ended if outcome.notices)
+    for notices, count in noticed.items():
+        print_text(f"{study}: {notices} ({plural(count, 'trial')})")
     failed = [(trial, outcome) for trial, outcome in ended if outcome.status == "failed"]
     done = plural(len(ended) - len(failed), "trial")
     print(f"{study}: {done} done, results in {storage.root}")

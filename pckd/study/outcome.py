@@ -38,6 +38,8 @@ class Outcome:
     """The rule that stopped it, as its row has it; None in rows of earlier versions."""
     test: float | None = None
     """Top-1 accuracy of the trained student on the test images, in percent."""
+    notices: str = ""
+    """Sentences for the user about the run."""
 
 
 def read_outcome(trial: "Trial", storage: Storage) -> Outcome:
@@ -78,6 +80,7 @@ def outcomes_of(trials: pd.DataFrame, histories: Mapping[str, History]) -> dict[
             history=histories.get(row["trial"], ()),
             stop_rule=None if pd.isna(row["stop_rule"]) else row["stop_rule"],
             test=None if pd.isna(row["test_top1"]) else row["test_top1"],
+            notices="" if pd.isna(row["notices"]) else row["notices"],
         )
         for row in trials.to_dict("records")
         if row["status"] != "running"

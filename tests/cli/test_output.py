@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
@@ -11,9 +12,13 @@ import pytest
 from pckd.cli.frames import print_frame
 from pckd.cli.main import app
 from pckd.cli.output import print_rows
+from pckd.cli.study import _summarise
 from pckd.storage import Storage
+from pckd.study.outcome import Outcome
+from pckd.study.plan import Ended
 from pckd.study.results import ResultsStore
 from pckd.study.term_rows import term_rows
+from pckd.study.trial import Trial
 
 ROW = {"trial": "8ae9e07ecb39", "seed": 0, "case": "a case " * 12, "reason": "it is so " * 9}
 
@@ -131,3 +136,15 @@ def test_all_of_a_table_is_shown_if_asked_for(
     assert "a-long-name-of-a-machine" in shown(root, capsys, "--wide")
     first = json.loads(shown(root, capsys, "--json"))[0]
     assert first["terms"][0]["parameter"] == "weight"
+
+
+def test_what_was_noticed_of_trials_is_said_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    poor = Outcome("completed", 9.0, notices="the teacher is not better than chance")
+    outcomes = (poor, poor, Outcome("completed", 50.0))
+    ended: list[Ended] = [(Mock(spec=Trial), outcome) for outcome in outcomes]
+    _summarise("taught", ended, Storage(tmp_path))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:-1] == ["taught: the teacher is not better than chance (2 trials)"]
+    assert lines[-1].startswith("taught: 3 trials done")

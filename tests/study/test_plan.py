@@ -202,7 +202,7 @@ def test_how_trials_ended_is_read_from_their_rows(plan: MakePlan, tmp_path: Path
     plan(SEEDS, zip(trials, ("completed", "failed"), strict=True))
     failed = {"study": "example", "trial": trials[1].identity, "status": "failed", "reason": "no"}
     store = ResultsStore(Storage(tmp_path), "example")
-    store.write("trials", trials[1].identity, [failed])
+    store.write("trials", trials[1].identity, [failed | {"notices": "the teacher is poor"}])
     outcomes = outcomes_of(store.read("trials"), histories_of(store.read("epochs")))
     assert [
         (outcomes[trial.identity].status, outcomes[trial.identity].reason) for trial in trials
@@ -210,6 +210,7 @@ def test_how_trials_ended_is_read_from_their_rows(plan: MakePlan, tmp_path: Path
         ("completed", ""),
         ("failed", "no"),
     ]
+    assert [outcomes[trial.identity].notices for trial in trials] == ["", "the teacher is poor"]
 
 
 def test_a_changed_run_is_run_anew(plan: MakePlan) -> None:
