@@ -4,6 +4,7 @@ What a study file, a command or a variable names is written into tables, logs an
 """
 
 import re
+from pathlib import Path
 
 from pckd.errors import InputError
 
@@ -38,6 +39,27 @@ def check_address(address: str, what: str) -> None:
     if wrong:
         right = f"{wrong[1]}://{'/' * (wrong[1] == 'file')}{wrong['rest']}"
         raise InputError(f"{what} {address} looks like a URI with a slash too few: write {right}")
+
+
+def folder_of(path: str | Path, what: str) -> Path:
+    """Write out the path of a folder of this machine, which may begin with ~.
+
+    Args:
+        path: As the user gave it.
+        what: What the folder is, such as results root.
+
+    Raises:
+        InputError: It is empty, or begins with a home folder that is not known.
+    """
+    if not str(path):
+        raise InputError(f"the {what} is empty: name a folder, or . for the present one")
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError:
+        raise InputError(
+            f"{what} {path} begins with a home folder that is not known: write it in full, or set "
+            "HOME"
+        ) from None
 
 
 def holds_secret(text: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from pyarrow import fs
 
-from pckd.addresses import check_address
+from pckd.addresses import check_address, folder_of
 from pckd.errors import InputError
 from pckd.files import hold_lock, write_atomically
 from pckd.files.remote import open_uri
@@ -25,12 +25,12 @@ class Storage:
 
     Raises:
         InputError: The URI is not one that pyarrow can open, or must not be shown; the bucket is
-            not there or cannot be reached; or the path is a file.
+            not there or cannot be reached; or the path is empty, a file, or in no known home.
     """
 
     def __init__(self, root: str | Path) -> None:
         check_address(str(root), "results root")
-        self.root = str(root) if "://" in str(root) else str(Path(root).expanduser().absolute())
+        self.root = str(root) if "://" in str(root) else str(folder_of(root, "results root"))
         try:
             self.filesystem, self.base = _open(self.root)
         except (OSError, ValueError) as error:

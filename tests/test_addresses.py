@@ -64,3 +64,15 @@ def test_an_address_with_a_slash_too_few_is_no_folder(
 @pytest.mark.parametrize("address", HARMLESS)
 def test_other_addresses_pass(address: str) -> None:
     assert not holds_secret(address)
+
+
+@pytest.mark.parametrize("opened", [Storage, lambda root: open_data("cifar100", root)])
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [("~nobody-of-that-name/x", "begins with a home folder that is not known"), ("", "is empty")],
+)
+def test_a_path_that_is_no_folder_of_anybody_is_refused(
+    path: str, message: str, opened: Callable[[str], object]
+) -> None:
+    with pytest.raises(InputError, match=message):
+        opened(path)

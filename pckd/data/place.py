@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pckd.addresses import check_address
+from pckd.addresses import check_address, folder_of
 from pckd.errors import InputError
 from pckd.files.remote import open_uri
 
@@ -88,13 +88,13 @@ def open_place(root: Path | str) -> Place:
 
     Raises:
         InputError: If the URI holds a secret, or names an unknown filesystem or one that cannot be
-            reached.
+            reached; or the path is empty, or in no known home.
     """
     from pyarrow.fs import LocalFileSystem
 
     check_address(str(root), "data root")
     if "://" not in str(root):
-        return Place(LocalFileSystem(), str(Path(root).expanduser().absolute()))
+        return Place(LocalFileSystem(), str(folder_of(root, "data root")))
     try:
         filesystem, path = open_uri(str(root))
     except (OSError, ValueError) as error:
