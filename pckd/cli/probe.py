@@ -97,7 +97,7 @@ def probe(
         tasks = probe_tasks(storage, probed, stage)
     else:
         raise InputError(f"--arch is for a checkpoint: write ./{probed} if that is a file")
-    from pckd.distributed.driver import run_missing_probes
+    from pckd.distributed.stages import run_missing_probes
 
     resources = Resources(gpus_per_worker=gpus)
     run_missing_probes(tasks, resources, storage, Display(), address=address)

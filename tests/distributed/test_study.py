@@ -13,7 +13,7 @@ import pytest
 from ray import tune
 from rich.console import Console
 
-from pckd.distributed import driver
+from pckd.distributed import stages
 from pckd.distributed.driver import run_study
 from pckd.distributed.trials import RESTARTS, run_plan
 from pckd.progress import Display
@@ -67,13 +67,13 @@ def test_a_study_fills_its_tables_and_runs_only_what_is_missing(
     assert sorted(probes["role"]) == ["student", "student", "teacher"]
     assert probes["top1"].between(40, 100).all()
 
-    monkeypatch.setattr(driver, "run_plan", lambda *_: pytest.fail("something ran again"))
+    monkeypatch.setattr(stages, "run_plan", lambda *_: pytest.fail("something ran again"))
     run_study(spec, storage, display)
     with_pictures = make_study(cases=cases, probe=probe, pictures={"examples": 2})
     run_study(with_pictures, storage, display)
     files = {path.stem for path in Path(storage.base, "tiny", "pictures").iterdir()}
     assert files == {trials["PCKD"]["trial"], trials["plain"]["trial"]}
-    monkeypatch.setattr(driver, "run_tasks", lambda *_: pytest.fail("something ran again"))
+    monkeypatch.setattr(stages, "run_tasks", lambda *_: pytest.fail("something ran again"))
     ended = run_study(with_pictures, storage, display)
     assert {str(trial): outcome.status for trial, outcome in ended} == {
         f"resnet14 -> resnet8, {case}, seed 0": status for case, status in statuses.items()
