@@ -127,7 +127,7 @@ def main() -> None:
     except OSError as error:
         if error.errno in WRONG_PLACE:
             _end(_place(error), 2)
-        _end(f"{error}; run the same command again to go on", 1)
+        _end(f"{_place(error)}; run the same command again to go on", 1)
 
 
 def _write_what_the_terminal_lacks() -> None:

@@ -39,8 +39,11 @@ def show(
     from pckd.api import Study as Opened
     from pckd.cli.frames import fitting, print_frame
     from pckd.storage import Storage
+    from pckd.study.planned_rows import planned_rows
+    from pckd.study.results import ResultsStore
 
-    opened = Opened(Storage(results), study)
+    storage = Storage(results)
+    opened = Opened(storage, study)
     frame = opened.table(table)
     frame = frame[[name for name in frame.columns if not name.startswith("config")]]
     frame = frame.dropna(axis="columns", how="all")
@@ -54,6 +57,10 @@ def show(
     print_frame(shown, as_json=False)
     if len(shown.columns) < len(frame.columns):
         print(f"{len(frame.columns) - len(shown.columns)} more columns: --wide, or --json")
+    if table == "trials":
+        _, others = planned_rows(ResultsStore(storage, study))
+        if others:
+            print(f"among these are trials of earlier plans, code or images: {others}")
 
 
 @app.command()

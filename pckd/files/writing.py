@@ -27,7 +27,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], Result]) -> Result:
         What `write` returns.
 
     Raises:
-        OSError: The file cannot be written; what was there before stays.
+        OSError: The file cannot be written, and is named; what was there before stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{_prefix(path)}{uuid.uuid4().hex}")
@@ -37,8 +37,10 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], Result]) -> Result:
             stream.flush()
             os.fsync(stream.fileno())
         unfinished.replace(path)
-    except BaseException:
+    except BaseException as error:
         unfinished.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, str(unfinished)):
+            error.filename = str(path)
         raise
     _sync_folder(path.parent)
     return result

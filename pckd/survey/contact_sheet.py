@@ -56,7 +56,9 @@ def draw_sheet(survey: Survey, image_size: int | None, file: Path) -> None:
     try:
         write_atomically(file, lambda stream: sheet.save(stream, "PNG"))
     except OSError as error:
-        raise InputError(f"the contact sheet {file} cannot be written: {error}") from None
+        raise InputError(
+            f"the contact sheet {file} cannot be written: {error.strerror or error}"
+        ) from None
 
 
 def _spread(classes: int) -> list[int]:

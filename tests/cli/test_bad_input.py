@@ -191,9 +191,9 @@ def test_an_interruption_says_how_to_go_on(
         (OSError(errno.EROFS, "Read-only file system", "/ro/a"), 2, "/ro/a: read-only file system"),
         (FileExistsError(errno.EEXIST, "File exists", "a"), 2, "a: file exists"),
         (
-            OSError(errno.ENOSPC, "No space left on device"),
+            OSError(errno.ENOSPC, "No space left on device", "results/x.parquet"),
             1,
-            "[Errno 28] No space left on device; run the same command again to go on",
+            "results/x.parquet: no space left on device; run the same command again to go on",
         ),
     ],
 )

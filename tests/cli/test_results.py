@@ -74,3 +74,13 @@ def test_text_is_printed_where_no_file_is_named(command: Command) -> None:
         ["demo", "a"],
         ["demo", "b"],
     ]
+
+
+@pytest.mark.usefixtures("_rows")
+def test_rows_that_the_plan_does_not_name_are_counted(command: Command) -> None:
+    sentence = "among these are trials of earlier plans, code or images"
+    assert sentence not in command("results", "show", "demo")
+    ResultsStore(Storage("results"), "demo").write(
+        "plan", "plan", [{"study": "demo", "trial": "a"}]
+    )
+    assert command("results", "show", "demo").endswith(f"{sentence}: 1\n")

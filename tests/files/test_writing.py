@@ -1,9 +1,10 @@
 """Files that must not be half: written whole, on the disk, under one name."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -41,6 +42,16 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None
         write_atomically(file, fail)
     assert file.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_file_that_has_no_room_is_named(tmp_path: Path, named: bool) -> None:
+    def fail(stream: BinaryIO) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", *[stream.name] * named)
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_atomically(tmp_path / "file", fail)
+    assert caught.value.filename == str(tmp_path / "file")
 
 
 def test_content_then_name_then_folder_reach_the_disk(
