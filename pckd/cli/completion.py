@@ -6,6 +6,8 @@ from pathlib import Path
 
 from typer import Context
 
+from pckd.study.names import RESERVED
+
 
 def study_files(incomplete: str) -> list[str]:
     """Names of study files that can be run by name, and paths of others."""
@@ -28,7 +30,8 @@ def kept_studies(context: Context, incomplete: str) -> list[str]:
     if "://" in str(root) or not root.is_dir():
         return []
     with os.scandir(root) as entries:
-        return _beginning([entry.name for entry in entries if entry.is_dir()], incomplete)
+        names = {entry.name for entry in entries if entry.is_dir()}
+    return _beginning(names.difference(RESERVED), incomplete)
 
 
 def methods(incomplete: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from textwrap import fill
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,6 +11,9 @@ from pckd.cli.options import Force, Json, Results, Study
 from pckd.cli.output import line_width, refuse_overwriting, write_output
 from pckd.errors import InputError
 from pckd.study.names import TableName
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 app = App()
 
@@ -44,7 +47,7 @@ def show(
 
     storage = Storage(results)
     opened = Opened(storage, study)
-    frame = opened.table(table)
+    frame = _counted(opened.table(table), table)
     frame = frame[[name for name in frame.columns if not name.startswith("config")]]
     frame = frame.dropna(axis="columns", how="all")
     if wide or as_json:
@@ -158,6 +161,14 @@ def compact_study(study: Study, results: Results = "results") -> None:
 
     merged = compact(open_study(Storage(results), study))
     print(", ".join(f"{table}: {count} files merged" for table, count in merged.items()))
+
+
+def _counted(frame: "pd.DataFrame", table: TableName) -> "pd.DataFrame":
+    """A table whose whole numbers are that, also in columns that lack some: pandas makes floats."""
+    from pckd.study.schema import INTEGER, SCHEMAS
+
+    names = [field.name for field in SCHEMAS[table] if field.type == INTEGER]
+    return frame.astype(dict.fromkeys(frame.columns.intersection(names), "Int64"))
 
 
 def _track(study: str, tracker: str, place: str | None, results: str) -> None:

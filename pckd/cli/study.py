@@ -20,7 +20,7 @@ from pckd.cli.options import (
 )
 from pckd.cli.output import line_width, print_rows, print_text
 from pckd.errors import RunError
-from pckd.study.names import confirm_name
+from pckd.study.names import RESERVED, confirm_name
 from pckd.training.scale import Scale
 
 if TYPE_CHECKING:
@@ -141,7 +141,10 @@ def status(
     if as_json:
         print_frame(trials[[*columns, "reason"]], as_json=True)
         return
-    print_frame(fitting(trials[columns], line_width()), as_json=False)
+    shown = fitting(trials[columns], line_width())
+    print_frame(shown, as_json=False)
+    if len(shown.columns) < len(columns):
+        print(f"{len(columns) - len(shown.columns)} more columns: --json")
     counts = trials["status"].value_counts().items()
     print(f"{len(trials)} trials: " + ", ".join(f"{count} {status}" for status, count in counts))
     told = trials.dropna(subset="reason")
@@ -275,6 +278,8 @@ def _rows_of_results(results: str) -> list[dict[str, object]]:
 
     rows, storage = [], Storage(results)
     for name in storage.folders():
+        if name in RESERVED:
+            continue
         planned, _ = planned_rows(ResultsStore(storage, name))
         statuses = planned["status"]
         counts = {status: int((statuses == status).sum()) for status in ("running", "failed")}

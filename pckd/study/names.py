@@ -5,6 +5,9 @@ from typing import Literal
 NAME = r"^[a-z0-9][a-z0-9_-]*$"
 """Pattern of a study's name."""
 
+RESERVED = ("teachers", "preparations", "runs", "repeats", "networks")
+"""Names below a results root that no study may take: those of pckd itself."""
+
 TableName = Literal["trials", "epochs", "probes", "plan", "verdicts"]
 """Tables of a study, as `pckd.study.schema` describes them."""
 

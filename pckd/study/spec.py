@@ -10,7 +10,7 @@ from pckd.settings import Settings, told_to_pydantic, validate
 from pckd.study.confirm_config import ConfirmConfig
 from pckd.study.consistency import check_consistent
 from pckd.study.named_once import full_keys_of_lists
-from pckd.study.names import NAME, SMOKE
+from pckd.study.names import NAME, RESERVED, SMOKE
 from pckd.study.pair import Pair
 from pckd.study.pictures.config import PictureStage
 from pckd.study.resources import Resources
@@ -21,9 +21,6 @@ from pckd.training.config import RunConfig
 from pckd.training.outline import check_outline
 from pckd.training.scale import Scale
 from pckd.transfer.stage import ProbeStage
-
-RESERVED = ("teachers", "preparations", "runs", "repeats", "networks")
-"""Names below a results root that no study may take: those of pckd itself."""
 
 
 class StudySpec(Settings):

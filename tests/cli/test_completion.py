@@ -24,7 +24,8 @@ def _complete(command: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[[st
 
 
 def test_commands_options_and_names_are_completed(complete: Callable[[str], list[str]]) -> None:
-    Path("results/demo").mkdir(parents=True)
+    for folder in ("demo", "teachers"):
+        Path("results", folder).mkdir(parents=True)
     Path("elsewhere/other").mkdir(parents=True)
     assert complete("pckd stu") == ["study"]
     assert complete("pckd study run --res") == ["--results"]

@@ -1,5 +1,6 @@
 """`pckd results`."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,6 +65,22 @@ def test_what_cannot_be_exported_is_said(
 ) -> None:
     assert sentence in command("results", "export", "demo", *arguments, code=2)
     assert sorted(path.name for path in Path().iterdir()) == ["results"]
+
+
+@pytest.mark.usefixtures("_rows")
+def test_whole_numbers_stay_whole_beside_missing_ones(command: Command) -> None:
+    store = ResultsStore(Storage("results"), "demo")
+    store.write("trials", "c", [{"study": "demo", "trial": "c", "seed": 3, "best_epoch": 8}])
+    rows = json.loads(command("results", "show", "demo", "--json"))
+    assert [(row["seed"], row["best_epoch"]) for row in rows] == [(None, None)] * 2 + [(3, 8)]
+    assert all(type(row["seed"]) in (int, type(None)) for row in rows)
+    assert "3.0" not in command("results", "show", "demo")
+
+
+@pytest.mark.usefixtures("_rows")
+def test_what_pckd_keeps_itself_is_no_study(command: Command) -> None:
+    Path("results/teachers").mkdir()
+    assert [row["study"] for row in json.loads(command("study", "list", "--json"))] == ["demo"]
 
 
 @pytest.mark.usefixtures("_rows")

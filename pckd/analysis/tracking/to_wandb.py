@@ -7,7 +7,7 @@ from pckd.analysis.tracking.runs import TrialRun
 from pckd.errors import InputError
 
 MARK = "pckd-updated.txt"
-"""File beside a run that says which state of its trial was written; written last."""
+"""File beside a run that says which state of its trial was written; it comes after all others."""
 
 
 class WandbTracker:
@@ -60,5 +60,6 @@ class WandbTracker:
         for step, epoch in enumerate(run.epochs, start=1):
             made.log(dict(epoch), step=step)
         made.summary.update(dict(run.results))
-        Path(made.dir, MARK).write_text(run.tags["updated"], encoding="utf-8")
+        mark = Path(made.dir, MARK)
         made.finish(exit_code=int(run.status == "failed"))
+        mark.write_text(run.tags["updated"], encoding="utf-8")
