@@ -128,6 +128,16 @@ def main() -> None:
         if error.errno in WRONG_PLACE:
             _end(_place(error), 2)
         _end(f"{_place(error)}; run the same command again to go on", 1)
+    finally:
+        _write_out()
+
+
+def _write_out() -> None:
+    """Write what is left of the output; who read it may be gone, as head is after its lines."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _write_what_the_terminal_lacks() -> None:

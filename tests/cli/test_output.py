@@ -1,7 +1,9 @@
 """Tables for a person at a terminal, and for whatever reads a pipe."""
 
 import json
+import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -10,7 +12,7 @@ import pandas as pd
 import pytest
 
 from pckd.cli.frames import print_frame
-from pckd.cli.main import app
+from pckd.cli.main import app, main
 from pckd.cli.output import print_rows
 from pckd.cli.study import _summarise
 from pckd.storage import Storage
@@ -148,3 +150,14 @@ def test_what_was_noticed_of_trials_is_said_once(
     lines = capsys.readouterr().out.splitlines()
     assert lines[:-1] == ["taught: the teacher is not better than chance (2 trials)"]
     assert lines[-1].startswith("taught: 3 trials done")
+
+
+def test_a_reader_that_is_gone_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stream:
+        monkeypatch.setattr("sys.stdout", stream)
+        monkeypatch.setattr(
+            sys.modules["pckd.cli.main"], "app", lambda prog_name: print("a line for nobody")
+        )
+        main()
