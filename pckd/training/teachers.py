@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from pckd.data.words import listed
 from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.training.network_path import SUFFIX, kept_path
@@ -25,8 +26,6 @@ FOLDER = "teachers/store"
 TRAINED = "trained"
 SHORT = 12
 """Number of digits of a hash that are shown."""
-MOST_NAMES = 5
-"""Number of teachers that a message lists before it counts the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +185,5 @@ class TeacherStore:
 
 
 def _listed(cards: Sequence[TeacherCard]) -> str:
-    """Some teachers for a message: at most five, then how many more there are."""
-    names = [f"{card.short_hash} ({card.model}, {card.data})" for card in cards[:MOST_NAMES]]
-    more = [f"{len(cards) - MOST_NAMES} more"] if len(cards) > MOST_NAMES else []
-    return ", ".join(names + more) or "none"
+    """Some teachers for a message."""
+    return listed([f"{card.short_hash} ({card.model}, {card.data})" for card in cards]) or "none"

@@ -38,7 +38,7 @@ class FrozenTarget:
     """Features of the training images: whole images, or one draw of crops after another."""
     test: LabelledFeatures
     num_classes: int
-    """Class names of the target; each class has a training and a test image."""
+    """Number of classes of the target; each has a training and a test image."""
     data_fingerprint: str
     """Fingerprint of the target, as selected and resized."""
     device: torch.device

@@ -12,7 +12,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from pckd.analysis.figures.style import BLUE, EMPHASIS, GREY, PAGE, grid_of, legend_below, styled
-from pckd.analysis.numbers.ranking import top_count
+from pckd.analysis.numbers.ranking import TOP_SHARE, top_count
 from pckd.analysis.search_space import Parameter
 from pckd.analysis.words import plain
 
@@ -48,7 +48,7 @@ def parallel_plot(ranked: pd.DataFrame, parameters: Sequence[Parameter], label: 
     names = [_two_lines(parameter.name) for parameter in parameters]
     _set_frame(axes, [*names, label])
     handles = [
-        Line2D([], [], label="best 20%", **TOP),
+        Line2D([], [], label=f"best {TOP_SHARE:.0%}", **TOP),
         Line2D([], [], label="other completed", **OTHER),
     ]
     if (ranked["status"] == "stopped").any():

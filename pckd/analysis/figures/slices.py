@@ -20,7 +20,7 @@ from pckd.analysis.figures.style import (
     log_axis,
     styled,
 )
-from pckd.analysis.numbers.ranking import completed, top_count
+from pckd.analysis.numbers.ranking import TOP_SHARE, completed, top_count
 from pckd.analysis.search_space import Parameter
 from pckd.analysis.words import plain
 
@@ -47,7 +47,7 @@ def slices_plot(ranked: pd.DataFrame, parameters: Sequence[Parameter], ylabel: s
     for axes in panels[::columns]:
         axes.set_ylabel(ylabel)
     handles = [
-        Line2D([], [], label="best 20%", **TOP),
+        Line2D([], [], label=f"best {TOP_SHARE:.0%}", **TOP),
         Line2D([], [], label="other completed", **OTHER),
     ]
     if (ranked["status"] == "stopped").any():

@@ -7,7 +7,7 @@ from pckd.analysis.figures.importance import importance_plot
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.numbers.budget import at_full_budget
 from pckd.analysis.numbers.importance import FEWEST, RESAMPLES, importances, reason_against
-from pckd.analysis.numbers.ranking import configurations
+from pckd.analysis.numbers.ranking import TOP_SHARE, configurations
 from pckd.analysis.parts import Paragraph, Picture, Section, Table
 from pckd.analysis.search_space import parameters
 from pckd.analysis.sections.search import HELDOUT_ACCURACY
@@ -41,8 +41,8 @@ def _caption(study: StudyResults, used: pd.DataFrame) -> str:
     return (
         f"Importance of each parameter for the accuracy, from {len(used)} configurations"
         f"{early if stopped else ''}. fANOVA: share of the variance; "
-        "PED-ANOVA: share in what sets the best 20% apart. Each method adds up to 1. Parameters "
-        "searched on a log scale enter as logarithms. Lines: 95% bootstrap intervals "
+        f"PED-ANOVA: share in what sets the best {TOP_SHARE:.0%} apart. Each method adds up to 1. "
+        "Parameters searched on a log scale enter as logarithms. Lines: 95% bootstrap intervals "
         f"({RESAMPLES} resamples of the configurations). {basis(study, HELDOUT_ACCURACY)}"
     )
 

@@ -6,7 +6,7 @@ from pckd.analysis.describing import basis
 from pckd.analysis.figures.parallel import parallel_plot
 from pckd.analysis.figures.slices import slices_plot
 from pckd.analysis.loading import StudyResults
-from pckd.analysis.numbers.ranking import completed, configurations, top_count
+from pckd.analysis.numbers.ranking import TOP_SHARE, completed, configurations, top_count
 from pckd.analysis.parts import Paragraph, Part, Picture, Section, Table
 from pckd.analysis.search_space import Parameter, parameters
 from pckd.analysis.sections.carried import carried_over
@@ -104,7 +104,7 @@ def _pictures(
     top = plural(top_count(int(counts.get("completed", 0))), "configuration")
     stopped = int(counts.get("stopped", 0))
     early = f" Grey: {stopped} stopped early, at the accuracy then reached." if stopped else ""
-    ending = f"Orange: the best 20% ({top}).{early} {basis(study, HELDOUT_ACCURACY)}"
+    ending = f"Orange: the best {TOP_SHARE:.0%} ({top}).{early} {basis(study, HELDOUT_ACCURACY)}"
     return [
         Picture(
             study.part("parallel"),
