@@ -7,6 +7,7 @@ import pandas as pd
 
 from pckd.errors import InputError
 from pckd.storage import Storage
+from pckd.study.ranking import best_first, ran
 from pckd.study.results import open_study
 from pckd.study.search_config import SearchConfig
 from pckd.study.space import Point
@@ -15,8 +16,8 @@ from pckd.study.space import Point
 def carried_points(search: SearchConfig, storage: Storage) -> list[Point]:
     """The points that `from` names, the best first; none where it names no study.
 
-    A configuration counts if all its trials completed, by its mean accuracy on the images that
-    select. What the other study searched and this one does not is left out.
+    Their order is that of `pckd.study.ranking`. What the other study searched and this one does not
+    is left out.
 
     Raises:
         InputError: There is no such study, or it has no point that lies in this space.
@@ -39,8 +40,10 @@ def carried_points(search: SearchConfig, storage: Storage) -> list[Point]:
 
 
 def _ranked(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """The changes of the configurations that completed, the best first."""
-    complete = (rows["status"] == "completed").groupby(rows["changes"]).all()
-    means = rows.groupby("changes")["last_top1"].mean()[complete]
-    means = means.sort_values(ascending=False, kind="stable")
-    return [json.loads(str(text)) for text in means.index]
+    """The changes of the completed configurations, the best first."""
+    trials = {
+        str(changes): [ran(row) for row in each.to_dict("records")]
+        for changes, each in rows.groupby("changes")
+    }
+    seeds = max(map(len, trials.values()), default=0)
+    return [json.loads(changes) for changes in best_first(trials, seeds)]

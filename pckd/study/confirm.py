@@ -1,8 +1,8 @@
 """Confirmation of an ended study by another, on seeds that the first never saw."""
 
+import json
 from collections.abc import Mapping, Sequence
 from itertools import product
-from statistics import mean
 from typing import Any
 
 from pckd.errors import InputError
@@ -10,6 +10,7 @@ from pckd.settings import validate
 from pckd.study.confirm_config import WINNER, ConfirmConfig
 from pckd.study.names import confirm_name
 from pckd.study.plan import Ended
+from pckd.study.ranking import Ran, best_first
 from pckd.study.spec import StudySpec
 from pckd.study.trial import make_trial
 
@@ -102,27 +103,22 @@ def _candidates(
 
 
 def _best(spec: StudySpec, ended: Sequence[Ended]) -> list[dict[str, Any]]:
-    """The configurations by the mean held-out accuracy over all seeds, the best first.
-
-    Of equal ones the order is that of their text, whichever ended first: a study that goes on must
-    find the same winner.
-    """
-    accuracies: dict[str, list[float]] = {}
+    """The completed configurations, the best first."""
+    trials: dict[str, list[Ran]] = {}
     points: dict[str, dict[str, Any]] = {}
     pair = spec.pair_changes()[0]
     for trial, outcome in ended:
-        key = repr(sorted(trial.changes.items()))
-        points[key] = {name: each for name, each in trial.changes.items() if name not in pair}
-        if outcome.status == "completed" and outcome.value is not None:
-            accuracies.setdefault(key, []).append(outcome.value)
-    complete = [key for key, each in accuracies.items() if len(each) == len(spec.seeds)]
-    if not complete:
+        name = json.dumps(trial.changes, sort_keys=True)
+        points[name] = {key: each for key, each in trial.changes.items() if key not in pair}
+        epochs = trial.config.optimization.epochs
+        trials.setdefault(name, []).append(Ran(outcome.status, outcome.value, epochs))
+    best = best_first(trials, len(spec.seeds))
+    if not best:
         who = next((f", case {trial.space}," for trial, _ in ended if trial.space), "")
         raise InputError(
             f"study {spec.study}{who} has no configuration that completed: none is best"
         )
-    best = sorted(complete, key=lambda key: (-mean(accuracies[key]), key))
-    return [points[key] for key in best]
+    return [points[name] for name in best]
 
 
 def _block(spec: StudySpec) -> ConfirmConfig:

@@ -45,6 +45,7 @@ def _storage(tmp_path: Path) -> Storage:
             "changes": json.dumps(changes),
             "status": status,
             "last_top1": top1,
+            "epochs_planned": 20,
             "started": datetime.now(UTC),
         }
         ResultsStore(storage, "other").write("trials", f"{place:04}", [row])

@@ -86,6 +86,19 @@ def test_of_equal_configurations_the_winner_does_not_depend_on_which_ended_first
     assert _confirming(spec, ended).cases == _confirming(spec, ended[::-1]).cases
 
 
+def test_a_shorter_run_is_no_winner() -> None:
+    spec = _spec(seeds=[0])
+    ended = [
+        (
+            make_trial(spec, name, {"loss.kd.weight": weight, "optimization.epochs": epochs}, 0),
+            Outcome("completed", top1),
+        )
+        for name, weight, epochs, top1 in (("short", 2.0, 5, 90.0), ("full", 3.0, 10, 60.0))
+    ]
+    cases = _confirming(spec, ended).cases or {}
+    assert cases["winner"] == {"loss.kd.weight": 3.0, "optimization.epochs": 10}
+
+
 def test_plugins_are_those_of_the_study() -> None:
     spec = _spec(plugins=["my_losses.py"])
     assert _confirming(spec, _ended(spec, [(2.0, 50, 60)])).plugins == ("my_losses.py",)

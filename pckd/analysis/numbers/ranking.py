@@ -9,6 +9,7 @@ from pckd.analysis.loading import StudyResults
 from pckd.analysis.search_space import searched_entries
 from pckd.analysis.settings import short_key
 from pckd.analysis.statistics import mean_interval
+from pckd.study.ranking import ran, standing
 
 TOP_SHARE = 0.2
 """Share of the completed configurations that figures highlight."""
@@ -17,10 +18,7 @@ TOP_SHARE = 0.2
 def configurations(study: StudyResults) -> pd.DataFrame:
     """One row a configuration, the best first, then those that did not complete.
 
-    A configuration is completed when all seeds of the study are and spent the same, full budget;
-    only those are ranked. One that has a failed seed is failed, else stopped if one was stopped;
-    one whose seeds completed fewer epochs, where epochs are searched, has a smaller budget; any
-    other is running.
+    Only those whose `pckd.study.ranking.standing` is completed are ranked.
 
     Returns:
         Columns rank (from 1; 0 without), status, case, space (the case that was searched, if any
@@ -29,7 +27,7 @@ def configurations(study: StudyResults) -> pd.DataFrame:
         seeds), and each searched key.
     """
     seeds = len(study.spec["seeds"])
-    budget = study.trials["epochs_planned"].max()
+    budget = int(study.trials["epochs_planned"].max())
     keys = [json.dumps(changed, sort_keys=True) for changed in study.trials["changed"]]
     rows = [_configuration(trials, seeds, budget) for _, trials in study.trials.groupby(keys)]
     searched = map(short_key, searched_entries(study.spec["search"]))
@@ -56,10 +54,10 @@ def top_count(count: int) -> int:
     return max(1, round(TOP_SHARE * count))
 
 
-def _configuration(trials: pd.DataFrame, seeds: int, budget: float) -> dict[str, Any]:
+def _configuration(trials: pd.DataFrame, seeds: int, budget: int) -> dict[str, Any]:
     measured = mean_interval(trials["last_top1"])
     return {
-        "status": _status(trials, seeds, budget),
+        "status": standing([ran(row) for row in trials.to_dict("records")], seeds, budget),
         "case": trials["case"].iloc[0],
         "space": trials["space"].iloc[0],
         "trials": trials["trial"].tolist(),
@@ -70,13 +68,3 @@ def _configuration(trials: pd.DataFrame, seeds: int, budget: float) -> dict[str,
         "heldout_high": measured.high,
         **{short_key(key): value for key, value in trials["changed"].iloc[0].items()},
     }
-
-
-def _status(trials: pd.DataFrame, seeds: int, budget: float) -> str:
-    statuses = set(trials["status"])
-    for status in ("failed", "stopped"):
-        if status in statuses:
-            return status
-    if statuses != {"completed"} or len(trials) < seeds or trials["last_top1"].isna().any():
-        return "running"
-    return "completed" if (trials["epochs_done"] == budget).all() else "smaller budget"

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from statistics import mean
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from pckd.study.pictures.config import PictureStage
 from pckd.study.pictures.content import make_pictures, picture_labels
 from pckd.study.pictures.file import picture_path, read_pictures
 from pckd.study.plan import cases
+from pckd.study.ranking import best_first, ran
 from pckd.study.results import ResultsStore
 from pckd.study.searched import Searched, searches
 from pckd.study.spec import StudySpec
@@ -24,7 +24,7 @@ from pckd.training.network_path import kept_path
 from pckd.training.run_data import prepare_data
 
 Rows = Mapping[str, Mapping[str, Any]]
-"""Rows of completed trials, by identity."""
+"""Rows of trials, by identity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +77,13 @@ def picture_tasks(spec: StudySpec, storage: Storage) -> list[PictureTask]:
         return []
     _check_names(spec, stage)
     read = ResultsStore(storage, spec.study).read_table("trials").to_pylist()
-    rows = {row["trial"]: row for row in read if row["status"] == "completed"}
+    rows = {row["trial"]: row for row in read}
     if spec.search:
         looked_at = [each for each in searches(spec) if each.case in (stage.cases or [each.case])]
         trials = [trial for each in looked_at for trial in _best_of(spec, each, stage, rows)]
     else:
-        trials = [trial for trial in _planned(spec, stage) if trial.identity in rows]
+        done = {identity for identity, row in rows.items() if row["status"] == "completed"}
+        trials = [trial for trial in _planned(spec, stage) if trial.identity in done]
     for trial in trials:
         if not storage.exists(kept_path(storage, network_path(trial))):
             raise InputError(
@@ -139,14 +140,17 @@ def _cases_of_first_pair(spec: StudySpec) -> dict[str, dict[str, Any]]:
 
 
 def _best_of(spec: StudySpec, searched: Searched, stage: PictureStage, rows: Rows) -> list[Trial]:
-    """Select the best of the configurations that completed under all seeds."""
-    found: list[tuple[float, Trial]] = []
-    for changes, case in {row["changes"]: row["case"] for row in rows.values()}.items():
-        trials = _trials_of(spec, searched, json.loads(changes), case)
-        if trials and all(trial.identity in rows for trial in trials.values()):
-            score = mean(rows[trial.identity]["last_top1"] for trial in trials.values())
-            found.append((score, trials[_seed(spec, stage)]))
-    return [max(found, key=lambda scored: scored[0])[1]] if found else []
+    """Select the best configuration, if one is completed."""
+    found = {
+        changes: _trials_of(spec, searched, json.loads(changes), case)
+        for changes, case in {row["changes"]: row["case"] for row in rows.values()}.items()
+    }
+    runs = {
+        changes: [ran(rows[trial.identity]) for trial in trials.values() if trial.identity in rows]
+        for changes, trials in found.items()
+    }
+    best = best_first(runs, len(spec.seeds))[:1]
+    return [found[changes][_seed(spec, stage)] for changes in best]
 
 
 def _trials_of(
