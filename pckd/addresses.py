@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from pckd.errors import InputError
+from pckd.words import UNWRITABLE
 
 PASSWORD = re.compile(r"\w+://[^/@\s]*:[^@\s]*@")
 """KEY:SECRET@ after the scheme; the secret of an access key may hold slashes."""
@@ -49,10 +50,13 @@ def folder_of(path: str | Path, what: str) -> Path:
         what: What the folder is, such as results root.
 
     Raises:
-        InputError: It is empty, or begins with a home folder that is not known.
+        InputError: It is empty, has signs that no table can hold, or begins with a home folder that
+            is not known.
     """
     if not str(path):
         raise InputError(f"the {what} is empty: name a folder, or . for the present one")
+    if UNWRITABLE.search(str(path)):
+        raise InputError(f"the {what} {str(path)!r} has signs that no table can hold: rename it")
     try:
         return Path(path).expanduser().absolute()
     except RuntimeError:

@@ -1,4 +1,12 @@
-"""Counts and durations in words, wherever pckd says them."""
+"""Counts and durations in words, wherever pckd says them, and signs that no words hold."""
+
+import re
+
+UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+"""Signs that no file or table holds: null, and halves of characters, as in names not in UTF-8."""
+
+UNSHOWN = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Signs that no line shows: those, and control signs."""
 
 
 def plural(count: int, word: str) -> str:

@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from pckd.words import UNWRITABLE
+
 TAG = "tag:yaml.org,2002:"
 
 PLAIN = {
@@ -29,9 +31,6 @@ PLAIN = {
 
 LARGEST = 200_000
 """Values that a text may hold once its aliases are written out; a few lines can mean billions."""
-
-UNWRITABLE = re.compile("[\0\ud800-\udfff]")
-"""Signs that names of files and tables cannot hold."""
 
 FLOW_WIDTH = 60
 """Characters after which a line ends before its next entry."""

@@ -69,7 +69,12 @@ def test_other_addresses_pass(address: str) -> None:
 @pytest.mark.parametrize("opened", [Storage, lambda root: open_data("cifar100", root)])
 @pytest.mark.parametrize(
     ("path", "message"),
-    [("~nobody-of-that-name/x", "begins with a home folder that is not known"), ("", "is empty")],
+    [
+        ("~nobody-of-that-name/x", "begins with a home folder that is not known"),
+        ("", "is empty"),
+        ("/tmp/\udce9t\udce9", r"has signs that no table can hold"),
+        ("/tmp/a\0b", r"has signs that no table can hold"),
+    ],
 )
 def test_a_path_that_is_no_folder_of_anybody_is_refused(
     path: str, message: str, opened: Callable[[str], object]

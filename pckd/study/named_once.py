@@ -6,6 +6,7 @@ from typing import Any
 
 from pckd.study.pair import Pair
 from pckd.training.changes import full_key
+from pckd.words import UNSHOWN
 
 
 def full_keys_of_lists(lists: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
@@ -52,10 +53,10 @@ def check_names(cases: Iterable[str]) -> None:
         ValueError: One sentence.
     """
     for name in cases:
-        if not name or name != name.strip() or not name.isprintable():
+        if not name or name != name.strip() or UNSHOWN.search(name):
             raise ValueError(
-                f"case {name!r}: a name has a letter or more, no space at its ends, and no signs "
-                "that cannot be printed"
+                f"case {name!r}: a name has a letter or more, no space at its ends, and no control "
+                "signs"
             )
 
 
