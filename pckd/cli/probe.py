@@ -10,7 +10,7 @@ from pckd.cli import completion
 from pckd.cli.options import Address, Assignments, DataRoot, Download, Json, Results
 from pckd.cli.output import print_rows
 from pckd.errors import InputError
-from pckd.study.names import NAME
+from pckd.study.names import NAME, NETWORKS
 from pckd.transfer.protocols import PROTOCOLS
 
 if TYPE_CHECKING:
@@ -107,7 +107,6 @@ def probe(
 def _tasks_of_file(
     network: "TrainedNetwork", stage: "ProbeStage", storage: "Storage"
 ) -> "list[ProbeTask]":
-    from pckd.study.given_networks import STUDY as NETWORKS
     from pckd.study.given_networks import keep_network
     from pckd.study.probing import check_targets, tasks_of
 

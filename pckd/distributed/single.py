@@ -10,9 +10,9 @@ from pckd.distributed.tasks import train_spread, train_teachers
 from pckd.errors import RunError
 from pckd.progress import Display
 from pckd.storage import Storage
-from pckd.study.alone import STUDY
 from pckd.study.beforehand import epoch_line, epoch_text, prepare_here, train_teachers_here
 from pckd.study.execution import run_trial
+from pckd.study.names import RUNS
 from pckd.study.outcome import read_outcome
 from pckd.study.placement import this_process
 from pckd.study.preparations import undone
@@ -41,7 +41,7 @@ def distill_once(config: RunConfig, storage: Storage, workers: int, display: Dis
         RunError: A training failed; the reason is named.
     """
     check_run(config)
-    trial = Trial(STUDY, "run", {}, config, run_identity(config))
+    trial = Trial(RUNS, "run", {}, config, run_identity(config))
     check_workers(config, workers)
     teachers = untrained_teachers([config], storage)
     for teacher in teachers:
@@ -101,7 +101,7 @@ def _alone(trial: Trial, storage: Storage, display: Display) -> AbstractContextM
     def waits() -> None:
         display.say(f"run {trial.identity}: another process trains it; waiting for that")
 
-    return storage.lock(f"{STUDY}/locks/{trial.identity}", waits)
+    return storage.lock(f"{RUNS}/locks/{trial.identity}", waits)
 
 
 def _epoch_lines(trial: Trial, storage: Storage, display: Display) -> Callable[[int], None]:

@@ -15,6 +15,7 @@ from pckd.distributed.trials import run_plan
 from pckd.errors import RunError
 from pckd.progress import Display, TrialsProgress
 from pckd.storage import Storage
+from pckd.study.names import TEACHERS
 from pckd.study.pictures.stage import PictureTask, missing_pictures
 from pckd.study.plan import Plan
 from pckd.study.probe_task import ProbeTask, missing_tasks
@@ -22,7 +23,6 @@ from pckd.study.resources import Resources
 from pckd.study.results import ResultsStore
 from pckd.study.search import SearchPlan
 from pckd.study.spec import StudySpec
-from pckd.study.teachers import STUDY as TEACHERS
 from pckd.study.trial import Trial
 from pckd.training.preparations import PreparationStore, PreparationTask
 

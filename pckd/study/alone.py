@@ -12,6 +12,7 @@ from pckd.storage import Storage
 from pckd.study.checkpoint import Checkpoint
 from pckd.study.document import read_spec
 from pckd.study.execution import run_trial
+from pckd.study.names import REPEATS
 from pckd.study.outcome import Outcome, read_outcome
 from pckd.study.placement import Placement
 from pckd.study.results import ResultsStore, Row, open_study
@@ -20,12 +21,6 @@ from pckd.study.trial_row import restart_row
 from pckd.training.config import RunConfig
 from pckd.training.identity import run_identity
 from pckd.training.record import EpochRecord
-
-STUDY = "runs"
-"""The reserved study in which single runs land."""
-
-REPEATS = "repeats"
-"""The reserved study in which repetitions land; the latest of a trial replaces the one before."""
 
 
 def repeat_trial(

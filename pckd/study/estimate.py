@@ -24,7 +24,7 @@ WARM_UP = 2
 TIMED = 6
 """Batches that are timed, full ones where there are enough images."""
 
-REPEATS = 9
+ROUNDS = 9
 """Times that they are timed, at most."""
 
 SECONDS = 3.0
@@ -144,7 +144,7 @@ def _time(config: RunConfig, placement: Placement, patience: float) -> Timing:
 def _median_epoch(run: Run, patience: float) -> EpochRecord:
     """The median of some epochs: other work on the machine slows single ones."""
     records: list[EpochRecord] = []
-    while len(records) < REPEATS and sum(record.seconds for record in records) < patience:
+    while len(records) < ROUNDS and sum(record.seconds for record in records) < patience:
         records.append(run.train_epoch())
     return sorted(records, key=lambda record: record.seconds)[len(records) // 2]
 

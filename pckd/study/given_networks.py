@@ -1,13 +1,11 @@
 """Networks probed without a study: files, kept in the reserved study `networks`."""
 
 from pckd.storage import Storage
+from pckd.study.names import NETWORKS
 from pckd.study.paths import student_path
 from pckd.study.probe_task import Probed
 from pckd.training.network_file import TrainedNetwork
 from pckd.transfer.frozen import seen_content
-
-STUDY = "networks"
-"""The reserved study for probes of networks that were given as files."""
 
 
 def keep_network(network: TrainedNetwork, storage: Storage) -> Probed:
@@ -18,7 +16,7 @@ def keep_network(network: TrainedNetwork, storage: Storage) -> Probed:
         storage: The results root.
     """
     content = seen_content(network)
-    path = student_path(STUDY, content)
+    path = student_path(NETWORKS, content)
     if not storage.exists(path):
         storage.write(path, network.to_bytes())
     return Probed(network.trial, "network", path, content, network.model)

@@ -5,7 +5,19 @@ from typing import Literal
 NAME = r"^[a-z0-9][a-z0-9_-]*$"
 """Pattern of a study's name."""
 
-RESERVED = ("teachers", "preparations", "runs", "repeats", "networks")
+TEACHERS = "teachers"
+"""The study of the trainings of teachers."""
+
+RUNS = "runs"
+"""The study of single runs."""
+
+REPEATS = "repeats"
+"""The study of trials that were repeated; the latest of a trial replaces the one before."""
+
+NETWORKS = "networks"
+"""The study of probes of networks that were given as files."""
+
+RESERVED = (TEACHERS, "preparations", RUNS, REPEATS, NETWORKS)
 """Names below a results root that no study may take: those of pckd itself."""
 
 TableName = Literal["trials", "epochs", "probes", "plan", "verdicts"]

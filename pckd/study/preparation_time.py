@@ -10,7 +10,7 @@ from time import perf_counter
 import torch
 
 from pckd.study.estimate import (
-    REPEATS,
+    ROUNDS,
     TIMED,
     WARM_UP,
     first_images,
@@ -65,7 +65,7 @@ def _epoch_seconds(task: PreparationTask, placement: Placement, patience: float)
     _train(preparing)
     preparing.data = replace(whole, train=timed)
     seconds: list[float] = []
-    while len(seconds) < REPEATS and sum(seconds) < patience:
+    while len(seconds) < ROUNDS and sum(seconds) < patience:
         seconds.append(_train(preparing))
     return median(seconds) * len(whole.train) / len(timed)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from pckd.errors import InputError, RunError
 from pckd.storage import Storage
 from pckd.study.execution import run_trial
+from pckd.study.names import TEACHERS
 from pckd.study.outcome import read_outcome
 from pckd.study.paths import network_path
 from pckd.study.placement import Placement
@@ -19,8 +20,6 @@ from pckd.training.network_path import kept_path
 from pckd.training.record import EpochRecord
 from pckd.training.run_checks import check_workers
 from pckd.training.teachers import TeacherCard, TeacherStore
-
-STUDY = "teachers"
 
 
 def teacher_trials(configs: Iterable[RunConfig]) -> list[Trial]:
@@ -39,7 +38,7 @@ def teacher_trial(config: RunConfig) -> Trial:
     Raises:
         InputError: Its data set cannot be opened.
     """
-    return Trial(STUDY, config.student, {}, config, run_identity(config))
+    return Trial(TEACHERS, config.student, {}, config, run_identity(config))
 
 
 def missing_teachers(spec: StudySpec, storage: Storage) -> list[Trial]:
@@ -127,7 +126,7 @@ def keep_teacher(
     Raises:
         RunError: The training failed; the reason is named.
     """
-    with storage.lock(f"{STUDY}/locks/{trial.identity}", on_wait):
+    with storage.lock(f"{TEACHERS}/locks/{trial.identity}", on_wait):
         found = TeacherStore(storage).find(trial.identity)
         return found or _train_and_keep(trial, storage, train)
 

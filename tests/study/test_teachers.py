@@ -18,10 +18,11 @@ from pckd.models import create_model
 from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.execution import run_trial
+from pckd.study.names import TEACHERS
 from pckd.study.placement import Placement
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
-from pckd.study.teachers import STUDY, missing_teachers, train_teacher
+from pckd.study.teachers import missing_teachers, train_teacher
 from pckd.study.trial import Trial
 from pckd.training.evaluation import evaluate
 from pckd.training.network_file import TrainedNetwork
@@ -82,7 +83,7 @@ def refusal(spec: StudySpec, storage: Storage) -> str:
     with pytest.raises(InputError) as caught:
         missing_teachers(spec, storage)
     assert "\n" not in str(caught.value)
-    assert not storage.exists(STUDY + "/trials")
+    assert not storage.exists(TEACHERS + "/trials")
     return str(caught.value)
 
 
