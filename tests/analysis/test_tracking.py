@@ -73,7 +73,9 @@ def test_what_is_there_is_not_written_again(study: "StudyBuilder") -> None:
     assert track(runs(study), tracker) == 1
 
 
-def test_mlflow_has_each_trial_once(study: "StudyBuilder", tmp_path: Path) -> None:
+def test_mlflow_has_each_trial_once(
+    study: "StudyBuilder", tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("mlflow")
     place = str(tmp_path / "runs")
     assert [track(runs(study), MlflowTracker("demo", place)) for _ in range(2)] == [3, 0]
@@ -92,6 +94,7 @@ def test_mlflow_has_each_trial_once(study: "StudyBuilder", tmp_path: Path) -> No
     assert [(each.step, each.value) for each in history] == [(1, 59.0), (2, 64.0), (3, 69.0)]
     assert done.info.end_time - done.info.start_time == 30_000
     assert by_name["PCKD, seed 0"].data.metrics["test_top1"] == 60.0
+    assert " INFO " not in capfd.readouterr().err
 
 
 def test_an_mlflow_server_that_is_not_there_is_one_sentence() -> None:

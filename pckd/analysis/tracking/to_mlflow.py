@@ -1,5 +1,6 @@
 """Runs in MLflow: on its server, in a database, or in a folder."""
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pckd.analysis.tracking.runs import TrialRun
 from pckd.errors import InputError, first_line
+from pckd.loudness import is_verbose
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
@@ -47,6 +49,8 @@ class MlflowTracker:
             from mlflow import MlflowClient
         except ImportError:
             raise InputError("MLflow is not installed: pip install 'pckd[mlflow]'") from None
+        if not is_verbose():
+            logging.getLogger("mlflow").setLevel(logging.WARNING)
         for variable, value in SETTINGS.items():
             os.environ.setdefault(variable, value)
         try:
