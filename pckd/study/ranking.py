@@ -11,14 +11,14 @@ class Ran(NamedTuple):
     """A trial of a configuration, as far as its rank depends on it."""
 
     status: str
-    """Of its row, or of its outcome."""
+    """Status of its row or its outcome."""
     top1: float | None
     """Last top-1 accuracy on the images that select, in percent; None if there is none."""
     epochs: int
     """Length that was planned."""
 
 
-def ran(row: Mapping[str, Any]) -> Ran:
+def ran(row: Mapping[Any, Any]) -> Ran:
     """Read what counts from a row of the table `trials`."""
     top1 = row["last_top1"]
     return Ran(row["status"], None if pd.isna(top1) else top1, row["epochs_planned"])

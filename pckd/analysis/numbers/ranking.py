@@ -27,7 +27,7 @@ def configurations(study: StudyResults) -> pd.DataFrame:
         seeds), and each searched key.
     """
     seeds = len(study.spec["seeds"])
-    budget = int(study.trials["epochs_planned"].max())
+    budget = max(study.trials["epochs_planned"], default=0)
     keys = [json.dumps(changed, sort_keys=True) for changed in study.trials["changed"]]
     rows = [_configuration(trials, seeds, budget) for _, trials in study.trials.groupby(keys)]
     searched = map(short_key, searched_entries(study.spec["search"]))
