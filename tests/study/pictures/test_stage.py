@@ -78,6 +78,7 @@ def keep(storage: Storage, trial: Trial, held_out: float, status: str = "complet
         "changes": "{}" if not trial.changes else str(trial.changes).replace("'", '"'),
         "seed": trial.config.seed,
         "status": status,
+        "epochs_planned": trial.config.optimization.epochs,
         "last_top1": held_out,
         "config": trial.config.model_dump_json(),
         **config_columns(trial.config),
