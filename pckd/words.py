@@ -1,6 +1,8 @@
 """Counts and durations in words, wherever pckd says them, and signs that no words hold."""
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 
 UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 """Signs that no file or table holds: null, and halves of characters, as in names not in UTF-8."""
@@ -12,6 +14,11 @@ UNSHOWN = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 def plural(count: int, word: str) -> str:
     """`1 seed`, `3 seeds`."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def noticed(notices: Iterable[str]) -> Counter[str]:
+    """Count the sentences of several trials' notices, which stand between semicolons."""
+    return Counter(each for text in notices for each in text.split("; ") if each)
 
 
 def duration(seconds: float) -> str:

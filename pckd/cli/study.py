@@ -244,11 +244,10 @@ def _summarise(study: str, ended: "list[Ended]", storage: "Storage") -> None:
     Raises:
         RunError: Some failed.
     """
-    from pckd.words import plural
+    from pckd.words import noticed, plural
 
-    noticed = Counter(outcome.notices for _, outcome in ended if outcome.notices)
-    for notices, count in noticed.items():
-        print_text(f"{study}: {notices} ({plural(count, 'trial')})")
+    for sentence, count in noticed(outcome.notices for _, outcome in ended).items():
+        print_text(f"{study}: {sentence} ({plural(count, 'trial')})")
     failed = [(trial, outcome) for trial, outcome in ended if outcome.status == "failed"]
     done = plural(len(ended) - len(failed), "trial")
     print(f"{study}: {done} done, results in {storage.root}")

@@ -144,11 +144,15 @@ def test_what_was_noticed_of_trials_is_said_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     poor = Outcome("completed", 9.0, notices="the teacher is not better than chance")
-    outcomes = (poor, poor, Outcome("completed", 50.0))
+    both = Outcome("completed", 9.0, notices=f"{poor.notices}; no bank serves it")
+    outcomes = (poor, both, Outcome("completed", 50.0))
     ended: list[Ended] = [(Mock(spec=Trial), outcome) for outcome in outcomes]
     _summarise("taught", ended, Storage(tmp_path))
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:-1] == ["taught: the teacher is not better than chance (2 trials)"]
+    assert lines[:-1] == [
+        "taught: the teacher is not better than chance (2 trials)",
+        "taught: no bank serves it (1 trial)",
+    ]
     assert lines[-1].startswith("taught: 3 trials done")
 
 

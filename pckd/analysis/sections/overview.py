@@ -17,7 +17,7 @@ from pckd.analysis.describing import (
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.parts import Paragraph, Part, Section, Table
 from pckd.analysis.words import listing, numbers_range, plain
-from pckd.words import duration, plural
+from pckd.words import duration, noticed, plural
 
 KINDS = {
     "cases": "named cases",
@@ -72,7 +72,7 @@ def _facts(study: StudyResults) -> dict[str, str]:
         ),
         "versions": _versions(trials),
         "last change": f"{trials['updated'].max():%Y-%m-%d %H:%M} UTC",
-        "notices": "; ".join(trials["notices"].dropna().unique()),
+        "notices": "; ".join(noticed(trials["notices"].dropna())),
     }
     return {name: value for name, value in facts.items() if value}
 
