@@ -1,6 +1,5 @@
 """Plans whose trials are known beforehand: what they consist of, and what is left of them."""
 
-import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +16,7 @@ from pckd.study.planning import make_plan
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial, describe_changes, trial_from_json, trial_to_json
-from tests.study.plans import fixed_trials
+from tests.study.plans import fixed_trials, row_of
 
 RUN = {"data": "digits", "student": "resnet8", "teacher": "resnet20"}
 
@@ -39,16 +38,7 @@ def plan(tmp_path: Path) -> MakePlan:
         spec: StudySpec, statuses: Iterable[tuple[Trial, str]] = (), *, retry_failed: bool = False
     ) -> Plan:
         for trial, status in statuses:
-            row = {
-                "study": trial.study,
-                "trial": trial.identity,
-                "case": trial.case,
-                "changes": json.dumps(trial.changes),
-                "seed": trial.config.seed,
-                "status": status,
-                "started": datetime.now(UTC),
-                "updated": datetime.now(UTC),
-            }
+            row = row_of(trial, status, datetime.now(UTC))
             ResultsStore(storage, "example").write("trials", trial.identity, [row])
         return make_plan(spec, storage, retry_failed=retry_failed)
 

@@ -1,6 +1,5 @@
 """A driver of searches that trains nothing, and the search that it drives."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from pckd.study.search import SearchPlan
 from pckd.study.search_config import StopConfig
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial
+from tests.study.plans import row_of
 
 RUN = {"data": "digits", "student": "resnet8", "teacher": "resnet20"}
 
@@ -74,15 +74,9 @@ class Driver:
         earlier = self.store.find("trials", trial.identity) or {}
         self.now += timedelta(seconds=1)
         row = {
-            "study": trial.study,
-            "trial": trial.identity,
-            "case": trial.case,
-            "changes": json.dumps(trial.changes),
-            "seed": trial.config.seed,
-            "status": status,
+            **row_of(trial, status, self.now),
             "stop_rule": (stop or StopConfig()).text if status == "stopped" else None,
             "started": earlier.get("started", self.now),
-            "updated": self.now,
             "last_top1": None if status == "failed" else score(trial),
         }
         self.store.write("trials", trial.identity, [row])
