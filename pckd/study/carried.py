@@ -7,6 +7,7 @@ import pandas as pd
 
 from pckd.errors import InputError
 from pckd.storage import Storage
+from pckd.study.planned_rows import planned_rows
 from pckd.study.ranking import best_first, ran
 from pckd.study.results import open_study
 from pckd.study.search_config import SearchConfig
@@ -25,7 +26,7 @@ def carried_points(search: SearchConfig, storage: Storage) -> list[Point]:
     start = search.start_from
     if start is None:
         return []
-    rows = open_study(storage, start.study).read("trials")
+    rows, _ = planned_rows(open_study(storage, start.study))
     points: list[Point] = []
     for changes in _ranked(rows):
         point = {key: value for key, value in changes.items() if key in search.parameters}
@@ -45,5 +46,4 @@ def _ranked(rows: pd.DataFrame) -> list[dict[str, Any]]:
         str(changes): [ran(row) for row in each.to_dict("records")]
         for changes, each in rows.groupby("changes")
     }
-    seeds = max(map(len, trials.values()), default=0)
-    return [json.loads(changes) for changes in best_first(trials, seeds)]
+    return [json.loads(changes) for changes in best_first(trials, rows["seed"].nunique())]

@@ -29,7 +29,7 @@ def _search(**changes: Any) -> SearchConfig:  # noqa: ANN401
 def _storage(tmp_path: Path) -> Storage:
     """A study of another pair: what it changed, how two seeds ended."""
     storage = Storage(tmp_path)
-    rows: list[tuple[dict[str, Any], str, float]] = []
+    rows: list[tuple[dict[str, Any], str, int, float]] = []
     for weight, accuracies, status in (
         (1.0, (50.0, 60.0), "completed"),
         (2.0, (58.0, 59.0), "completed"),
@@ -38,11 +38,12 @@ def _storage(tmp_path: Path) -> Storage:
         (4.0, (40.0, 40.0), "completed"),
     ):
         changes = {KD: weight, "preview.growth_rate": 1.01, "student": "resnet8"}
-        rows += [(changes, status, top1) for top1 in accuracies]
-    for place, (changes, status, top1) in enumerate(rows):
+        rows += [(changes, status, seed, top1) for seed, top1 in enumerate(accuracies)]
+    for place, (changes, status, seed, top1) in enumerate(rows):
         row = {
             "trial": f"{place:04}",
             "changes": json.dumps(changes),
+            "seed": seed,
             "status": status,
             "last_top1": top1,
             "epochs_planned": 20,
@@ -56,6 +57,17 @@ def test_the_best_completed_points_within_the_space_come_first(storage: Storage)
     best = [{KD: weight, "preview.growth_rate": 1.01} for weight in (2.0, 1.0)]
     assert carried_points(_search(), storage) == best
     assert len(carried_points(_search(**{"from": "other"}), storage)) == 3
+
+
+def test_rows_of_earlier_code_neither_count_nor_displace_others(storage: Storage) -> None:
+    store = ResultsStore(storage, "other")
+    rows = store.read_table("trials").to_pylist()
+    store.write("plan", "plan", [{"trial": row["trial"]} for row in rows])
+    for row in rows[-2:]:  # the lowest, by code that made it the best
+        again = {**row, "trial": f"old{row['trial']}", "last_top1": 99.0}
+        store.write("trials", again["trial"], [again])
+    best = [{KD: weight, "preview.growth_rate": 1.01} for weight in (2.0, 1.0)]
+    assert carried_points(_search(), storage) == best
 
 
 def test_a_search_tries_them_first(storage: Storage) -> None:
