@@ -43,10 +43,8 @@ def show(
     from pckd.cli.frames import fitting, print_frame
     from pckd.storage import Storage
     from pckd.study.planned_rows import planned_rows
-    from pckd.study.results import ResultsStore
 
-    storage = Storage(results)
-    opened = Opened(storage, study)
+    opened = Opened(Storage(results), study)
     frame = _counted(opened.table(table), table)
     frame = frame[[name for name in frame.columns if not name.startswith("config")]]
     frame = frame.dropna(axis="columns", how="all")
@@ -61,7 +59,7 @@ def show(
     if len(shown.columns) < len(frame.columns):
         print(f"{len(frame.columns) - len(shown.columns)} more columns: --wide, or --json")
     if table == "trials":
-        _, others = planned_rows(ResultsStore(storage, study))
+        _, others = planned_rows(opened.store)
         if others:
             print(f"among these are trials of earlier plans, code or images: {others}")
 

@@ -39,7 +39,7 @@ class Cost:
     planned: Estimate
     """The trials of its plan, one after the other on one worker of this machine."""
     preparing: float
-    """Seconds of the teachers and preparations before them, likewise."""
+    """Seconds of the teachers and preparations beside them, likewise."""
     resources: Resources
     shortest: float | None = None
     """Seconds of the shortest trial that a search can propose; `planned` has the longest."""

@@ -11,7 +11,7 @@ from pckd.study.placement import this_device
 from pckd.study.plan import FixedPlan, Plan
 from pckd.study.planning import check_plan, make_plan
 from pckd.study.power_words import power_lines
-from pckd.study.preparations import missing_preparations
+from pckd.study.preparations import first_preparations, missing_preparations
 from pckd.study.searched import searches
 from pckd.study.spec import StudySpec
 from pckd.study.teachers import missing_teachers
@@ -42,9 +42,12 @@ def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterato
     for teacher in teachers:
         epochs = teacher.config.optimization.epochs
         yield f"teacher to train first: {teacher.case}, epochs: {epochs}"
-    preparations = missing_preparations(spec, storage)
-    for task in preparations:
+    first = first_preparations(spec, storage)
+    for task in first:
         yield f"preparation to do first: {task}, epochs: {task.epochs}"
+    preparations = missing_preparations(spec, storage)
+    if later := len(preparations) - len(first):
+        yield f"preparations of later seeds, as far as they are needed: {later}"
     yield from _stages(spec)
     yield from power_lines(spec, storage)
     yield from _cost(spec, plan, teachers, preparations)
@@ -103,7 +106,7 @@ def _cost(
     )
     first = ["teachers"] * bool(teachers) + ["preparations"] * bool(preparations)
     if first:
-        yield f"about {rough_duration(cost.preparing)} for the {' and '.join(first)} before them"
+        yield f"about {rough_duration(cost.preparing)} for the {' and '.join(first)} beside them"
     yield cost.bill
     yield f"students kept ({spec.keep}): about {students / 2**20:.1f} MiB"
     yield f"tables: about {cost.planned.table_bytes / 2**20:.1f} MiB, less after results compact"

@@ -113,6 +113,9 @@ def test_seeds_that_may_never_be_needed_are_not_prepared_beforehand(storage: Sto
     )
     assert [task.config.seed for task in first_preparations(spec, storage)] == [5, 6]
     assert [task.config.seed for task in missing_preparations(spec, storage)] == [5, 6, 7, 8]
+    lines = list(dry_run(spec, storage, retry_failed=False))
+    assert sum(line.startswith("preparation to do first: ab") for line in lines) == 2
+    assert "preparations of later seeds, as far as they are needed: 2" in lines
 
 
 @pytest.mark.parametrize(
@@ -197,7 +200,7 @@ def test_the_dry_run_counts_preparations(tmp_path: Path) -> None:
     lines = list(dry_run(study(), Storage(tmp_path / "empty"), retry_failed=False))
     assert "preparation to do first: ft, resnet8, epochs: 2" in lines
     (said,) = [
-        line for line in lines if line.endswith("for the teachers and preparations before them")
+        line for line in lines if line.endswith("for the teachers and preparations beside them")
     ]
     assert re.match(r"about \d+ seconds ", said)
 
