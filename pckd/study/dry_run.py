@@ -38,19 +38,27 @@ def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterato
     yield from (f"  {line}" for line in text.splitlines())
     yield from prepare_data(config.data, config.protocol).notices
     yield from _trials(spec, plan)
-    teachers = missing_teachers(spec, storage)
+    teachers, preparations = _beforehand(spec, plan, storage)
     for teacher in teachers:
         epochs = teacher.config.optimization.epochs
         yield f"teacher to train first: {teacher.case}, epochs: {epochs}"
-    first = first_preparations(spec, storage)
+    first = first_preparations(spec, storage) if preparations else []
     for task in first:
         yield f"preparation to do first: {task}, epochs: {task.epochs}"
-    preparations = missing_preparations(spec, storage)
     if later := len(preparations) - len(first):
         yield f"preparations of later seeds, as far as they are needed: {later}"
     yield from _stages(spec)
     yield from power_lines(spec, storage)
     yield from _cost(spec, plan, teachers, preparations)
+
+
+def _beforehand(
+    spec: StudySpec, plan: Plan, storage: Storage
+) -> tuple[list[Trial], list[PreparationTask]]:
+    """The teachers and preparations that are missing; none where all trials are done."""
+    if plan.done == plan.total:
+        return [], []
+    return missing_teachers(spec, storage), missing_preparations(spec, storage)
 
 
 def _trials(spec: StudySpec, plan: Plan) -> Iterator[str]:

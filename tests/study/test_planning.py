@@ -1,6 +1,7 @@
 """Messages of a study before it starts: changes of its file, its cost, and starting afresh."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pckd.study.dry_run import dry_run
 from pckd.study.planning import check_plan, make_plan, optuna_journal, set_aside
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
+from tests.study.plans import fixed_trials, row_of
 
 
 def _spec(**changes: Any) -> StudySpec:  # noqa: ANN401
@@ -71,6 +73,15 @@ def test_a_dry_run_names_the_trials_and_writes_nothing(storage: Storage) -> None
     assert re.search(r"tables: about 0\.[1-9] MiB", text)
     assert any(line.startswith("    kd: {weight: 1.0") for line in lines)
     assert not Path(storage.base).exists()
+
+
+def test_a_dry_run_of_a_study_that_is_done_trains_nothing_first(storage: Storage) -> None:
+    for trial in fixed_trials(_spec()):
+        row = row_of(trial, "completed", datetime.now(UTC))
+        ResultsStore(storage, "tiny").write("trials", trial.identity, [row])
+    lines = list(dry_run(_spec(), storage, retry_failed=False))
+    assert "trials: 4, of which 4 are done" in lines
+    assert [line for line in lines if "first" in line] == []
 
 
 def test_a_dry_run_names_the_stages_after_training(storage: Storage) -> None:
