@@ -19,6 +19,7 @@ from pckd.study.results_page import results_page
 from pckd.training.method_settings import settings_text
 
 ROOT = Path(pckd.__file__).parent.parent
+CODE = ("pckd", "tests", "benchmarks", "deploy", "fuzz")
 
 
 def read(name: str) -> str:
@@ -133,3 +134,13 @@ def test_docstrings_begin_with_a_noun_or_a_verb() -> None:
     lines = [line for path in (ROOT / "pckd").rglob("*.py") for line in first_lines(path)]
     assert len(lines) > 1000
     assert [line for line in lines if VAGUE.match(line.split(": ", 1)[1])] == []
+
+
+def test_no_process_is_forked_from_one_that_may_have_threads() -> None:
+    """Such a process crashed once in a while: tests take theirs from `tests.processes`."""
+    sources = [path for folder in CODE for path in (ROOT / folder).rglob("*.py")]
+    assert len(sources) > 300
+    forking = [
+        path for path in sources if re.search(r"[\"']fork[\"']|os\.fork\(", path.read_text())
+    ]
+    assert forking == []

@@ -1,14 +1,15 @@
 """Locks: one holder at a time, released however the holder ends."""
 
-import multiprocessing
 import os
 import signal
+from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
 
 from pckd.files import LockHeldError, hold_lock, take_lock
+from tests.processes import PROCESSES
 
 
 def _hold(path: Path, held: Barrier) -> None:
@@ -17,10 +18,9 @@ def _hold(path: Path, held: Barrier) -> None:
         signal.pause()
 
 
-def _killed_holder(path: Path) -> multiprocessing.process.BaseProcess:
-    context = multiprocessing.get_context("fork")
-    held = context.Barrier(2)
-    holder = context.Process(target=_hold, args=(path, held))
+def _killed_holder(path: Path) -> BaseProcess:
+    held = PROCESSES.Barrier(2)
+    holder = PROCESSES.Process(target=_hold, args=(path, held))
     holder.start()
     held.wait()
     return holder

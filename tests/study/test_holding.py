@@ -1,6 +1,6 @@
 """One driver a study: a second is refused while the first lives, and only then."""
 
-import multiprocessing
+import signal
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -9,18 +9,18 @@ import pytest
 from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.study.holding import only_driver
+from tests.processes import PROCESSES
 
 
 def _hold(root: str, held: Event) -> None:
     with only_driver("tiny", Storage(root)):
         held.set()
-        multiprocessing.Event().wait()
+        signal.pause()
 
 
 def test_a_second_driver_is_refused_until_the_first_is_gone_however_it_ends(tmp_path: Path) -> None:
-    spawn = multiprocessing.get_context("fork")
-    held = spawn.Event()
-    first = spawn.Process(target=_hold, args=(str(tmp_path), held))
+    held = PROCESSES.Event()
+    first = PROCESSES.Process(target=_hold, args=(str(tmp_path), held))
     first.start()
     assert held.wait(20)
     storage = Storage(tmp_path)

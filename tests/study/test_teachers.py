@@ -1,6 +1,5 @@
 """Teachers of a study: named by their hash, or trained once whoever wants them."""
 
-import multiprocessing
 import os
 import signal
 import time
@@ -29,6 +28,7 @@ from pckd.training.network_file import TrainedNetwork
 from pckd.training.record import EpochRecord
 from pckd.training.run_data import prepare_data
 from pckd.training.teachers import FOLDER, TeacherCard, TeacherStore
+from tests.processes import PROCESSES
 from tests.study.plans import fixed_trials
 
 PLACEMENT = Placement(torch.device("cpu"), 1)
@@ -262,10 +262,9 @@ def _train(root: str, trial: Trial, ready: Barrier, notes: str) -> None:
 
 def test_two_processes_train_a_missing_teacher_once(storage: Storage, tmp_path: Path) -> None:
     (trial,) = missing_teachers(study(), storage)
-    context = multiprocessing.get_context("fork")
-    ready, notes = context.Barrier(2), tmp_path / "notes"
+    ready, notes = PROCESSES.Barrier(2), tmp_path / "notes"
     arguments = (storage.root, trial, ready, str(notes))
-    processes = [context.Process(target=_train, args=arguments) for _ in range(2)]
+    processes = [PROCESSES.Process(target=_train, args=arguments) for _ in range(2)]
     for process in processes:
         process.start()
     for process in processes:
@@ -283,9 +282,8 @@ def _hold(root: str, held: Barrier) -> None:
 
 
 def test_the_lock_of_a_killed_process_is_free(storage: Storage) -> None:
-    context = multiprocessing.get_context("fork")
-    held = context.Barrier(2)
-    holder = context.Process(target=_hold, args=(storage.root, held))
+    held = PROCESSES.Barrier(2)
+    holder = PROCESSES.Process(target=_hold, args=(storage.root, held))
     holder.start()
     held.wait()
     assert holder.pid is not None

@@ -1,8 +1,9 @@
 """Processes that share the trials of a study without Ray."""
 
-import multiprocessing
+import signal
 from collections.abc import Callable
-from multiprocessing.context import ForkProcess
+from functools import partial
+from multiprocessing.context import ForkServerProcess
 from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial
 from pckd.study.work import begin_work, end_work, work_on
+from tests.processes import PROCESSES
 
-FORK = multiprocessing.get_context("fork")
 Happening = tuple[str, int, int]
 """What happened to a trial, its seed, and the epoch."""
 
@@ -72,27 +73,24 @@ def work(
     return said
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _imported(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What a first trial imports takes seconds, so it is there before processes are forked."""
-    work(tmp_path_factory.mktemp("first"), spec=study(seeds=[0]))
+def tell(happenings: "Queue[Happening]", stays_at: Happening | None, happening: Happening) -> None:
+    """Put what happened into the queue, and stay there for ever at some point."""
+    happenings.put(happening)
+    if happening == stays_at:
+        signal.pause()
 
 
-def worker(root: Path, happenings: "Queue[Happening]", stays_at: Happening | None) -> ForkProcess:
+def worker(
+    root: Path, happenings: "Queue[Happening]", stays_at: Happening | None
+) -> ForkServerProcess:
     """Start a process that works, and stays for ever at some point."""
-
-    def on(happening: Happening) -> None:
-        happenings.put(happening)
-        if happening == stays_at:
-            multiprocessing.Event().wait()
-
-    process = FORK.Process(target=work, args=(root, on))
+    process = PROCESSES.Process(target=work, args=(root, partial(tell, happenings, stays_at)))
     process.start()
     return process
 
 
 def test_two_processes_train_every_trial_once(tmp_path: Path) -> None:
-    happenings: Queue[Happening] = FORK.Queue()
+    happenings: Queue[Happening] = PROCESSES.Queue()
     processes = [worker(tmp_path, happenings, None) for _ in range(2)]
     for process in processes:
         process.join()
@@ -111,9 +109,9 @@ def test_two_processes_train_every_trial_once(tmp_path: Path) -> None:
 
 
 def test_another_finishes_what_a_killed_process_began(tmp_path: Path) -> None:
-    happenings: Queue[Happening] = FORK.Queue()
+    happenings: Queue[Happening] = PROCESSES.Queue()
     killed = worker(tmp_path, happenings, stays_at=("epoch", 0, 1))
-    while happenings.get(timeout=20) != ("epoch", 0, 1):
+    while happenings.get(timeout=60) != ("epoch", 0, 1):
         pass
     storage = Storage(tmp_path)
     refusal = rf"^study tiny runs already \(process {killed.pid} on "

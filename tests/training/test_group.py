@@ -4,9 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
-from torch.multiprocessing.spawn import start_processes
 
 from pckd.errors import InputError, RunError
 from pckd.training.group import (
@@ -15,6 +13,7 @@ from pckd.training.group import (
     check_even_batches,
     synchronise_batch_norm,
 )
+from tests.processes import run_ranks
 
 
 @pytest.mark.parametrize(
@@ -33,8 +32,7 @@ def test_uneven_batches_are_refused(images: int, batch_size: int, sentence: str)
         check_even_batches(images, batch_size, 2)
 
 
-def _rank(rank: int, path: str, values: list[Tensor], out: str) -> None:
-    dist.init_process_group("gloo", f"file://{path}", rank=rank, world_size=2)
+def _rank(rank: int, values: list[Tensor], out: str) -> None:
     layer = _layer(values[0])
     synchronise_batch_norm(layer)
     mine = values[rank].clone().requires_grad_()
@@ -49,7 +47,6 @@ def _rank(rank: int, path: str, values: list[Tensor], out: str) -> None:
         },
         f"{out}{rank}",
     )
-    dist.destroy_process_group()
 
 
 def _layer(values: Tensor) -> nn.BatchNorm1d | nn.BatchNorm2d:
@@ -67,8 +64,7 @@ def test_synchronised_batch_norm_equals_the_whole_batch(
     generator = torch.Generator().manual_seed(0)
     whole = torch.randn(shape, generator=generator, dtype=torch.float64) * 3 + 1
     parts = [whole[0::2].contiguous(), whole[1::2].contiguous()]
-    arguments = (f"{tmp_path}/store", parts, f"{tmp_path}/rank")
-    start_processes(_rank, arguments, nprocs=2, start_method="fork")
+    run_ranks(_rank, parts, f"{tmp_path}/rank")
 
     layer = _layer(whole)
     expected = whole.clone().requires_grad_()
@@ -87,8 +83,7 @@ def test_synchronised_batch_norm_equals_the_whole_batch(
     torch.testing.assert_close(weight, layer.weight.grad)
 
 
-def _sharing_rank(rank: int, path: str, out: str) -> None:
-    dist.init_process_group("gloo", f"file://{path}", rank=rank, world_size=2)
+def _sharing_rank(rank: int, out: str) -> None:
     group = DataParallelGroup()
     with group.share_errors():
         group.sum(torch.ones(1))
@@ -101,11 +96,9 @@ def _sharing_rank(rank: int, path: str, out: str) -> None:
     except RunError as error:
         message = str(error)
     Path(f"{out}{rank}").write_text(message)
-    dist.destroy_process_group()
 
 
-def _accumulating_rank(rank: int, path: str, out: str) -> None:
-    dist.init_process_group("gloo", f"file://{path}", rank=rank, world_size=2)
+def _accumulating_rank(rank: int, out: str) -> None:
     group = DataParallelGroup()
     torch.manual_seed(0)
     module = group.wrap(nn.Linear(3, 2))
@@ -115,14 +108,11 @@ def _accumulating_rank(rank: int, path: str, out: str) -> None:
     alone = module.module.weight.grad.clone()  # type: ignore[union-attr, operator]
     module(inputs[1:]).sum().backward()
     torch.save((alone, module.module.weight.grad), f"{out}{rank}")  # type: ignore[union-attr]
-    dist.destroy_process_group()
 
 
 def test_gradients_of_parts_stay_apart_until_the_last(tmp_path: Path) -> None:
     out = str(tmp_path / "gradient")
-    start_processes(
-        _accumulating_rank, (str(tmp_path / "store"), out), nprocs=2, start_method="spawn"
-    )
+    run_ranks(_accumulating_rank, out)
     inputs = torch.arange(12.0).view(2, 2, 3)
     (alone_0, first), (alone_1, second) = (torch.load(f"{out}{rank}") for rank in range(2))
     for alone, mine in zip((alone_0, alone_1), inputs, strict=True):
@@ -132,8 +122,7 @@ def test_gradients_of_parts_stay_apart_until_the_last(tmp_path: Path) -> None:
 
 
 def test_an_error_of_one_rank_is_raised_on_all(tmp_path: Path) -> None:
-    arguments = (f"{tmp_path}/store", f"{tmp_path}/rank")
-    start_processes(_sharing_rank, arguments, nprocs=2, start_method="fork")
+    run_ranks(_sharing_rank, f"{tmp_path}/rank")
     assert [(tmp_path / f"rank{rank}").read_text() for rank in range(2)] == [
         "rank 1 met something"
     ] * 2

@@ -4,15 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
-from torch.multiprocessing.spawn import start_processes
 
 from pckd.method import Exchange, SingleProcess, find_term, list_terms, own_share
 from pckd.testing.cases import IMAGES, PAIRS, Case
 from pckd.training.group import DataParallelGroup
+from tests.processes import RANKS, run_ranks
 
-RANKS = 2
 STEPS = 2
 SETTINGS: dict[str, dict[str, Any]] = {
     "crd": {"negatives": 5},
@@ -51,17 +49,14 @@ def trained(name: str, exchange: Exchange) -> dict[str, Tensor]:
 
 
 def _rank(rank: int, folder: str, names: list[str]) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=RANKS)
     group = DataParallelGroup()
     torch.save({name: trained(name, group) for name in names}, f"{folder}/{rank}")
-    dist.destroy_process_group()
 
 
 def test_two_processes_compute_what_one_does(tmp_path: Path) -> None:
     names = related()
     assert {"rkd", "sp", "cc", "pkt", "dist", "mld", "sskd", "crd"} <= set(names)
-    start_processes(_rank, (str(tmp_path), names), nprocs=RANKS, start_method="fork")
+    run_ranks(_rank, str(tmp_path), names)
     first, second = (torch.load(tmp_path / str(rank)) for rank in range(RANKS))
     for name in names:
         one = trained(name, SingleProcess())
