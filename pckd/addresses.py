@@ -33,8 +33,10 @@ def check_address(address: str, what: str) -> None:
         what: What the address is of, such as results root.
 
     Raises:
-        InputError: It holds a password or a key, or lacks a slash after its scheme.
+        InputError: It is empty, holds a password or a key, or lacks a slash after its scheme.
     """
+    if not address.strip():
+        raise InputError(f"the {what} is empty: name a folder, or . for the present one")
     _refuse_secrets(address, what)
     wrong = ONE_SLASH.match(address)
     if wrong:
@@ -50,11 +52,9 @@ def folder_of(path: str | Path, what: str) -> Path:
         what: What the folder is, such as results root.
 
     Raises:
-        InputError: It is empty, has signs that no table can hold, or begins with a home folder that
-            is not known.
+        InputError: It has signs that no table can hold, or begins with a home folder that is not
+            known.
     """
-    if not str(path):
-        raise InputError(f"the {what} is empty: name a folder, or . for the present one")
     if UNWRITABLE.search(str(path)):
         raise InputError(f"the {what} {str(path)!r} has signs that no table can hold: rename it")
     try:

@@ -1,6 +1,7 @@
 """Counts and durations in words, wherever pckd says them, and signs that no words hold."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 
@@ -9,6 +10,12 @@ UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 
 UNSHOWN = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Signs that no line shows: those, and control signs."""
+
+
+def as_shown(name: str) -> str:
+    """A name without the differences that nobody sees: how accents are stored, and hidden signs."""
+    visible = (sign for sign in name if unicodedata.category(sign) != "Cf")
+    return unicodedata.normalize("NFC", "".join(visible))
 
 
 def plural(count: int, word: str) -> str:

@@ -1,4 +1,4 @@
-"""Addresses with a secret or without a slash are refused everywhere; secrets are not repeated."""
+"""Addresses that are empty, hold a secret or lack a slash are refused; secrets are not repeated."""
 
 from collections.abc import Callable
 
@@ -66,12 +66,18 @@ def test_other_addresses_pass(address: str) -> None:
     assert not holds_secret(address)
 
 
+@pytest.mark.parametrize("address", ["", " "])
+@pytest.mark.parametrize("opened", OPENED)
+def test_an_empty_address_is_not_the_present_folder(address: str, opened: str) -> None:
+    with pytest.raises(InputError, match=r"is empty: name a folder, or \. for the present one$"):
+        OPENED[opened](address)
+
+
 @pytest.mark.parametrize("opened", [Storage, lambda root: open_data("cifar100", root)])
 @pytest.mark.parametrize(
     ("path", "message"),
     [
         ("~nobody-of-that-name/x", "begins with a home folder that is not known"),
-        ("", "is empty"),
         ("/tmp/\udce9t\udce9", r"has signs that no table can hold"),
         ("/tmp/a\0b", r"has signs that no table can hold"),
     ],

@@ -108,9 +108,11 @@ app.command()(methods.methods)
 
 def main() -> None:
     """Run the command line; exit with 0 done, 1 something failed, 2 bad input."""
+    _open_closed_streams()
     _write_what_the_terminal_lacks()
     _find_a_home()
     try:
+        _check_folder()
         app(prog_name="pckd")
     except InputError as error:
         _end(str(error), 2)
@@ -145,6 +147,26 @@ def _write_what_the_terminal_lacks() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _open_closed_streams() -> None:
+    """Let what is written to a closed stream go unseen: else its place goes to the next file."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            unseen = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+            setattr(sys, name, unseen)
+
+
+def _check_folder() -> None:
+    """Refuse to work in a folder that was deleted, which ends libraries in ways of their own.
+
+    Raises:
+        InputError: It is gone.
+    """
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise InputError("the present folder is gone: go to one that exists") from None
 
 
 def _find_a_home() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pckd.study.pair import Pair
 from pckd.training.changes import full_key
-from pckd.words import UNSHOWN
+from pckd.words import UNSHOWN, as_shown
 
 
 def full_keys_of_lists(lists: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
@@ -52,12 +52,15 @@ def check_names(cases: Iterable[str]) -> None:
     Raises:
         ValueError: One sentence.
     """
+    seen: dict[str, str] = {}
     for name in cases:
         if not name or name != name.strip() or UNSHOWN.search(name):
             raise ValueError(
                 f"case {name!r}: a name has a letter or more, no space at its ends, and no control "
                 "signs"
             )
+        if (twin := seen.setdefault(as_shown(name), name)) != name:
+            raise ValueError(f"cases {twin!a} and {name!a} look the same: rename one")
 
 
 def check_pairs(pairs: Sequence[Pair]) -> None:

@@ -54,6 +54,10 @@ class Parameter(Settings):
             raise ValueError("low and high of an int must be whole numbers")
         if self.type == "int" and not (self.step or 1.0).is_integer():
             raise ValueError(f"step ({self.step:g}) of an int must be a whole number")
+        if not self.allows(self.high):
+            raise ValueError(
+                f"high ({self.high:g}) must be low ({self.low:g}) and some steps of {self.step:g}"
+            )
         return self
 
     @property

@@ -55,13 +55,13 @@ def plugin_files(path: Path, plugins: object) -> list[Path]:
 
 
 def changed_study(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a study file with some changed by dotted key; loss.kd means run.loss.kd.
+    """The values of a study file with some changed by dotted key; loss.kd and run.loss.kd are one.
 
     Raises:
         InputError: A key leads through something that is not a mapping.
     """
-    of_run = {key: value for key, value in changes.items() if _is_run_key(key)}
-    of_study = {key: value for key, value in changes.items() if not _is_run_key(key)}
+    of_run = {key.removeprefix("run."): value for key, value in changes.items() if _is_of_run(key)}
+    of_study = {key: value for key, value in changes.items() if not _is_of_run(key)}
     changed = with_changes(values, of_study)
     if isinstance(changed.get("run"), dict):
         changed["run"] = changed_run(changed["run"], of_run)
@@ -82,5 +82,5 @@ def _at_smoke_scale(values: Mapping[str, Any], path: Path) -> dict[str, Any]:
         raise InputError(f"{path}, smoke: {error}") from None
 
 
-def _is_run_key(key: str) -> bool:
-    return key.partition(".")[0] in RunConfig.model_fields
+def _is_of_run(key: str) -> bool:
+    return key.removeprefix("run.").partition(".")[0] in RunConfig.model_fields

@@ -6,6 +6,7 @@ code release does, [I] what is inferred here, [C] the CRD protocol that the pape
 """
 
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -86,10 +87,12 @@ class DataConfig(Settings):
     @classmethod
     def _from_anywhere(cls, root: str | None) -> str | None:
         """Make a relative folder absolute, because workers have other working directories."""
+        if root is None:
+            return None
         with told_to_pydantic():
-            check_address(root or "", "data root")
-        is_relative = root is not None and "://" not in root and not root.startswith("~")
-        return str(Path(root).absolute()) if root is not None and is_relative else root
+            check_address(root, "data root")
+        is_relative = "://" not in root and not root.startswith("~")
+        return str(Path(root).absolute()) if is_relative else root
 
 
 class OptimizationConfig(Settings):
@@ -277,6 +280,18 @@ class RunConfig(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _threshold_is_finite(self) -> "RunConfig":
+        rate, epochs = self.preview.growth_rate, self.optimization.epochs
+        try:
+            rate**epochs
+        except OverflowError:
+            raise ValueError(
+                f"preview.growth_rate is {rate:g}: its threshold is no finite number after "
+                f"{epochs} epochs; take less than {sys.float_info.max ** (1 / epochs):.4f}"
+            ) from None
+        return self
+
     @property
     def needs_teacher(self) -> bool:
         """Return whether any term that is on needs a teacher, in training or before it."""
@@ -345,13 +360,11 @@ def _with_method(values: Any) -> Any:  # noqa: ANN401
         "preview": preset.preview,
         "optimization": {**preset.optimization, **_slow_rate(values.get("student"))},
     }
-    return {**values, **{key: _over(values.get(key), below) for key, below in defaults.items()}}
+    return {**values, **{key: _over(values.get(key, {}), below) for key, below in defaults.items()}}
 
 
 def _over(given: Any, below: Mapping[str, Any]) -> Any:  # noqa: ANN401
     """Lay settings over others, mapping by mapping; of an object, only the fields that were set."""
-    if given is None:
-        return dict(below)
     if isinstance(given, BaseModel):
         given = given.model_dump(exclude_unset=True)
     if not isinstance(given, Mapping):
@@ -373,7 +386,7 @@ def _with_learning_rate(values: Any, model_key: str) -> Any:  # noqa: ANN401
         return values
     return {
         **values,
-        "optimization": _over(values.get("optimization"), _slow_rate(values.get(model_key))),
+        "optimization": _over(values.get("optimization", {}), _slow_rate(values.get(model_key))),
     }
 
 

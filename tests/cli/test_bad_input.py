@@ -245,6 +245,25 @@ def test_letters_that_the_terminal_lacks_are_written_as_escapes(
     assert "no study named gr\\xf6\\xdfe \\u03b2" in terminal.read()
 
 
+def test_a_closed_stream_is_written_to_unseen(
+    pckd_command: Pckd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert pckd_command("models", "wrn_16*").code == 0
+    assert sys.stdout is not None
+
+
+def test_a_folder_that_is_gone_is_said(
+    pckd_command: Pckd, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    ended = pckd_command("models")
+    assert ended.code == 2
+    assert ended.err == "pckd: the present folder is gone: go to one that exists\n"
+
+
 def test_a_user_without_a_home_is_given_one_where_pckd_needs_none(
     pckd_command: Pckd, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

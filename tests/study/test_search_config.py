@@ -106,6 +106,10 @@ def test_two_objectives_share_a_search() -> None:
             "step .2.5. of an int must be a whole number",
         ),
         (
+            {"parameters": {"loss.kd": {"low": 0.1, "high": 1, "step": 2}}},
+            r"high \(1\) must be low \(0.1\) and some steps of 2",
+        ),
+        (
             {"stop": {"scheduler": "median", "reduction_factor": 3}},
             "reduction_factor is for asha: median has none",
         ),

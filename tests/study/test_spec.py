@@ -84,6 +84,14 @@ def test_set_changes_the_run_or_the_study_by_the_key(read: Read) -> None:
     assert read({"search.trials": 9}, search=SEARCH).search is not None
 
 
+def test_a_key_of_the_run_has_two_names_and_the_last_of_them_counts(read: Read) -> None:
+    for keys in (("run.loss.kd", "loss.kd"), ("loss.kd", "run.loss.kd")):
+        assert read(dict(zip(keys, (0.5, 0.7), strict=True))).run["loss"]["kd"] == {"weight": 0.7}
+    assert read({"run.method": "dkd"}).run == read({"method": "dkd"}).run
+    with pytest.raises(InputError, match=r"^loss\.kd\.weight is set twice$"):
+        read({"run.loss.kd": 0.5, "loss.kd.weight": 0.7})
+
+
 def test_a_search_holds_out(read: Read, refusal: Callable[..., str]) -> None:
     assert read(search=SEARCH).run_config({}, "example").protocol == "holdout"
     assert read({"protocol": "holdout"}, search=SEARCH).run["protocol"] == "holdout"
@@ -128,6 +136,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a case without a name": ({"cases": {"": {}}}, r"case '': a name has a letter .*"),
     "names that look alike": ({"cases": {"KD": {}, "KD ": {}}}, r"case 'KD ': a name has .*"),
+    "accents stored in two ways": (
+        {"cases": {"caf\u00e9": {}, "cafe\u0301": {}}},
+        r"cases 'caf.*' and 'caf.*' look the same: rename one",
+    ),
+    "a sign that nobody sees": ({"cases": {"KD": {}, "K\u200bD": {}}}, r"cases .* the same: .*"),
     "a name with a control sign": ({"cases": {"K\x1b[31mD": {}}}, r"case 'K.x1b.31mD': .*"),
     "a grid beyond all years": (
         {"grid": {key: list(range(50)) for key in ("loss.kd", "loss.sp", "loss.rkd")}},

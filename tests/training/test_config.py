@@ -168,6 +168,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"student": "resnet88"}, "student: model 'resnet88' is not known; did you mean resnet8,.*"),
     ({"student": 8}, "student.* 8.*"),
     ({"student": None}, "student.* None.*"),
+    *(
+        ({key: None}, f"{key} is None, but must be a mapping of keys to values")
+        for key in ("loss", "preview", "optimization", "teacher.optimization", "views", "data")
+    ),
     ({"teacher": "wrn_40"}, "teacher.model: model 'wrn_40' is not known; did you mean wrn_40_.*"),
     ({"teacher": {"model": 40}}, "teacher.model.* 40.*"),
     ({"teacher.model.name": "x"}, "teacher.model.name: .*"),
@@ -179,6 +183,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"data.holdout_fraction": 1.0}, "data.holdout_fraction is 1.0: .* less than 1"),
     ({"loss.kd": -0.1}, "loss.kd.weight is -0.1: .* 0"),
     ({"preview.growth_rate": 0.99}, "preview.growth_rate is 0.99: .* 1"),
+    (
+        {"preview.growth_rate": 2, "optimization.epochs": 1100},
+        r"preview.growth_rate is 2: .* no finite number after 1100 epochs; take less than 1\.9065",
+    ),
     ({"preview.applies_to": ["kd", "ce"]}, "preview.applies_to: ce is not a term .*; allowed: .*"),
     ({"preview.applies_to": ["center_alignment"]}, "preview.* is one number for the batch.*"),
     ({"optimization.decay_at": [0.75, 0.5]}, "optimization.decay_at: .* must rise .* 0 and 1"),
