@@ -57,7 +57,7 @@ ARROWS: dict[str, set[str]] = {
     "method": {"errors", "lazy", "near_misses", "settings"},
     "models": {"errors", "lazy"},
     "testing": {"errors", "models", "data", "near_misses", "settings", "method"},
-    "data": {"addresses", "errors", "files", "lazy", "loudness", "machine"},
+    "data": {"addresses", "errors", "files", "lazy", "loudness", "machine", "words"},
     "survey": {"errors", "data", "files"},
     "training": FOUNDATION | {"method", "models", "data"},
     "transfer": FOUNDATION | COMPUTING,

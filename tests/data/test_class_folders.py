@@ -176,6 +176,19 @@ def test_folders_that_are_whole_numbers_are_sorted_as_numbers(
     assert open_data("folder", root).class_names == ("0", "1", "2", "03", "10", "11")
 
 
+@pytest.mark.parametrize(
+    ("train", "test"), [("1", "01"), ("caf\u00e9", "cafe\u0301"), ("cat", "c\u200bat")]
+)
+def test_a_class_that_is_named_in_two_ways_is_refused(
+    root: Path, images: Pixels, write_folder: Callable[..., None], train: str, test: str
+) -> None:
+    shared = ["0", "2"] if train == "1" else ["a", "b"]
+    for split, name in (("train", train), ("test", test)):
+        write_folder(root / split, images, [*shared, name] * 2)
+    with pytest.raises(InputError, match=r"has class folders '.*' and '.*', one name in two ways"):
+        open_data("folder", root)
+
+
 def test_one_name_that_is_no_number_makes_all_of_them_text(
     root: Path, images: Pixels, write_folder: Callable[..., None]
 ) -> None:

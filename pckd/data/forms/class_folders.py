@@ -11,6 +11,7 @@ from pckd.data.forms.files import Once, is_image, is_system
 from pckd.data.place import FileStamp, Place
 from pckd.data.words import listed
 from pckd.errors import InputError
+from pckd.words import as_shown
 
 TEST_FOLDERS = ("test", "val", "valid", "validation")
 """Possible names of the test folder; the first that shares a class with train is taken."""
@@ -39,7 +40,8 @@ def find_tree(place: Place) -> ClassTree | None:
     """Find `train` and `test` or `val`, each with a folder for every class.
 
     Raises:
-        InputError: If no test folder shares a class with the train folder.
+        InputError: If no test folder shares a class with the train folder, or two class folders
+            have one name.
     """
     local = place.local
     if local is None or not (train_names := class_folders(local / "train")):
@@ -52,6 +54,7 @@ def find_tree(place: Place) -> ClassTree | None:
             "holds the same class folders"
         )
     names = in_order(train_names | test_folders[test_folder])
+    _check_told_apart(local, names)
     return ClassTree(local, local / "train", test_folder, names)
 
 
@@ -105,6 +108,23 @@ def in_order(class_names: Iterable[str]) -> tuple[str, ...]:
     """Sort class names: as numbers if all of them are whole numbers, else as text."""
     names = sorted(class_names)
     return tuple(sorted(names, key=int) if all(name.isdecimal() for name in names) else names)
+
+
+def _check_told_apart(folder: Path, class_names: Sequence[str]) -> None:
+    """Refuse names of classes that are one name, stored or written in two ways.
+
+    Raises:
+        InputError: Two numbers differ in zeros before them, or two names in what nobody sees.
+    """
+    are_numbers = all(name.isdecimal() for name in class_names)
+    seen: dict[str, str] = {}
+    for name in class_names:
+        twin = seen.setdefault(str(int(name)) if are_numbers else as_shown(name), name)
+        if twin != name:
+            raise InputError(
+                f"{folder} has class folders {twin!a} and {name!a}, one name in two ways: rename "
+                "one of them, in all splits"
+            )
 
 
 def class_files(folder: Path, class_names: Sequence[str], once: Once) -> list[LabelledFile]:
