@@ -1,11 +1,12 @@
 """Facts about one encoded image before it is converted."""
 
 import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags
+from PIL import ExifTags, ImageCms
 
 from pckd.data.decoding import decode_image, flaw_of, open_image
 from pckd.data.forms.base import Encoded
@@ -24,6 +25,7 @@ class ImageFacts:
         is_transparent: Whether its file has transparent pixels or could have.
         is_turned: Whether its file says that it must be turned.
         is_constant: Whether all pixels have one colour.
+        is_profiled: Whether its file says that its colours are other than those of sRGB.
         flaw: Why it cannot be used, or None.
     """
 
@@ -34,6 +36,7 @@ class ImageFacts:
     is_transparent: bool = False
     is_turned: bool = False
     is_constant: bool = False
+    is_profiled: bool = False
     flaw: Flaw | None = None
 
 
@@ -68,7 +71,18 @@ def _file_facts(content: bytes | Path) -> ImageFacts:
             is_transparent=image.has_transparency_data,
             is_turned=image.getexif().get(ExifTags.Base.Orientation, 1) != 1,
             is_constant=_is_constant(pixels),
+            is_profiled=_has_other_colours(image.info.get("icc_profile")),
         )
+
+
+def _has_other_colours(profile: bytes | None) -> bool:
+    """Return whether a colour profile is not that of sRGB, as which all pixels are read."""
+    if not profile:
+        return False
+    try:
+        return "sRGB" not in ImageCms.getProfileDescription(io.BytesIO(profile))
+    except ImageCms.PyCMSError:  # it is damaged
+        return True
 
 
 def _size(pixels: np.ndarray) -> str:

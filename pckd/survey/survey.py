@@ -146,6 +146,7 @@ def _odd_properties(splits: Sequence[SplitSurvey]) -> list[str]:
         "is_transparent": "have transparent pixels, through which white shows",
         "is_turned": "are turned as their files say",
         "is_constant": "have a single colour",
+        "is_profiled": "have a colour profile other than sRGB, which is not applied",
     }
     return [
         f"{len(names)} of {len(split.facts)} {split.name} images {text}: {listed(names)}"

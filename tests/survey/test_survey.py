@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageCms
 
 from pckd.cli import main
 from pckd.data import building, open_data
@@ -50,6 +50,11 @@ def test_an_ordinary_set_has_nothing_odd(root: Path) -> None:
     assert (found.problems, found.oddities) == ([], [])
 
 
+def _profile(space: str) -> bytes:
+    made = ImageCms.createProfile(space)  # type: ignore[arg-type]
+    return ImageCms.ImageCmsProfile(made).tobytes()
+
+
 def test_oddities_are_said_with_their_first_file(root: Path) -> None:
     (root / "train/leaf/copy.png").write_bytes((root / "train/apple/0.png").read_bytes())
     (root / "train/apple/1 again.png").write_bytes((root / "train/apple/1.png").read_bytes())
@@ -59,6 +64,8 @@ def test_oddities_are_said_with_their_first_file(root: Path) -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     noise((9, 9, 9), 2).save(root / "test/leaf/turned.jpg", exif=exif)
+    for number, profile in enumerate((_profile("LAB"), _profile("sRGB"), b"damaged")):
+        noise((9, 9, 9), 3 + number).save(root / f"test/apple/{number}.jpg", icc_profile=profile)
     (root / "train/apple/notes.txt").write_text("?")
     (root / "train/apple/Thumbs.db").write_text("?")
     said = "\n".join(survey(root).oddities)
@@ -66,7 +73,9 @@ def test_oddities_are_said_with_their_first_file(root: Path) -> None:
     assert "has two labels: train/apple/0.png and train/leaf/copy.png" in said
     assert "1 of 24 training images have a single colour: train/leaf/black.png" in said
     assert "have transparent pixels, through which white shows: train/leaf/clear.png" in said
-    assert "1 of 12 test images are turned as their files say: test/leaf/turned.jpg" in said
+    assert "1 of 15 test images are turned as their files say: test/leaf/turned.jpg" in said
+    assert "other than sRGB, which is not applied: test/apple/0.jpg, test/apple/2.jpg" in said
+    assert "test/apple/1.jpg" not in said
     assert "1 files are passed over (1 .txt), such as" in said
     assert "Thumbs" not in said
 
