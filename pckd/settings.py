@@ -196,7 +196,7 @@ def _expected(type_of_error: str, value: object) -> str:
         number = _number_in(value)
         plain = number if number is not None and (kind == "float" or number.is_integer()) else None
         name = "a whole number" if kind == "int" else "a number"
-        return f"it is {name}: write {example if plain is None else f'{plain:g}'}"
+        return f"it is {name}" + (f", such as {example}" if plain is None else f": write {plain:g}")
     return ""
 
 
