@@ -78,7 +78,7 @@ def test_a_misspelt_key_is_named_before_the_key_that_it_leaves_missing() -> None
         ({"name": "Rye", "batches": "0,1,2"}, r"batches is '0,1,2': it is a list: write \[0,1,2\]"),
         ({"name": "Rye", "batches": [2**63]}, r"batches is 9223372036854775808: at most \d+7"),
         ({"name": "Rye", "oven": {"degrees": "200"}}, r"oven\.degrees is '200': .*: write 200"),
-        ({"name": "Rye", "oven": {"degrees": "hot"}}, r"oven\.degrees is 'hot': .*number, such as 0\.5"),
+        ({"name": "Rye", "oven": {"degrees": "hot"}}, r"oven\.degrees is 'hot': .*, such as 0\.5"),
         ({"name": "Rye", "open": 1}, r"open is 1: it is true or false"),
         ({"name": "Rye", "open": "no"}, r"open is 'no': it is true or false"),
         ({"name": "Rye", "oven": {"degrees": 0}}, r"oven\.degrees is 0: it must .* than 0"),
