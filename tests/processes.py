@@ -1,11 +1,12 @@
 """Processes beside the one that runs the tests: `PROCESSES`, and `run_ranks` for two that train.
 
-A process that is forked from one with threads may crash or wait for ever, and torch, pyarrow and
-Ray leave threads behind. These are forked from a server that has no threads and has done the slow
-imports.
+A process that is forked from one with threads may crash or wait for ever, and torch, numpy,
+pyarrow and Ray start threads. These are forked from a server that has done the slow imports and
+has no thread but its own.
 """
 
 import multiprocessing
+import os
 from collections.abc import Callable
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +18,7 @@ from torch.multiprocessing.spawn import start_processes
 import pckd.study.work  # noqa: F401
 
 RANKS = 2
+os.environ |= {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload([__name__])
 torch.set_num_threads(1)

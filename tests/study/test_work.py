@@ -111,7 +111,7 @@ def test_two_processes_train_every_trial_once(tmp_path: Path) -> None:
 def test_another_finishes_what_a_killed_process_began(tmp_path: Path) -> None:
     happenings: Queue[Happening] = PROCESSES.Queue()
     killed = worker(tmp_path, happenings, stays_at=("epoch", 0, 1))
-    while happenings.get(timeout=60) != ("epoch", 0, 1):
+    while happenings.get(timeout=20) != ("epoch", 0, 1):
         pass
     storage = Storage(tmp_path)
     refusal = rf"^study tiny runs already \(process {killed.pid} on "

@@ -1,5 +1,6 @@
 """Sharing batches: what is refused, and synchronised BatchNorm against the whole batch."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from pckd.training.group import (
     check_even_batches,
     synchronise_batch_norm,
 )
-from tests.processes import run_ranks
+from tests.processes import PROCESSES, run_ranks
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,18 @@ def test_synchronised_batch_norm_equals_the_whole_batch(
             torch.testing.assert_close(found["state"][name], value)
         weight += found["weight"]
     torch.testing.assert_close(weight, layer.weight.grad)
+
+
+def _count_threads_of_parent(out: str) -> None:
+    Path(out).write_text(str(len(list(Path(f"/proc/{os.getppid()}/task").iterdir()))))
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="no list of threads here")
+def test_ranks_are_forked_from_a_process_without_further_threads(tmp_path: Path) -> None:
+    process = PROCESSES.Process(target=_count_threads_of_parent, args=(f"{tmp_path}/threads",))
+    process.start()
+    process.join()
+    assert (tmp_path / "threads").read_text() == "1"
 
 
 def _sharing_rank(rank: int, out: str) -> None:
