@@ -1,5 +1,6 @@
 """Tables for LaTeX, with the rules of booktabs."""
 
+import re
 import unicodedata
 from dataclasses import replace
 from itertools import pairwise
@@ -14,6 +15,10 @@ _SIGNS = {
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\texttt{\char34}",  # straight in each encoding, and no shorthand of babel
+    "'": r"\textquotesingle{}",
+    "`": r"\textasciigrave{}",
     "\N{MINUS SIGN}": "$-$",
     "±": r"$\pm$",
     "\N{MULTIPLICATION SIGN}": r"$\times$",
@@ -24,6 +29,8 @@ _SIGNS = {
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
 }
 
+_JOINED = re.compile(r"([-,])(?=\1)")
+"""A sign that fonts join with the next: two hyphens would print as a dash."""
 
 _FITTED = r"  \resizebox{\ifdim\width>\linewidth \linewidth\else\width\fi}{!}{%"
 """Start of what is made smaller where it is wider than the text around it."""
@@ -31,7 +38,8 @@ _FITTED = r"  \resizebox{\ifdim\width>\linewidth \linewidth\else\width\fi}{!}{%"
 
 def latex_text(text: str) -> str:
     """Text as LaTeX prints it unchanged: its own signs escaped, small Greek letters as symbols."""
-    return "".join(_SIGNS.get(sign) or _greek(sign) for sign in text)
+    escaped = "".join(_SIGNS.get(sign) or _greek(sign) for sign in text)
+    return _JOINED.sub(r"\1\\kern0pt ", escaped)
 
 
 def latex_table(summary: Summary) -> str:

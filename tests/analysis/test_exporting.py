@@ -133,6 +133,13 @@ def test_every_sign_of_latex_is_escaped() -> None:
     ) == r"a\textbackslash{}b \textasciitilde{} \textasciicircum{} " + (r"$\beta$")
 
 
+def test_signs_that_fonts_join_or_replace_print_as_typed() -> None:
+    assert latex_text("a-b --c ---") == r"a-b -\kern0pt -c -\kern0pt -\kern0pt -"
+    assert latex_text("x,,y") == r"x,\kern0pt ,y"
+    assert latex_text('"') == r"\texttt{\char34}"
+    assert latex_text("`'|") == r"\textasciigrave{}\textquotesingle{}\textbar{}"
+
+
 def test_pairs_are_ranked_apart_and_equal_numbers_share_a_place(new_study: NewStudy) -> None:
     pairs = [{"teacher": "resnet20", "student": name} for name in ("resnet8", "resnet14")]
     builder = new_study(cases=CASES, pairs=pairs, seeds=[0])
