@@ -30,13 +30,15 @@ class Line:
     """A TCP proxy before the S3 server.
 
     Its mode is open, cut (connections are reset once `passes` more bytes went to the server),
-    silent (nothing is answered) or denied (403 to everything).
+    silent (nothing is answered) or denied (403 to everything). `refused` counts requests that come
+    while it is silent or denied.
     """
 
     def __init__(self, server: int) -> None:
         self.server = server
         self.mode = "open"
         self.passes = 0
+        self.refused = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self.listener.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
@@ -57,6 +59,7 @@ class Line:
         threading.Thread(target=self._answer, args=(server, client), daemon=True).start()
         with suppress(OSError), closing(client), closing(server):
             while content := client.recv(65536):
+                self.refused += self.mode in ("silent", "denied")
                 if self.mode == "denied":
                     client.sendall(FORBIDDEN)
                     return
