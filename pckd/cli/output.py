@@ -21,6 +21,9 @@ WRAPPED = (
 LINE = 100
 """Characters of a line of text where no terminal limits it."""
 
+FIRST_ROWS = 40
+"""Rows of a long table that a terminal shows, unless all are asked for."""
+
 SMALL = 0.1
 """Numbers below it, such as learning rates, are shown with three digits that count."""
 
@@ -74,6 +77,13 @@ def line_width() -> int:
 
     console = Console()
     return console.width if console.is_terminal else LINE
+
+
+def first_rows(rows: int) -> int:
+    """Number of rows of a long table to show: a terminal gets the first ones, a pipe all."""
+    from rich.console import Console
+
+    return min(rows, FIRST_ROWS) if Console().is_terminal else rows
 
 
 def print_json(content: object) -> None:

@@ -8,9 +8,10 @@ import typer
 
 from pckd.cli.app import App
 from pckd.cli.options import Force, Json, Results, Study
-from pckd.cli.output import line_width, refuse_overwriting, write_output
+from pckd.cli.output import FIRST_ROWS, first_rows, line_width, refuse_overwriting, write_output
 from pckd.errors import InputError
 from pckd.study.names import TableName
+from pckd.words import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +37,10 @@ def show(
     table: Table = "trials",
     results: Results = "results",
     wide: Annotated[bool, typer.Option("--wide", help="Show all columns.")] = False,
+    whole: Annotated[
+        bool,
+        typer.Option("--all", help=f"Show all rows, not the first {FIRST_ROWS}; a pipe gets all."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Print the most telling columns of a table of a study."""
@@ -48,16 +53,20 @@ def show(
     frame = _counted(opened.table(table), table)
     frame = frame[[name for name in frame.columns if not name.startswith("config")]]
     frame = frame.dropna(axis="columns", how="all")
-    if wide or as_json:
-        print_frame(frame, as_json=as_json)
+    if as_json:
+        print_frame(frame, as_json=True)
         return
     for sentence in opened.verdicts["sentence"]:
         print(fill(sentence, line_width()))
-    telling = [name for name in TELLING[table].split() if name in frame.columns]
-    shown = fitting(frame[telling], line_width())
+    shown = frame if whole else frame.head(first_rows(len(frame)))
+    if not wide:
+        telling = [name for name in TELLING[table].split() if name in frame.columns]
+        shown = fitting(shown[telling], line_width())
     print_frame(shown, as_json=False)
-    if len(shown.columns) < len(frame.columns):
-        print(f"{len(frame.columns) - len(shown.columns)} more columns: --wide, or --json")
+    if rows := len(frame) - len(shown):
+        print(f"{plural(rows, 'more row')}: --all, or --json")
+    if columns := len(frame.columns) - len(shown.columns):
+        print(f"{plural(columns, 'more column')}: --wide, or --json")
     if table == "trials":
         _, others = planned_rows(opened.store)
         if others:
@@ -175,7 +184,6 @@ def _track(study: str, tracker: str, place: str | None, results: str) -> None:
     from pckd.analysis.tracking.runs import trial_runs
     from pckd.storage import Storage
     from pckd.study.earlier_plan import ensure_plan
-    from pckd.words import plural
 
     storage = Storage(results)
     ensure_plan(storage, study)

@@ -12,8 +12,9 @@ START = f"""\
 Every number lands in Parquet, below `ROOT/STUDY/TABLE/*.parquet`, where TABLE is one of
 {", ".join(SCHEMAS)}.
 Read them with pandas, polars or DuckDB; this package is not needed. Files carry the
-table's name and the schema's version ({VERSION}) in their metadata. This page is made
-from `pckd/study/schema.py` by `python -m pckd.study.results_page`."""
+table's name and the schema's version ({VERSION}) in their metadata. `pckd results show STUDY TABLE`
+prints one: a terminal gets the first rows, or all of them with `--all`, and a pipe gets all.
+This page is made from `pckd/study/schema.py` by `python -m pckd.study.results_page`."""
 
 ABOUT = {
     "trials": "One row a trial.",

@@ -93,8 +93,8 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def shown(root: Path, capsys: pytest.CaptureFixture[str], *options: str) -> str:
-    app(["results", "show", "demo", "--results", str(root), *options], standalone_mode=False)
+def shown(root: Path, capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    app(["results", "show", "demo", "--results", str(root), *words], standalone_mode=False)
     return capsys.readouterr().out
 
 
@@ -114,6 +114,25 @@ def test_a_table_shows_what_tells_most_in_a_line(
     assert max(map(len, lines)) <= width
     assert "…" not in lines[0]
     assert more.endswith("more columns: --wide, or --json")
+
+
+def test_a_terminal_gets_the_first_rows_and_a_pipe_all(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"study": "demo", "trial": "a", "epoch": epoch} for epoch in range(1, 101)]
+    ResultsStore(Storage(root), "demo").write("epochs", "a", rows)
+    in_a_pipe = shown(root, capsys, "epochs").splitlines()
+    assert in_a_pipe[100].split() == ["a", "100"]
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    on_a_terminal = re.sub(r"\x1b\[[0-9;]*m", "", shown(root, capsys, "epochs")).splitlines()
+    assert [line.split()[1] for line in on_a_terminal[1:-2]] == [str(n) for n in range(1, 41)]
+    assert on_a_terminal[-2:] == [
+        "60 more rows: --all, or --json",
+        "1 more column: --wide, or --json",
+    ]
+    assert "60 more rows" in shown(root, capsys, "epochs", "--wide")
+    assert "more rows" not in shown(root, capsys, "epochs", "--all")
+    assert len(json.loads(shown(root, capsys, "epochs", "--json"))) == 100
 
 
 def test_a_status_fits_a_line_and_says_each_reason_once(
