@@ -4,7 +4,6 @@ Every settings object of pckd derives from `Settings`: unknown keys, values of a
 the key has and numbers that no table holds are errors, and nothing changes after validation.
 """
 
-import json
 import re
 import reprlib
 from collections.abc import Iterator, Mapping
@@ -24,6 +23,7 @@ from pydantic_core import ErrorDetails
 
 from pckd.errors import InputError
 from pckd.near_misses import near_misses
+from pckd.spelling import spelling
 from pckd.yaml_text import parse_yaml
 
 LARGEST = 2**63 - 1
@@ -176,50 +176,30 @@ def _sentence(kind: type[BaseModel], problem: ErrorDetails) -> str:
     message = message.replace(" after validation", "")
     if problem["type"] in ("value_error", "assertion_error"):
         return f"{key}: {message}" if key else message
-    expected = _expected(problem["type"], problem["input"])
+    expected = spelling(problem["type"], problem["input"], _field_at(kind, path))
     return f"{key} is {value}: {expected or f'{message[0].lower()}{message[1:]}'}"
-
-
-def _expected(type_of_error: str, value: object) -> str:
-    """Spelling of a value of the type that a key has; '' where no type is wrong."""
-    kind = type_of_error.removesuffix("_type").removesuffix("_parsing")
-    if kind == "string":
-        is_plain = isinstance(value, (bool, int, float))
-        return "it is text" + (f': write it in quotes, "{json.dumps(value)}"' if is_plain else "")
-    if kind in ("tuple", "list"):
-        items = value if isinstance(value, (str, int, float)) else "..."
-        return f"it is a list: write [{items}]"
-    if kind == "bool":
-        return "it is true or false"
-    if kind in ("int", "float"):
-        example = "10" if kind == "int" else "0.5"
-        number = _number_in(value)
-        plain = number if number is not None and (kind == "float" or number.is_integer()) else None
-        name = "a whole number" if kind == "int" else "a number"
-        return f"it is {name}" + (f", such as {example}" if plain is None else f": write {plain:g}")
-    return ""
-
-
-def _number_in(value: object) -> float | None:
-    """The number that a value spells, as 10 in '010' and 10.0; None where it spells none."""
-    if isinstance(value, bool) or not isinstance(value, (str, float)):
-        return None
-    try:
-        return float(value)
-    except ValueError:
-        return None
 
 
 def _known_keys(kind: type[BaseModel], path: list[str]) -> list[str]:
     """List the keys of the settings object at a path; [] if there is none."""
+    found = _settings_at(kind, path)
+    return [] if found is None else sorted(found.model_fields)
+
+
+def _field_at(kind: type[BaseModel], path: list[str]) -> object:
+    """Return the annotation of the key at a path; None if it is not known."""
+    found = _settings_at(kind, path[:-1])
+    field = None if found is None else found.model_fields.get(path[-1])
+    return None if field is None else field.annotation
+
+
+def _settings_at(kind: type[BaseModel], path: list[str]) -> type[BaseModel] | None:
+    """Return the class of the settings object at a path; None if there is none."""
+    found: type[BaseModel] | None = kind
     for part in path:
-        if part.isdigit():  # an item of a list: its settings are those that the list holds
-            continue
-        inner = _settings_below(kind, part)
-        if inner is None:
-            return []
-        kind = inner
-    return sorted(kind.model_fields)
+        if found is not None and not part.isdigit():  # of a list: its settings hold for each item
+            found = _settings_below(found, part)
+    return found
 
 
 def _settings_below(kind: type[BaseModel], key: str) -> type[BaseModel] | None:

@@ -25,6 +25,7 @@ class Bakery(Settings):
     batches: tuple[int, ...] = ()
     open: bool = True
     spares: tuple[Oven, ...] = ()
+    flours: tuple[str, ...] = ()
 
 
 def refusal(values: object) -> str:
@@ -46,7 +47,7 @@ def test_valid_values_become_a_frozen_object() -> None:
 
 
 def test_an_unknown_key_gets_the_allowed_ones_and_the_near_ones() -> None:
-    allowed = "allowed: batches, name, open, oven, spares"
+    allowed = "allowed: batches, flours, name, open, oven, spares"
     assert refusal({"name": "Rye", "ovne": {}}) == (
         f"ovne is not a known key; {allowed}; did you mean oven?"
     )
@@ -75,7 +76,15 @@ def test_a_misspelt_key_is_named_before_the_key_that_it_leaves_missing() -> None
         ({"name": "Rye", "batches": ["010"]}, r"batches\.0 is '010': .*whole number: write 10"),
         ({"name": "Rye", "batches": [True]}, r"batches\.0 is True: .*whole number, such as 10"),
         ({"name": "Rye", "batches": ["1:30"]}, r"batches\.0 is '1:30': .*number, such as 10"),
-        ({"name": "Rye", "batches": "0,1,2"}, r"batches is '0,1,2': it is a list: write \[0,1,2\]"),
+        (
+            {"name": "Rye", "batches": "0,1,2"},
+            r"batches is '0,1,2': .* list: write \[0, 1, 2\]",
+        ),
+        ({"name": "Rye", "batches": "0-4"}, r"batches is '0-4': .*: write \[0, 1, 2, 3, 4\]"),
+        ({"name": "Rye", "batches": "0..99"}, r"batches is .*: write \[0, 1, \.\.\., 99\]"),
+        ({"name": "Rye", "batches": "(0 1)"}, r"batches is '\(0 1\)': .*: write \[0, 1\]"),
+        ({"name": "Rye", "batches": "range(5)"}, r"batches is .*: it is a list: write \[\.\.\.\]"),
+        ({"name": "Rye", "flours": "rye"}, r"flours is 'rye': it is a list: write \[rye\]"),
         ({"name": "Rye", "batches": [2**63]}, r"batches is 9223372036854775808: at most \d+7"),
         ({"name": "Rye", "oven": {"degrees": "200"}}, r"oven\.degrees is '200': .*: write 200"),
         ({"name": "Rye", "oven": {"degrees": "hot"}}, r"oven\.degrees is 'hot': .*, such as 0\.5"),

@@ -7,7 +7,9 @@ from inspect import Parameter
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
+from pckd.errors import InputError
 from pckd.loudness import set_loudness
 
 Quiet = Annotated[
@@ -18,6 +20,34 @@ Verbose = Annotated[
 ]
 
 
+class Command(TyperCommand):
+    """A command whose arguments and options, where they are given, hold something."""
+
+    def parse_args(self, context: Any, args: list[str]) -> list[str]:  # noqa: ANN401
+        """Read the command line.
+
+        Raises:
+            InputError: A value is empty, as that of a shell's variable that was never set is; read
+                as a path it would be the present folder.
+        """
+        given, _, _ = self.make_parser(context).parse_args(args=list(args))
+        for parameter in self.get_params(context):
+            values = given.get(parameter.name or "")
+            for value in values if isinstance(values, (list, tuple)) else [values]:
+                if isinstance(value, str) and not value.strip():
+                    raise InputError(
+                        f"{_label(parameter)} is empty: see {context.command_path} --help"
+                    )
+        return super().parse_args(context, args)
+
+
+def _label(parameter: Any) -> str:  # noqa: ANN401
+    """The name of an argument or option in the help text."""
+    if parameter.param_type_name == "option":
+        return str(max(parameter.opts, key=len))
+    return str(parameter.metavar or parameter.name.upper()).removesuffix("...")
+
+
 class App(typer.Typer):
     """A group of commands."""
 
@@ -26,7 +56,7 @@ class App(typer.Typer):
 
     def command(self, name: str | None = None, **options: Any) -> Callable[..., Any]:  # noqa: ANN401
         """Add a function as a command; see `typer.Typer.command`."""
-        add = super().command(name, **options)
+        add = super().command(name, cls=Command, **options)
 
         def added(function: Callable[..., None]) -> Callable[..., None]:
             add(with_loudness(function))

@@ -104,6 +104,12 @@ def check_sampler(search: SearchConfig) -> None:
         ) from None
 
 
+def drawn_first(search: SearchConfig) -> int:
+    """Points that the sampler of a search draws at random before it learns; 0 if it never does."""
+    option = inspect.signature(SAMPLERS[search.sampler.name]).parameters.get("n_startup_trials")
+    return 0 if option is None else int(search.sampler.options.get(option.name, option.default))
+
+
 def random_points(search: SearchConfig, count: int) -> list[Point]:
     """Random points of a search, the same whenever they are asked for."""
     study = optuna.create_study(sampler=CountingSampler(search.seed))

@@ -1,6 +1,7 @@
 """The plan of a study with a search, or with a search in each case."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import optuna
@@ -10,6 +11,7 @@ from pckd.errors import InputError
 from pckd.study.optuna_search import Book, OptunaSearch
 from pckd.study.outcome import History, Outcome
 from pckd.study.plan import Plan
+from pckd.study.samplers import drawn_first
 from pckd.study.search_config import EPOCHS
 from pckd.study.searched import searches
 from pckd.study.space import Point
@@ -42,7 +44,8 @@ class SearchPlan(Plan):
         carried: Points of another study, to try first, by case.
 
     Raises:
-        InputError: A named value is no valid run, or cases would have unequal budgets.
+        InputError: A named value is no valid run, cases would have unequal budgets, or the rule
+            for early stopping can stop no trial.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class SearchPlan(Plan):
         ]
         if spec.cases:
             _check_equal(spec, self.searches)
+        self._check_stop()
         self.recorded = {each.searched.case: _recorded(each, histories) for each in self.searches}
         """By case."""
         self._count()
@@ -82,13 +86,11 @@ class SearchPlan(Plan):
         return [reason for search in self.searches for reason in search.refused]
 
     def notices(self) -> list[str]:
-        """Say so if the rule for early stopping can stop no trial."""
-        if self.stop is None or self.stop.grace_epochs < self.epochs:
-            return []
-        return [
-            f"no trial is stopped early: search.stop.grace_epochs is {self.stop.grace_epochs}, and "
-            f"a trial has {self.epochs} epochs"
-        ]
+        """Say what the budget leaves of early stopping, of first points and of the sampler."""
+        stop, found = self.stop, []
+        if stop is not None and stop.grace_epochs == self.epochs:
+            found = [f"no trial is stopped early: search.stop.grace_epochs is all {self.epochs}"]
+        return [*found, *dict.fromkeys(chain(*map(_of_budget, self.searches)))]
 
     def next_trial(self) -> Trial | None:
         """The next trial of the case that has tried the fewest configurations.
@@ -110,6 +112,15 @@ class SearchPlan(Plan):
             search.tell(trial.identity, outcome)
         self._count()
 
+    def _check_stop(self) -> None:
+        """Refuse a rule for early stopping that can stop no trial."""
+        if self.stop is not None and self.stop.grace_epochs > self.epochs:
+            raise InputError(
+                f"no trial would be stopped early: search.stop.grace_epochs is "
+                f"{self.stop.grace_epochs}, and a trial has {self.epochs} epochs: take fewer, or "
+                "leave search.stop out"
+            )
+
     def _next_of(self, search: OptunaSearch) -> Trial | None:
         while trial := search.next_trial():
             if trial.identity not in self.running:  # else its outcome will be told to both
@@ -128,6 +139,18 @@ def _recorded(search: OptunaSearch, histories: Mapping[str, History]) -> Recorde
         {name: history for name, history in ours.items() if name in known},
         {name: history for name, history in ours.items() if name not in known},
     )
+
+
+def _of_budget(search: OptunaSearch) -> Iterator[str]:
+    config, trials = search.search, search.search.trials
+    if len(config.first) > trials:
+        yield f"of {len(config.first)} first points {trials} are tried: search.trials is {trials}"
+    at_random = drawn_first(config)
+    if trials <= at_random > 0:
+        yield (
+            f"all points are drawn at random: sampler {config.sampler.name} learns from "
+            f"{at_random} on, and search.trials is {trials}"
+        )
 
 
 def _check_equal(spec: StudySpec, found: Sequence[OptunaSearch]) -> None:

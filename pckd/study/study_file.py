@@ -13,6 +13,9 @@ from pckd.training.changes import changed_run
 from pckd.training.config import RunConfig
 from pckd.training.scale import Scale
 
+FILLED = ("cases", "grid", "vary_one", "search", "pairs", "seeds", "plugins", "probe", "confirm")
+"""Keys of a study file that say nothing where they hold nothing; others have defaults below."""
+
 
 def read_study(path: Path, changes: Mapping[str, Any], scale: Scale = "full") -> StudySpec:
     """Read a study file, with the changes of its smoke block and of `--set` applied to it.
@@ -31,6 +34,7 @@ def read_study(path: Path, changes: Mapping[str, Any], scale: Scale = "full") ->
     """
     values = read_yaml(path)
     source = str(path)
+    _check_filled(values, changes, source)
     if scale == "smoke":
         source = f"{path} at smoke scale"
         values = _at_smoke_scale(values, path)
@@ -66,6 +70,18 @@ def changed_study(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict
     if isinstance(changed.get("run"), dict):
         changed["run"] = changed_run(changed["run"], of_run)
     return changed
+
+
+def _check_filled(values: Mapping[str, Any], changes: Mapping[str, Any], source: str) -> None:
+    """Refuse keys with nothing beside or below them, which would mean that they are not there.
+
+    Raises:
+        InputError: There is one that `--set` does not fill; the sentence begins with `source`.
+    """
+    is_set = {key.partition(".")[0] for key in changes}
+    for key, value in values.items():
+        if key not in is_set and (value is None or (key in FILLED and value in ({}, []))):
+            raise InputError(f"{source}: {key} is empty: write something below it, or leave it out")
 
 
 def _at_smoke_scale(values: Mapping[str, Any], path: Path) -> dict[str, Any]:

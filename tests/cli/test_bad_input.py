@@ -136,6 +136,13 @@ BAD: dict[tuple[str, ...], str] = {
     ("probe", "./file", "--data", "digits", "--arch", "resnet8", "--trained-on", "digits"): (
         r"no normalisation is published for data set 'digits', .*"
     ),
+    (*STUDY, ""): r"FILE\|NAME is empty: see pckd study run --help",
+    ("study", "status", " "): r"STUDY is empty: see pckd study status --help",
+    ("report", ""): r"STUDY is empty: see pckd report --help",
+    ("results", "show", ""): r"STUDY is empty: see pckd results show --help",
+    ("evaluate", "", "--data", "digits"): r"FILE is empty: see pckd evaluate --help",
+    (*STUDY, "good", "--results", ""): r"--results is empty: see pckd study run --help",
+    (*STUDY, "good", "--set", ""): r"--set is empty: see pckd study run --help",
     ("evaluate", "nothing.pt", "--data", "digits"): r"nothing\.pt: there is no such file",
     ("evaluate", "file", "--data", "digits"): r"file: cannot be read as a checkpoint.*",
 }

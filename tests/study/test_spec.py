@@ -92,6 +92,12 @@ def test_a_key_of_the_run_has_two_names_and_the_last_of_them_counts(read: Read) 
         read({"run.loss.kd": 0.5, "loss.kd.weight": 0.7})
 
 
+def test_a_section_without_content_is_left_out_by_set(read: Read) -> None:
+    assert read({"search": None}, search=SEARCH).search is None
+    assert read({"cases.a.loss.kd": 0.5}, cases=None).cases == {"a": {"loss.kd.weight": 0.5}}
+    assert read(pictures={}).pictures is not None
+
+
 def test_a_search_holds_out(read: Read, refusal: Callable[..., str]) -> None:
     assert read(search=SEARCH).run_config({}, "example").protocol == "holdout"
     assert read({"protocol": "holdout"}, search=SEARCH).run["protocol"] == "holdout"
@@ -146,7 +152,13 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"grid": {key: list(range(50)) for key in ("loss.kd", "loss.sp", "loss.rkd")}},
         r"a plan of 125,000 trials: at most 100,000 are planned",
     ),
-    "no seeds": ({"seeds": []}, r"seeds .*"),
+    "no seeds": ({"seeds": []}, r"seeds is empty: write something below it, or leave it out"),
+    "no cases": ({"cases": {}}, r"cases is empty: .*"),
+    "a grid without keys": ({"grid": {}}, r"grid is empty: .*"),
+    "nothing varied": ({"vary_one": {}}, r"vary_one is empty: .*"),
+    "nothing searched": ({"search": {}}, r"search is empty: .*"),
+    "no pairs": ({"pairs": []}, r"pairs is empty: .*"),
+    "a key with nothing beside it": ({"probe": None}, r"probe is empty: .*"),
     "a seed of the run": ({"run": {**RUN, "seed": 3}}, r".*seed.*seeds.*"),
     "unknown key": ({"sead": [0]}, r"sead is not a known key; allowed: .*; did you mean seeds.*"),
     "misspelt needed key": (

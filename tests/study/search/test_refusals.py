@@ -73,9 +73,22 @@ def test_a_space_without_a_valid_run_is_refused_before_its_first_trial() -> None
         check_plan(study(parameters=parameters))
 
 
-def test_a_rule_that_stops_nothing_says_so(driver: Driver) -> None:
-    never = driver.plan(study(stop={"grace_epochs": 240}))
-    assert never.notices() == [
-        "no trial is stopped early: search.stop.grace_epochs is 240, and a trial has 240 epochs"
-    ]
+def test_a_rule_that_stops_nothing_says_so_or_is_refused(driver: Driver) -> None:
     assert driver.plan(study(stop={"grace_epochs": 239})).notices() == []
+    assert driver.plan(study(stop={"grace_epochs": 240})).notices() == [
+        "no trial is stopped early: search.stop.grace_epochs is all 240"
+    ]
+    sentence = "search.stop.grace_epochs is 241, and a trial has 240 epochs: take fewer, or leave"
+    with pytest.raises(InputError, match=sentence):
+        check_plan(study(stop={"grace_epochs": 241}))
+
+
+def test_points_that_are_not_tried_and_a_sampler_that_never_learns_are_said(
+    driver: Driver,
+) -> None:
+    first = [{"loss.kd": float(weight), "loss.feature_alignment": 1.0} for weight in (1, 2, 3)]
+    assert driver.plan(study(trials=2, first=first)).notices() == [
+        "of 3 first points 2 are tried: search.trials is 2",
+        "all points are drawn at random: sampler tpe learns from 2 on, and search.trials is 2",
+    ]
+    assert driver.plan(study(trials=2, sampler="random")).notices() == []
