@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pckd.errors import InputError
-from pckd.files.writing import write_atomically
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -102,6 +101,8 @@ def write_output(path: Path, content: bytes, *, force: bool) -> None:
     Raises:
         InputError: Something is there, also if it came while the content was made.
     """
+    from pckd.files.writing import write_atomically
+
     refuse_overwriting(path, force=force)
     write_atomically(path, lambda file: file.write(content))
 
