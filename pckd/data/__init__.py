@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         register_data,
     )
     from pckd.data.images import DataSet, ImageData, derived_fingerprint
-    from pckd.data.opening import open_data, open_streamed
+    from pckd.data.opening import data_notices, open_data, open_streamed
     from pckd.data.plugins import DataInMemory
     from pckd.data.resident import ImageSet
     from pckd.data.selection import hold_out, limit_images, select_classes
@@ -47,6 +47,7 @@ __all__ = [
     "count_batches",
     "count_views",
     "crop_and_flip",
+    "data_notices",
     "derived_fingerprint",
     "draw_views",
     "hold_out",

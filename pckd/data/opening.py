@@ -17,6 +17,19 @@ from pckd.data.packed import open_packed
 from pckd.data.streamed import FileSet, StreamedContent
 from pckd.errors import InputError
 
+_notices: dict[tuple[str, str], tuple[str, ...]] = {}
+"""Sentences on what lies beside the data sets that this process opened, by name and root."""
+
+
+def data_notices(name: str, root: Path | str | None) -> tuple[str, ...]:
+    """Sentences for the user on a data set that this process has opened, such as splits not used.
+
+    Args:
+        name: Of the data set.
+        root: Where it lies.
+    """
+    return _notices.get((name, str(root)), ())
+
 
 def open_data(
     name: str,
@@ -50,6 +63,7 @@ def open_data(
             f"data set '{name}' is too large to decode at its own size: set data.image_size"
         )
     where, source = entry.locate(name, root, download)
+    _notices[name, str(root)] = tuple(source.notices)
     stamps = [(stamp.location, stamp.size, stamp.modified) for stamp in source.files]
     content, fingerprint = load_or_build(
         name,
@@ -81,6 +95,7 @@ def open_streamed(
             has no room for what is packed.
     """
     where, found = STREAMED[name].locate(name, root, download)
+    _notices[name, str(root)] = tuple(found.notices)
     if isinstance(found, ClassTree):
         content = _open_tree(name, where, found)
     else:

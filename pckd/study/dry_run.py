@@ -18,6 +18,7 @@ from pckd.study.teachers import missing_teachers
 from pckd.study.trial import Trial
 from pckd.training.preparations import PreparationTask
 from pckd.training.run_data import prepare_data
+from pckd.training.run_notices import run_notices
 from pckd.words import rough_duration
 from pckd.yaml_text import to_yaml
 
@@ -36,7 +37,7 @@ def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterato
     yield "the run, resolved:"
     text = to_yaml(config.model_dump(mode="json", exclude={"seed"}), flow=True)
     yield from (f"  {line}" for line in text.splitlines())
-    yield from prepare_data(config.data, config.protocol).notices
+    yield from run_notices(config, prepare_data(config.data, config.protocol))
     yield from _trials(spec, plan)
     teachers, preparations = _beforehand(spec, plan, storage)
     for teacher in teachers:

@@ -28,6 +28,7 @@ from pckd.training.numerics import keep_freed_memory
 from pckd.training.record import DivergedError, EpochRecord
 from pckd.training.run import Run
 from pckd.training.run_data import prepare_data
+from pckd.training.run_notices import run_notices
 from pckd.training.teachers import TeacherCard, TeacherStore
 
 Keep = Literal["last", "best", "none"]
@@ -113,7 +114,8 @@ def _train(
     top1 = None
     if card is not None and teacher is not None:
         top1 = teacher_top1(card, teacher, run.data, placement.group, storage)
-    row.add(data_columns(data, card, top1, [*run.notices, *[CHOSEN_ON_TEST] * chosen_on_test]))
+    notices = [*run_notices(trial.config, data), *run.notices, *[CHOSEN_ON_TEST] * chosen_on_test]
+    row.add(data_columns(data, card, top1, notices))
     checkpoint.restore(run)
     row.runs(checkpoint.records)
     while not run.finished:

@@ -99,7 +99,7 @@ def data_columns(
         "num_classes": data.num_classes,
         "teacher": None if teacher is None else teacher.hash,
         "teacher_test_top1": teacher_top1,
-        "notices": "; ".join([*data.notices, *doubts, *notices]) or None,
+        "notices": "; ".join([*doubts, *notices]) or None,
     }
 
 

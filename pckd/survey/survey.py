@@ -108,7 +108,12 @@ def survey_data(
     if len(raw.class_names) == 1:
         problems.append("there is one class: a classifier needs two")
     used = {stamp.location for stamp in source.files}
-    oddities = [*_shared_images(splits), *_odd_properties(splits), *_passed_over(used)]
+    oddities = [
+        *source.notices,
+        *_shared_images(splits),
+        *_odd_properties(splits),
+        *_passed_over(used),
+    ]
     return Survey(name, where, raw.class_names, splits, problems, oddities)
 
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from pckd.data import open_data
+from pckd.data import data_notices, open_data
 from pckd.errors import InputError
 
 Pixels = NDArray[np.uint8]
@@ -45,6 +45,18 @@ def test_the_test_images_may_lie_in_val_and_deeper(tree: Path, images: Pixels) -
     (tree / "test/images").mkdir(parents=True)  # unlabelled images, as in TinyImageNet
     data = open_data("folder", tree)
     np.testing.assert_array_equal(data.test.images.permute(0, 2, 3, 1), images[4:])
+
+
+def test_splits_that_are_not_used_are_named(
+    tree: Path, images: Pixels, write_folder: Callable[..., None]
+) -> None:
+    open_data("folder", tree)
+    assert data_notices("folder", tree) == ()
+    for name in ("val", "extra"):
+        write_folder(tree / name, images[:2], ["cat", "bird"])
+    (tree / "unlabelled/images").mkdir(parents=True)
+    open_data("folder", tree)
+    assert data_notices("folder", tree) == ("extra, val beside train and test are not used",)
 
 
 def test_other_files_are_passed_over(tree: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from pyarrow import fs
 
-from pckd.data import open_data
+from pckd.data import data_notices, open_data
 from pckd.data.forms import parquet
 from pckd.data.place import Place
 from pckd.errors import InputError
@@ -65,6 +65,13 @@ def test_pixels_labels_and_names_are_read(
     np.testing.assert_array_equal(data.test.images.permute(0, 2, 3, 1), images[4:])
     assert data.train.labels.tolist() == [0, 1, 0, 1]
     assert data.test.labels.tolist() == [0, 1]
+
+
+def test_splits_that_are_not_used_are_named(root: Path, write: Callable[..., None]) -> None:
+    write()
+    write(test="validation")
+    open_data("parquet", root)
+    assert data_notices("parquet", root) == ("validation beside train and test is not used",)
 
 
 @pytest.mark.parametrize(

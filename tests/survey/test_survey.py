@@ -50,6 +50,11 @@ def test_an_ordinary_set_has_nothing_odd(root: Path) -> None:
     assert (found.problems, found.oddities) == ([], [])
 
 
+def test_a_split_that_is_not_used_is_said(root: Path) -> None:
+    (root / "val/leaf").mkdir(parents=True)
+    assert survey(root).oddities == ["val beside train and test is not used"]
+
+
 def _profile(space: str) -> bytes:
     made = ImageCms.createProfile(space)  # type: ignore[arg-type]
     return ImageCms.ImageCmsProfile(made).tobytes()

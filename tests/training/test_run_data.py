@@ -7,6 +7,10 @@ import pytest
 from pckd.errors import InputError
 from pckd.training.config import DataConfig
 from pckd.training.run_data import RunData, check_classes
+from pckd.training.run_notices import run_notices
+from tests.training.conftest import tiny_config
+
+ONE_BATCH = "a batch of 97 images is more than the 96 there are: an epoch is one step"
 
 
 def test_a_relative_root_is_meant_from_here_whoever_opens_it(
@@ -16,6 +20,12 @@ def test_a_relative_root_is_meant_from_here_whoever_opens_it(
     assert DataConfig(name="cifar100", root="images").root == str(tmp_path / "images")
     for root in (None, "~/images", "s3://bucket/images", str(tmp_path)):
         assert DataConfig(name="cifar100", root=root).root == root
+
+
+@pytest.mark.parametrize(("size", "said"), [(96, []), (97, [ONE_BATCH])])
+def test_a_batch_of_all_images_is_said(size: int, said: list[str], data: RunData) -> None:
+    config = tiny_config(optimization={"batch_size": size})
+    assert run_notices(config, data) == ["classes 0, 1, 2 are named 0, 1, 2", *said]
 
 
 def test_a_network_of_the_same_classes_suits(data: RunData) -> None:

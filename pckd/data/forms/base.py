@@ -48,11 +48,13 @@ class Source:
         read: Reads them.
         meaning: What else decides what is read, such as labels that stand in the names of folders,
             as JSON can write it.
+        notices: Sentences for the user, about what lies there and is not read.
     """
 
     files: Sequence[FileStamp]
     read: Callable[[], RawData]
     meaning: object = None
+    notices: Sequence[str] = ()
 
 
 Found = TypeVar("Found", covariant=True)

@@ -1,7 +1,7 @@
 """Trees with one folder per class: train/CLASS/... and test/CLASS/... or val/CLASS/..."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +9,15 @@ import numpy as np
 from pckd.data.forms.base import Form, RawData, RawSplit, Source
 from pckd.data.forms.files import Once, is_image, is_system
 from pckd.data.place import FileStamp, Place
-from pckd.data.words import listed
+from pckd.data.words import listed, unused
 from pckd.errors import InputError
 from pckd.words import as_shown
 
 TEST_FOLDERS = ("test", "val", "valid", "validation")
 """Possible names of the test folder; the first that shares a class with train is taken."""
+
+CLASSES_LOOKED_FOR = 10
+"""Classes by which a folder shows that it is a split."""
 
 LabelledFile = tuple[Path, int]
 
@@ -28,12 +31,14 @@ class ClassTree:
         train: The folder of the training images.
         test: The folder of the test images.
         class_names: Folders in either split, in their order; the position is the label.
+        notices: Sentences on what lies beside both and is not used.
     """
 
     root: Path
     train: Path
     test: Path
     class_names: tuple[str, ...]
+    notices: Sequence[str] = ()
 
 
 def find_tree(place: Place) -> ClassTree | None:
@@ -55,7 +60,8 @@ def find_tree(place: Place) -> ClassTree | None:
         )
     names = in_order(train_names | test_folders[test_folder])
     _check_told_apart(local, names)
-    return ClassTree(local, local / "train", test_folder, names)
+    notices = unused(_beside(local, {"train", test_folder.name}, names), test_folder.name)
+    return ClassTree(local, local / "train", test_folder, names, notices)
 
 
 def find(place: Place) -> Source | None:
@@ -73,7 +79,7 @@ def find(place: Place) -> Source | None:
         return None
     once = Once()
     train, test = (class_files(f, tree.class_names, once) for f in (tree.train, tree.test))
-    return image_source(tree.root, train, test, tree.class_names)
+    return replace(image_source(tree.root, train, test, tree.class_names), notices=tree.notices)
 
 
 LOOKED_FOR = "class folders train/CLASS/ and test/CLASS/ or val/CLASS/"
@@ -102,6 +108,17 @@ def class_folders(folder: Path) -> set[str]:
             f"{listed(stray)}"
         )
     return folders
+
+
+def _beside(root: Path, used: set[str], class_names: Sequence[str]) -> list[str]:
+    """Name the folders that lie beside the used ones and hold folders of the same classes."""
+    others = (entry for entry in sorted(root.iterdir()) if entry.name not in used)
+    return [
+        folder.name
+        for folder in others
+        if not is_system(folder.name)
+        and any((folder / name).is_dir() for name in class_names[:CLASSES_LOOKED_FOR])
+    ]
 
 
 def in_order(class_names: Iterable[str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from pckd.data.forms.base import Form, RawData, RawSplit, Source
 from pckd.data.forms.parquet_file import Layout, common_layout, file_name, read_images, read_labels
 from pckd.data.forms.shard_names import check_whole, split_of
 from pckd.data.place import FileStamp, Place
+from pckd.data.words import unused
 from pckd.errors import InputError
 
 TEST_SPLITS = ("test", "val", "valid", "validation")
@@ -25,11 +26,13 @@ class Shards:
         place: The folder that holds them.
         train: The files of the training images, by name.
         test: The files of the test images, by name.
+        notices: Sentences on splits that lie there and are not used.
     """
 
     place: Place
     train: Sequence[FileStamp]
     test: Sequence[FileStamp]
+    notices: Sequence[str] = ()
 
     @cached_property
     def layout(self) -> Layout:
@@ -86,7 +89,8 @@ def find_shards(place: Place, test_splits: Sequence[str] = TEST_SPLITS) -> Shard
         )
     for split in ("train", test_split):
         check_whole(str(place), split, [file_name(stamp) for stamp in splits[split]])
-    return Shards(place, splits["train"], splits[test_split])
+    others = unused(sorted(splits.keys() - {"train", test_split}), test_split)
+    return Shards(place, splits["train"], splits[test_split], others)
 
 
 def find(place: Place, test_splits: Sequence[str] = TEST_SPLITS) -> Source | None:
@@ -95,7 +99,8 @@ def find(place: Place, test_splits: Sequence[str] = TEST_SPLITS) -> Source | Non
     if shards is None:
         return None
     files = [*shards.train, *shards.test]
-    return Source(files, lambda: _read(shards), [len(shards.train), len(shards.test)])
+    meaning = [len(shards.train), len(shards.test)]
+    return Source(files, lambda: _read(shards), meaning, shards.notices)
 
 
 LOOKED_FOR = "Parquet files train-*.parquet and test-*.parquet or val-*.parquet"
