@@ -71,6 +71,7 @@ ARROWS: dict[str, set[str]] = {
         "loudness",
         "storage",
         "study.document",
+        "study.mixed_teachers",
         "study.names",
         "study.ranking",
         "study.results",

@@ -128,6 +128,7 @@ def status(
     """Show how far the trials of a study are, also while it runs."""
     from pckd.cli.frames import fitting, print_frame
     from pckd.storage import Storage
+    from pckd.study.mixed_teachers import mixed_teachers
     from pckd.study.planned_rows import planned_rows
     from pckd.study.results import open_study
 
@@ -151,6 +152,8 @@ def status(
     reasons = Counter(zip(told["status"], told["reason"], strict=True))
     for (state, reason), count in reasons.most_common():
         print_text(f"{count} {state}: {reason}")
+    for sentence in mixed_teachers(trials):
+        print_text(sentence)
     if left_out:
         print(f"trials of earlier plans, code or images, left out: {left_out}")
 
@@ -244,8 +247,13 @@ def _summarise(study: str, ended: "list[Ended]", storage: "Storage") -> None:
     Raises:
         RunError: Some failed.
     """
+    from pckd.study.mixed_teachers import mixed_teachers
+    from pckd.study.planned_rows import planned_rows
+    from pckd.study.results import ResultsStore
     from pckd.words import noticed, plural
 
+    for sentence in mixed_teachers(planned_rows(ResultsStore(storage, study))[0]):
+        print_text(f"{study}: {sentence}")
     for sentence, count in noticed(outcome.notices for _, outcome in ended).items():
         print_text(f"{study}: {sentence} ({plural(count, 'trial')})")
     failed = [(trial, outcome) for trial, outcome in ended if outcome.status == "failed"]

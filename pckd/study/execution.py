@@ -35,6 +35,8 @@ Keep = Literal["last", "best", "none"]
 
 CHOSEN_ON_TEST = "the best epoch was chosen on the test images, so its accuracy is too high"
 
+TAUGHT_ANEW = "it was started over, as its teacher was trained again, to other weights"
+
 
 def run_trial(
     trial: Trial,
@@ -114,9 +116,12 @@ def _train(
     top1 = None
     if card is not None and teacher is not None:
         top1 = teacher_top1(card, teacher, run.data, placement.group, storage)
-    notices = [*run_notices(trial.config, data), *run.notices, *[CHOSEN_ON_TEST] * chosen_on_test]
+    is_taught_anew = row.teacher_before not in (None, card.hash if card else None)
+    notices = [*run_notices(trial.config, data), *run.notices]
+    notices += [*[CHOSEN_ON_TEST] * chosen_on_test, *[TAUGHT_ANEW] * is_taught_anew]
     row.add(data_columns(data, card, top1, notices))
-    checkpoint.restore(run)
+    if not is_taught_anew:
+        checkpoint.restore(run)
     row.runs(checkpoint.records)
     while not run.finished:
         record = run.train_epoch()

@@ -29,6 +29,8 @@ class TrialRow:
         self.writes = placement.group.rank == 0
         earlier = self.store.find("trials", trial.identity) or {}
         self.is_completed = earlier.get("status") == "completed"
+        self.teacher_before: str | None = earlier.get("teacher")
+        """Content hash of the teacher from which the trial learned so far; None if unknown."""
         self.columns = {
             **trial_columns(trial),
             **placement_columns(placement),

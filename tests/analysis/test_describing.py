@@ -113,8 +113,12 @@ def test_trials_of_two_teachers_of_one_recipe_are_told(new_study: NewStudy) -> N
 
 
 def test_teachers_of_several_recipes_are_not_mixed(new_study: NewStudy) -> None:
-    cases = {"short": {"teacher.optimization.epochs": 1}, "long": {}}
-    builder = new_study(cases=cases)
+    cases: dict[str, dict[str, object]] = {
+        "short": {"teacher.optimization.epochs": 1},
+        "as it is": {"views.flip": False},
+    }
+    builder = new_study(cases={**cases, "long": {}})
     builder.trial("short", cases["short"], 0, teacher="a" * 64)
+    builder.trial("as it is", cases["as it is"], 0, teacher="c" * 64)
     builder.trial("long", {}, 0, teacher="b" * 64)
     assert len(overview(load_study(builder.storage, "demo")).parts) == 1

@@ -151,6 +151,17 @@ def test_a_status_fits_a_line_and_says_each_reason_once(
     assert lines[-2:] == ["2 trials: 2 failed", "2 failed: the loss became nan"]
 
 
+def test_a_status_says_that_teachers_of_one_recipe_differ(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = ResultsStore(Storage(root), "demo")
+    for trial, digit, place in zip(store.read("trials")["trial"], "ab", ("x", "y"), strict=True):
+        run = json.dumps({"data": {"name": "digits", "root": place}, "teacher": {"model": "vgg8"}})
+        store.write("trials", trial, [{"trial": trial, "config": run, "teacher": digit * 64}])
+    app(["study", "status", "demo", "--results", str(root)], standalone_mode=False)
+    assert "from 2 teachers of one recipe (aaaaaaaaaaaa and bbbbbbbb" in capsys.readouterr().out
+
+
 def test_all_of_a_table_is_shown_if_asked_for(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

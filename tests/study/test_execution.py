@@ -100,6 +100,19 @@ def test_an_interrupted_trial_goes_on_and_ends_the_same(
     assert not storage.exists(checkpoint_path(trial))
 
 
+def test_a_trial_whose_teacher_is_another_by_now_starts_over(
+    trial: Trial, storage: Storage
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(trial, storage, CPU, _after(2, KeyboardInterrupt()))
+    learned = {**_row(storage, trial), "teacher": "a" * 64}
+    ResultsStore(storage, "tiny").write("trials", trial.identity, [learned])
+    epochs: list[int] = []
+    run_trial(trial, storage, CPU, lambda record: epochs.append(record.epoch))
+    assert epochs == [1, 2, 3]
+    assert "started over" in _row(storage, trial)["notices"]
+
+
 def test_a_completed_trial_does_not_train_again(
     trial: Trial, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

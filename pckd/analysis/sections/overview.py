@@ -1,7 +1,5 @@
 """Overview of a study: its runs and their progress."""
 
-import json
-
 import pandas as pd
 
 from pckd.analysis.describing import (
@@ -17,6 +15,7 @@ from pckd.analysis.describing import (
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.parts import Paragraph, Part, Section, Table
 from pckd.analysis.words import listing, numbers_range, plain
+from pckd.study.mixed_teachers import mixed_teachers
 from pckd.words import duration, noticed, plural
 
 KINDS = {
@@ -124,33 +123,13 @@ def _warnings(study: StudyResults) -> list[str]:
             f"Trials of {study.mixed_codes} code versions are mixed: differences between them may "
             "stem from the code. Run the study again to replace the older ones."
         )
-    found += _mixed_teachers(trials)
+    found += mixed_teachers(trials)
     if study.unplanned_rows:
         rows = plural(study.unplanned_rows, "trial")
         found.append(f"{rows} of earlier plans, code or images are left out.")
     if not trials.empty and study.source and (differences := differences_from_paper(study)):
         found.append(f"Not the scale of the paper's {study.source}: {'; '.join(differences)}.")
     return [*found, *_failures(trials)]
-
-
-def _mixed_teachers(trials: pd.DataFrame) -> list[str]:
-    """A sentence for each teacher that was trained twice by one recipe, to different weights."""
-    taught = trials.dropna(subset="teacher")
-    recipes = pd.Series(
-        [json.dumps([settings["teacher"], settings["data"]]) for settings in taught["settings"]],
-        index=taught.index,
-        dtype=object,
-    )
-    sentences = []
-    for _, each in taught.groupby(recipes):
-        hashes = [str(teacher)[:HASH_DIGITS] for teacher in each["teacher"].unique()]
-        if len(hashes) > 1:
-            sentences.append(
-                f"Trials learned from {len(hashes)} teachers of one recipe ({listing(hashes)}), as "
-                "where it was trained again on another device: differences between them may stem "
-                "from the teacher. Name one by teacher.hash, or run the study again with --fresh."
-            )
-    return sentences
 
 
 def _failures(trials: pd.DataFrame) -> list[str]:
