@@ -98,7 +98,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         content = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is no UTF-8 text: save it in that encoding") from None
+    except OSError as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
     except ValueError as error:
         raise InputError(f"{path}: {error}") from None
@@ -118,11 +120,13 @@ def with_changes(
         above: The dotted key of `values` itself, for the error.
 
     Raises:
-        InputError: A key leads through something that is not a mapping.
+        InputError: A key leads through something that is not a mapping, or lacks a name.
     """
     result = dict(values)
     for key, value in changes.items():
-        first, _, rest = key.partition(".")
+        first, dot, rest = key.partition(".")
+        if not first or (dot and not rest):
+            raise InputError(f"{above}{key}: a key has a name on either side of each dot")
         if not rest:
             result[first] = _merged(result.get(first), value)
             continue

@@ -162,6 +162,12 @@ def test_a_key_that_leads_through_a_value_is_named_in_full() -> None:
         with_changes({"a": {"b": 5}}, {"a.b.c": 1})
 
 
+@pytest.mark.parametrize("key", [".", "a.", ".a", "a..b"])
+def test_a_key_without_a_name_beside_a_dot_is_refused(key: str) -> None:
+    with pytest.raises(InputError, match=rf"^{re.escape(key)}: a key has a name on either side"):
+        with_changes({"a": {"b": 5}}, {key: 1})
+
+
 def test_assignments_are_read_as_yaml() -> None:
     given = [
         "loss.kd=0.5",
@@ -195,7 +201,7 @@ def test_an_assignment_that_cannot_be_read_is_quoted(assignment: str) -> None:
         (b"seed: 1\nseed: 2\n", "is not YAML (line 2): seed stands twice"),
         (b"- a\n- b\n", "holds no mapping of keys to values"),
         (b"", "holds no mapping of keys to values"),
-        (b"\xff\xfe", "cannot be read"),
+        (b"\xff\xfe", "is no UTF-8 text: save it in that encoding"),
     ],
 )
 def test_a_file_that_is_no_mapping_is_refused(content: bytes, problem: str, tmp_path: Path) -> None:

@@ -281,10 +281,10 @@ def _rows_of_results(results: str) -> list[dict[str, object]]:
     from pckd.storage import Storage
     from pckd.study.outcome import DONE
     from pckd.study.planned_rows import planned_rows
-    from pckd.study.results import ResultsStore
+    from pckd.study.results import ResultsStore, kept_studies
 
     rows, storage = [], Storage(results)
-    for name in storage.folders():
+    for name in kept_studies(storage):
         if name in RESERVED:
             continue
         planned, _ = planned_rows(ResultsStore(storage, name))

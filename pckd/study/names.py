@@ -5,6 +5,9 @@ from typing import Literal
 NAME = r"^[a-z0-9][a-z0-9_-]*$"
 """Pattern of a study's name."""
 
+LONGEST = 200
+"""Letters of a study's name, which names its folder, with endings of pckd's behind it."""
+
 TEACHERS = "teachers"
 """The study of the trainings of teachers."""
 

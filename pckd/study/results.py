@@ -223,15 +223,24 @@ def to_parquet(content: pa.Table) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
+def kept_studies(storage: Storage) -> list[str]:
+    """Names of the folders below a results root that hold tables, or the file of a study."""
+    return [folder for folder in storage.folders() if _is_kept(storage, folder)]
+
+
+def _is_kept(storage: Storage, folder: str) -> bool:
+    tables = SCHEMAS.keys() & set(storage.folders(folder))
+    return bool(tables) or storage.exists(f"{folder}/study.json")
+
+
 def open_study(storage: Storage, study: str) -> ResultsStore:
     """Open the store of an existing study.
 
     Raises:
         InputError: There is none of that name below the root; those that are there are named.
     """
-    folders = storage.folders()
-    if study not in folders:
-        known = ", ".join(folders) or "none"
+    if study not in storage.folders() or not _is_kept(storage, study):
+        known = ", ".join(kept_studies(storage)) or "none"
         raise InputError(f"{storage.root} holds no study {study!r}; it holds: {known}")
     return ResultsStore(storage, study)
 

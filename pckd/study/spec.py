@@ -1,6 +1,7 @@
 """`StudySpec`: a study file, validated."""
 
 import json
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -97,6 +98,16 @@ class StudySpec(Settings):
             return None
         with told_to_pydantic():
             return full_keys_of_lists(lists)
+
+    @field_validator("study", mode="before")
+    @classmethod
+    def _plain_name(cls, name: Any) -> Any:  # noqa: ANN401
+        if isinstance(name, str) and not re.fullmatch(NAME, name):
+            raise ValueError(
+                f"{name!r} is no name: it has small letters, digits, - and _, and begins with a "
+                "letter or a digit"
+            )
+        return name
 
     @field_validator("study")
     @classmethod

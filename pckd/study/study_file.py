@@ -7,7 +7,7 @@ from typing import Any
 from pckd.errors import InputError
 from pckd.plugins import load_files
 from pckd.settings import read_yaml, validate, with_changes
-from pckd.study.names import SMOKE
+from pckd.study.names import CONFIRM, LONGEST, SMOKE
 from pckd.study.spec import StudySpec
 from pckd.training.changes import changed_run
 from pckd.training.config import RunConfig
@@ -41,6 +41,7 @@ def read_study(path: Path, changes: Mapping[str, Any], scale: Scale = "full") ->
     values = changed_study(values, changes)
     load_files(plugin_files(path, values.get("plugins")))
     spec = validate(StudySpec, values, source)
+    _check_name(spec.study, source)
     spec.base_run(f"{source}, run")
     if spec.smoke and scale == "full":
         read_study(path, {}, "smoke")  # a mistake there is told today
@@ -70,6 +71,20 @@ def changed_study(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict
     if isinstance(changed.get("run"), dict):
         changed["run"] = changed_run(changed["run"], of_run)
     return changed
+
+
+def _check_name(study: str, source: str) -> None:
+    """Refuse a name to which pckd could add no ending, or has added one.
+
+    Raises:
+        InputError: It is too long, or that of a confirmation.
+    """
+    if len(study) > LONGEST:
+        raise InputError(f"{source}: study has a name of {len(study)} letters: at most {LONGEST}")
+    if study.removesuffix(SMOKE).endswith(CONFIRM):
+        raise InputError(
+            f"{source}: {study}: names that end with {CONFIRM} are for studies that confirm another"
+        )
 
 
 def _check_filled(values: Mapping[str, Any], changes: Mapping[str, Any], source: str) -> None:

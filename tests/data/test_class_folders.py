@@ -189,7 +189,8 @@ def test_folders_that_are_whole_numbers_are_sorted_as_numbers(
 
 
 @pytest.mark.parametrize(
-    ("train", "test"), [("1", "01"), ("caf\u00e9", "cafe\u0301"), ("cat", "c\u200bat")]
+    ("train", "test"),
+    [("1", "01"), ("caf\u00e9", "cafe\u0301"), ("cat", "c\u200bat"), ("cat", "cat ")],
 )
 def test_a_class_that_is_named_in_two_ways_is_refused(
     root: Path, images: Pixels, write_folder: Callable[..., None], train: str, test: str

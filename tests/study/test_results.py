@@ -14,7 +14,7 @@ import pytest
 from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
-from pckd.study.results import ResultsStore, open_study
+from pckd.study.results import ResultsStore, kept_studies, open_study
 from pckd.study.rows import config_columns
 from pckd.study.schema import SCHEMAS, VERSION
 from pckd.training.config import RunConfig
@@ -190,8 +190,11 @@ def test_a_study_that_is_not_there_is_named_beside_those_that_are(tmp_path: Path
     with pytest.raises(InputError, match=r"holds no study 'other'; it holds: none$"):
         open_study(storage, "other")
     ResultsStore(storage, "example").write("trials", "one", [TRIAL])
-    with pytest.raises(InputError, match=r"holds no study 'exampel'; it holds: example$"):
-        open_study(storage, "exampel")
+    (tmp_path / "images/train").mkdir(parents=True)
+    for name in ("exampel", "images"):
+        with pytest.raises(InputError, match=rf"holds no study '{name}'; it holds: example$"):
+            open_study(storage, name)
+    assert kept_studies(storage) == ["example"]
     assert open_study(storage, "example").study == "example"
 
 

@@ -136,7 +136,7 @@ def _check_told_apart(folder: Path, class_names: Sequence[str]) -> None:
     are_numbers = all(name.isdecimal() for name in class_names)
     seen: dict[str, str] = {}
     for name in class_names:
-        twin = seen.setdefault(str(int(name)) if are_numbers else as_shown(name), name)
+        twin = seen.setdefault(str(int(name)) if are_numbers else as_shown(name).strip(), name)
         if twin != name:
             raise InputError(
                 f"{folder} has class folders {twin!a} and {name!a}, one name in two ways: rename "
