@@ -207,3 +207,9 @@ def new_study(storage: Storage) -> Callable[..., StudyBuilder]:
         return builder
 
     return make
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are drawn but not rendered, for tests that look at numbers and words."""
+    monkeypatch.setattr("pckd.analysis.report.save", lambda figure, form: b"")

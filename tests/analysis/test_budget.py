@@ -58,10 +58,10 @@ def shares(rows: pd.DataFrame) -> np.ndarray:
 
 
 def test_stopped_configurations_give_back_the_importances_of_a_search_without_stopping() -> None:
-    ranked, epochs, ends = halved(0, 150)
+    ranked, epochs, ends = halved(0, 80)
     full = shares(ranked.assign(heldout_mean=ends))
     used = at_full_budget(ranked, epochs)
-    assert len(used) == 150 and len(completed(ranked)) < 40
+    assert len(used) == 80 and len(completed(ranked)) < 20
     assert np.abs(shares(used) - full).max() < 0.08
     assert np.abs(shares(ranked) - full).max() > np.abs(shares(used) - full).max()
 

@@ -71,8 +71,8 @@ def test_every_term_has_its_losses(store: Storage) -> None:
     assert last[["loss_kd", "loss_center_contrast"]].mean().tolist() == pytest.approx([1 / 3] * 2)
 
 
-def test_a_report_is_drawn(store: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pckd.analysis.report.save", lambda figure, form: b"")
+@pytest.mark.usefixtures("quick")
+def test_a_report_is_drawn(store: Storage, tmp_path: Path) -> None:
     ensure_plan(store, "cases")
     page = write_report(store, ["cases"], tmp_path / "report")
     for name in ("accuracy", "components", "losses", "weights", "probes"):

@@ -56,6 +56,7 @@ def test_a_shared_student_is_no_missing_trial_and_no_second_one(shared: "StudyBu
     assert all(item == [1, 2, 3] for item in epochs)
 
 
+@pytest.mark.usefixtures("quick")
 def test_the_report_counts_its_time_once(shared: "StudyBuilder", tmp_path: "Path") -> None:
     seconds = shared.store.read("trials")["seconds"].sum()
     page = write_report(shared.storage, ["demo"], tmp_path / "report").read_text()

@@ -82,12 +82,6 @@ def page_text(builder: "StudyBuilder", folder: Path) -> str:
     return (folder / "report.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are drawn but not rendered."""
-    monkeypatch.setattr("pckd.analysis.report.save", lambda figure, form: b"")
-
-
 def test_cosines_agree_with_a_loop() -> None:
     found = cosines(CENTERS)
     for i, one in enumerate(CENTERS):

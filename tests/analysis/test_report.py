@@ -80,12 +80,6 @@ class Page(HTMLParser):
         return [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are drawn but not rendered, for tests that look at numbers and words."""
-    monkeypatch.setattr("pckd.analysis.report.save", lambda figure, form: b"")
-
-
 def fill(builder: "StudyBuilder") -> None:
     """All trials of a plan without a search, and a probe of each."""
     for number, (case, changes) in enumerate(cases(builder.spec)):
@@ -211,6 +205,7 @@ def test_an_empty_study_says_so(new_study: NewStudy, tmp_path: Path, kind: str) 
     assert not list((tmp_path / "demo").iterdir())
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_report_of_students_that_have_no_teacher(new_study: NewStudy, tmp_path: Path) -> None:
     alone = {"data": "digits", "student": "resnet8", "teacher": None, "method": "cross_entropy"}
     rates: dict[str, dict[str, float]] = {"fast": {"optimization.learning_rate": 0.1}, "slow": {}}
@@ -221,6 +216,7 @@ def test_a_report_of_students_that_have_no_teacher(new_study: NewStudy, tmp_path
     assert "no teacher" in report(builder, tmp_path).text
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("kind", ["cases", "vary_one", "search"])
 @pytest.mark.parametrize("status", ["failed", "running", "stopped"])
 def test_a_study_without_any_completed_trial_says_so(
