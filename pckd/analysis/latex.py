@@ -23,6 +23,9 @@ _SIGNS = {
     "±": r"$\pm$",
     "\N{MULTIPLICATION SIGN}": r"$\times$",
     "→": r"$\rightarrow$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "∞": r"$\infty$",
     "\N{NO-BREAK SPACE}": "~",
     "\n": " ",
     "[": "{[}",  # at the start of a row it would be an argument of the row before
@@ -37,7 +40,7 @@ _FITTED = r"  \resizebox{\ifdim\width>\linewidth \linewidth\else\width\fi}{!}{%"
 
 
 def latex_text(text: str) -> str:
-    """Text as LaTeX prints it unchanged: its own signs escaped, small Greek letters as symbols."""
+    """Text as LaTeX prints it unchanged: its own signs escaped, Greek letters as symbols."""
     escaped = "".join(_SIGNS.get(sign) or _greek(sign) for sign in text)
     return _JOINED.sub(r"\1\\kern0pt ", escaped)
 
@@ -91,7 +94,8 @@ def _underlined(text: str) -> str:
 
 
 def _greek(sign: str) -> str:
-    r"""`$\lambda$` for a small Greek letter, any other sign as it is."""
+    r"""`$\lambda$` or `$\Lambda$` for a Greek letter, any other sign as it is."""
     start, _, name = unicodedata.name(sign, "").rpartition(" ")
     letter = name.lower().replace("lamda", "lambda")
-    return f"$\\{letter}$" if start == "GREEK SMALL LETTER" else sign
+    commands = {"GREEK SMALL LETTER": letter, "GREEK CAPITAL LETTER": letter.capitalize()}
+    return f"$\\{commands[start]}$" if start in commands else sign

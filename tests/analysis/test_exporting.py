@@ -135,6 +135,7 @@ def test_every_sign_of_latex_is_escaped() -> None:
 
 def test_signs_that_fonts_join_or_replace_print_as_typed() -> None:
     assert latex_text("a-b --c ---") == r"a-b -\kern0pt -c -\kern0pt -\kern0pt -"
+    assert latex_text("λΛ≤Δ") == r"$\lambda$$\Lambda$$\leq$$\Delta$"
     assert latex_text("x,,y") == r"x,\kern0pt ,y"
     assert latex_text('"') == r"\texttt{\char34}"
     assert latex_text("`'|") == r"\textasciigrave{}\textquotesingle{}\textbar{}"
