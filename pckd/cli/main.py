@@ -185,9 +185,12 @@ def _no_memory(error: Exception) -> str:
 
 def _place(error: OSError) -> str:
     """The file or folder that an error is about, and the reason; its text where it names none."""
-    if error.filename is None or error.strerror is None:
+    if error.strerror is None:
         return str(error)
-    return f"{os.fsdecode(error.filename)}: {error.strerror.lower()}"
+    reason = error.strerror.lower() if error.filename else error.strerror
+    if error.errno == errno.EFBIG:
+        reason += ", beyond what ulimit -f or the file system allows"
+    return f"{os.fsdecode(error.filename)}: {reason}" if error.filename else reason
 
 
 def _end(message: str, code: int) -> None:

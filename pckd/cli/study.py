@@ -131,6 +131,7 @@ def status(
     from pckd.study.mixed_teachers import mixed_teachers
     from pckd.study.planned_rows import planned_rows
     from pckd.study.results import open_study
+    from pckd.words import plural
 
     rows, left_out = planned_rows(open_study(Storage(results), study))
     trials = rows.sort_values("started")
@@ -146,8 +147,8 @@ def status(
     print_frame(shown, as_json=False)
     if len(shown.columns) < len(columns):
         print(f"{len(columns) - len(shown.columns)} more columns: --json")
-    counts = trials["status"].value_counts().items()
-    print(f"{len(trials)} trials: " + ", ".join(f"{count} {status}" for status, count in counts))
+    counts = ", ".join(f"{n} {state}" for state, n in trials["status"].value_counts().items())
+    print(f"{plural(len(trials), 'trial')}: {counts}")
     told = trials.dropna(subset="reason")
     reasons = Counter(zip(told["status"], told["reason"], strict=True))
     for (state, reason), count in reasons.most_common():

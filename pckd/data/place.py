@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 from pckd.addresses import check_address, folder_of
@@ -26,11 +27,17 @@ class FileStamp:
 
     @classmethod
     def of(cls, file: Path) -> "FileStamp":
-        """Return the stamp of a local file; a missing file has size -1."""
+        """Return the stamp of a local file; a missing file has size -1.
+
+        Raises:
+            InputError: It is a pipe or a device, which could be read for ever.
+        """
         try:
             status = file.stat()
         except FileNotFoundError:
             return cls(str(file), -1, 0)
+        if not (S_ISREG(status.st_mode) or S_ISDIR(status.st_mode)):
+            raise InputError(f"{file} is no file but a pipe or a device: move it away")
         return cls(str(file), status.st_size, status.st_ctime_ns)
 
 

@@ -36,9 +36,11 @@ class StudySpec(Settings):
         (), description="Python files with terms, networks and data sets, beside the study file"
     )
     run: dict[str, Any] = Field(description="the RunConfig that the plan starts from")
-    cases: dict[str, dict[str, Any]] | None = Field(None, description="named changes")
-    grid: dict[str, list[Any]] | None = Field(None, description="every combination")
-    vary_one: dict[str, list[Any]] | None = Field(None, description="one key at a time")
+    cases: dict[str, dict[str, Any]] | None = Field(None, min_length=1, description="named changes")
+    grid: dict[str, list[Any]] | None = Field(None, min_length=1, description="every combination")
+    vary_one: dict[str, list[Any]] | None = Field(
+        None, min_length=1, description="one key at a time"
+    )
     search: SearchConfig | None = Field(None, description="Optuna proposes")
     pairs: tuple[Pair, ...] = Field((), description="teacher-student pairs, times the plan")
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(

@@ -197,6 +197,13 @@ def test_an_interruption_says_how_to_go_on(
         ),
         (OSError(errno.EROFS, "Read-only file system", "/ro/a"), 2, "/ro/a: read-only file system"),
         (FileExistsError(errno.EEXIST, "File exists", "a"), 2, "a: file exists"),
+        (FileNotFoundError(errno.ENOENT, "No usable folder"), 2, "No usable folder"),
+        (
+            OSError(errno.EFBIG, "File too large", "results/x.pt"),
+            1,
+            "results/x.pt: file too large, beyond what ulimit -f or the file system allows; run "
+            "the same command again to go on",
+        ),
         (
             OSError(errno.ENOSPC, "No space left on device", "results/x.parquet"),
             1,

@@ -1,5 +1,6 @@
 """Class folders, and what can be wrong with images whatever their form."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -57,6 +58,12 @@ def test_splits_that_are_not_used_are_named(
     (tree / "unlabelled/images").mkdir(parents=True)
     open_data("folder", tree)
     assert data_notices("folder", tree) == ("extra, val beside train and test are not used",)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tree: Path) -> None:
+    os.mkfifo(tree / "train/cat/a.png")
+    with pytest.raises(InputError, match=r"train/cat/a\.png is no file but a pipe or a device"):
+        open_data("folder", tree)
 
 
 def test_other_files_are_passed_over(tree: Path) -> None:
