@@ -279,6 +279,8 @@ def _rows_of_available() -> list[dict[str, object]]:
 
 
 def _rows_of_results(results: str) -> list[dict[str, object]]:
+    from pandas import isna
+
     from pckd.storage import Storage
     from pckd.study.outcome import DONE
     from pckd.study.planned_rows import planned_rows
@@ -291,5 +293,7 @@ def _rows_of_results(results: str) -> list[dict[str, object]]:
         planned, _ = planned_rows(ResultsStore(storage, name))
         statuses = planned["status"]
         counts = {status: int((statuses == status).sum()) for status in ("running", "failed")}
-        rows.append({"study": name, "done": int(statuses.isin(DONE).sum()), **counts})
+        best = planned.loc[statuses == "completed", "last_top1"].max()
+        row = {"study": name, "done": int(statuses.isin(DONE).sum()), **counts}
+        rows.append({**row, "best_last_top1": None if isna(best) else float(best)})
     return rows

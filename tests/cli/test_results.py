@@ -84,6 +84,16 @@ def test_what_pckd_keeps_itself_is_no_study(command: Command) -> None:
 
 
 @pytest.mark.usefixtures("_rows")
+def test_studies_are_listed_with_the_best_of_their_completed_trials(command: Command) -> None:
+    store = ResultsStore(Storage("results"), "demo")
+    for trial, status, top1 in (("c", "completed", 61.5), ("d", "stopped", 70.0)):
+        row = {"study": "demo", "trial": trial, "status": status, "last_top1": top1}
+        store.write("trials", trial, [row])
+    (row,) = json.loads(command("study", "list", "--json"))
+    assert row["best_last_top1"] == 61.5
+
+
+@pytest.mark.usefixtures("_rows")
 def test_text_is_printed_where_no_file_is_named(command: Command) -> None:
     lines = command("results", "export", "demo", "--format", "csv").splitlines()
     assert [line.split(",")[:2] for line in lines] == [
