@@ -18,7 +18,7 @@ from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.spec import StudySpec
 
-pytestmark = pytest.mark.cluster
+pytestmark = pytest.mark.faults
 CLASSES = ("n01440764", "n01443537", "n01484850", "n01491361")
 
 

@@ -17,7 +17,7 @@ from pckd.storage import Storage
 from pckd.study.results import ResultsStore
 from tests.cluster.nodes import Cluster, tiny
 
-pytestmark = pytest.mark.cluster
+pytestmark = pytest.mark.faults
 NAMES = (f"pckd{os.getpid()}a", f"pckd{os.getpid()}b")
 ADDRESSES = ("10.231.7.1", "10.231.7.2")
 

@@ -16,6 +16,8 @@ from tests.cluster.nodes import (
 )
 from tests.cluster.object_store import Line, s3_server
 
+pytestmark = pytest.mark.faults
+
 SEARCH = tiny_search(epochs=15, trials=4)
 WORKERS = tiny("ddp", 3, resources={"workers": 2})
 
@@ -34,7 +36,6 @@ def _two_nodes(line: Line, cluster: Cluster) -> Cluster:
     return cluster
 
 
-@pytest.mark.faults
 def test_workers_of_two_nodes_leave_on_s3_what_they_leave_on_a_disk(
     two_nodes: Cluster, line: Line, tmp_path: Path
 ) -> None:
@@ -43,7 +44,6 @@ def test_workers_of_two_nodes_leave_on_s3_what_they_leave_on_a_disk(
     assert_same_results(line.uri("workers"), tmp_path, "ddp")
 
 
-@pytest.mark.cluster
 def test_a_study_on_s3_survives_its_driver_and_a_bucket_that_is_silent_or_denied(
     two_nodes: Cluster, line: Line, tmp_path: Path
 ) -> None:
