@@ -15,6 +15,9 @@ SHIPPED = Path(__file__).parents[1] / "studies"
 SCHEMA = "study.schema.json"
 """JSON Schema of study files, which lies beside them."""
 
+SUFFIXES = (".yaml", ".yml")
+"""Endings of study files."""
+
 EDITORS = "yaml-language-server:"
 """First words of the comment that tells editors of the schema."""
 
@@ -42,7 +45,7 @@ def find_study_file(name: str) -> Path:
         InputError: There is no such file.
     """
     given = Path(name)
-    if given.suffix in (".yaml", ".yml") or "/" in name:
+    if given.suffix in SUFFIXES or "/" in name:
         if given.is_file():
             return given
         raise InputError(f"{name}: there is no such study file")
@@ -82,7 +85,11 @@ def _copy_into(file: Path, stream: BinaryIO) -> None:
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for path in folder.glob("*.yaml")}
+    files: dict[str, Path] = {}
+    for path in sorted(folder.glob("*")):
+        if path.suffix in SUFFIXES and files.setdefault(path.stem, path) != path:
+            raise InputError(f"{files[path.stem]} and {path.name} have one name: rename one")
+    return files
 
 
 def _named(name: str, files: dict[str, Path]) -> Path:

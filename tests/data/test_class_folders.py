@@ -157,6 +157,13 @@ def test_five_files_are_named_and_the_rest_counted(tree: Path) -> None:
     assert "x05" not in str(info.value)
 
 
+@pytest.mark.parametrize("name", ["Train", "TRAINING"])
+def test_a_train_folder_of_another_name_is_named(tree: Path, name: str) -> None:
+    (tree / "train").rename(tree / name)
+    with pytest.raises(InputError, match=f"/{name} holds class folders: rename it train"):
+        open_data("folder", tree)
+
+
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_a_class_without_an_image_is_named(tree: Path, split: str) -> None:
     (tree / split / "emu").mkdir()

@@ -40,6 +40,14 @@ def test_a_path_means_that_file(folder: Path) -> None:
         find_study_file("other.yaml")
 
 
+def test_both_endings_of_yaml_are_found_by_name_and_not_side_by_side() -> None:
+    own = write("studies/mine.yml")
+    assert find_study_file("mine") == own
+    write("studies/mine.yaml")
+    with pytest.raises(InputError, match=r"^studies/mine\.yaml and mine\.yml have one name"):
+        find_study_file("mine")
+
+
 def test_installed_studies_are_found_by_name_in_an_empty_folder() -> None:
     assert {"demo", "search", "table1", "sensitivity"} <= set(available_studies())
     assert read_study(find_study_file("demo"), {}).study == "demo"

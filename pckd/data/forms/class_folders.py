@@ -45,11 +45,14 @@ def find_tree(place: Place) -> ClassTree | None:
     """Find `train` and `test` or `val`, each with a folder for every class.
 
     Raises:
-        InputError: If no test folder shares a class with the train folder, or two class folders
-            have one name.
+        InputError: If no test folder shares a class with the train folder, that has another name,
+            or two class folders have one name.
     """
     local = place.local
-    if local is None or not (train_names := class_folders(local / "train")):
+    if local is None:
+        return None
+    if not (train_names := class_folders(local / "train")):
+        _check_spelling(local)
         return None
     test_folders = {local / name: class_folders(local / name) for name in TEST_FOLDERS}
     test_folder = next((f for f, names in test_folders.items() if names & train_names), None)
@@ -108,6 +111,13 @@ def class_folders(folder: Path) -> set[str]:
             f"{listed(stray)}"
         )
     return folders
+
+
+def _check_spelling(root: Path) -> None:
+    """Refuse training images in a folder Train, TRAIN or Training."""
+    for entry in sorted(root.iterdir()) if root.is_dir() else ():
+        if entry.name.lower() in ("train", "training") and class_folders(entry):
+            raise InputError(f"{entry} holds class folders: rename it train")
 
 
 def _beside(root: Path, used: set[str], class_names: Sequence[str]) -> list[str]:
