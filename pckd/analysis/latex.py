@@ -26,11 +26,21 @@ _SIGNS = {
     "≤": r"$\leq$",
     "≥": r"$\geq$",
     "∞": r"$\infty$",
+    "ς": r"$\varsigma$",
     "\N{NO-BREAK SPACE}": "~",
     "\n": " ",
     "[": "{[}",  # at the start of a row it would be an argument of the row before
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
 }
+
+_LATIN = {
+    **{
+        greek: rf"\mathrm{{{latin}}}"
+        for greek, latin in zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧ", "ABEZHIKMNOPTX", strict=True)  # noqa: RUF001
+    },
+    "ο": "o",  # noqa: RUF001
+}
+"""Greek letters that TeX has no command for, as the Latin ones that look the same."""
 
 _JOINED = re.compile(r"([-,])(?=\1)")
 """A sign that fonts join with the next: two hyphens would print as a dash."""
@@ -98,4 +108,7 @@ def _greek(sign: str) -> str:
     start, _, name = unicodedata.name(sign, "").rpartition(" ")
     letter = name.lower().replace("lamda", "lambda")
     commands = {"GREEK SMALL LETTER": letter, "GREEK CAPITAL LETTER": letter.capitalize()}
-    return f"$\\{commands[start]}$" if start in commands else sign
+    if start not in commands:
+        return sign
+    command = _LATIN.get(sign, f"\\{commands[start]}")
+    return f"${command}$"

@@ -30,6 +30,8 @@ class Command(TyperCommand):
             InputError: A value is empty, as that of a shell's variable that was never set is; read
                 as a path it would be the present folder.
         """
+        if context.resilient_parsing:  # a shell completes the line, which may be anything
+            return super().parse_args(context, args)
         given, _, _ = self.make_parser(context).parse_args(args=list(args))
         for parameter in self.get_params(context):
             values = given.get(parameter.name or "")

@@ -85,15 +85,20 @@ def _copy_into(file: Path, stream: BinaryIO) -> None:
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    files: dict[str, Path] = {}
-    for path in sorted(folder.glob("*")):
-        if path.suffix in SUFFIXES and files.setdefault(path.stem, path) != path:
-            raise InputError(f"{files[path.stem]} and {path.name} have one name: rename one")
-    return files
+    return {path.stem: path for suffix in SUFFIXES for path in folder.glob(f"*{suffix}")}
+
+
+def _check_alone(file: Path) -> None:
+    """Refuse a study file beside one of the same name with another ending."""
+    twins = [file.with_suffix(suffix) for suffix in SUFFIXES]
+    if all(twin.exists() for twin in twins):
+        names = " and ".join(map(str, twins))
+        raise InputError(f"{names} have one name: rename one, or write which you mean")
 
 
 def _named(name: str, files: dict[str, Path]) -> Path:
     if name in files:
+        _check_alone(files[name])
         return files[name]
     known = sorted(files)
     raise InputError(

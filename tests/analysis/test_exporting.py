@@ -100,6 +100,12 @@ def test_latex_compiles(study: "StudyBuilder", log_of_latex: Callable[[str], str
     assert "Overfull" not in log_of_latex(exported(study, "latex"))
 
 
+def test_every_greek_letter_compiles(log_of_latex: Callable[[str], str]) -> None:
+    letters = map(chr, [*range(0x391, 0x3AA), *range(0x3B1, 0x3CA)])
+    text = latex_text("".join(letter for letter in letters if letter.isalpha()))
+    assert "Missing character" not in log_of_latex(text)
+
+
 def test_a_search_of_many_keys_stays_on_the_page(
     new_study: NewStudy, log_of_latex: Callable[[str], str]
 ) -> None:
@@ -136,6 +142,7 @@ def test_every_sign_of_latex_is_escaped() -> None:
 def test_signs_that_fonts_join_or_replace_print_as_typed() -> None:
     assert latex_text("a-b --c ---") == r"a-b -\kern0pt -c -\kern0pt -\kern0pt -"
     assert latex_text("λΛ≤Δ") == r"$\lambda$$\Lambda$$\leq$$\Delta$"
+    assert latex_text("Ας") == r"$\mathrm{A}$$\varsigma$"
     assert latex_text("x,,y") == r"x,\kern0pt ,y"
     assert latex_text('"') == r"\texttt{\char34}"
     assert latex_text("`'|") == r"\textasciigrave{}\textquotesingle{}\textbar{}"

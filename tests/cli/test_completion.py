@@ -31,6 +31,7 @@ def test_commands_options_and_names_are_completed(complete: Callable[[str], list
     assert complete("pckd study run --res") == ["--results"]
     assert complete("pckd study run dem") == ["demo"]
     assert complete("pckd study status ") == ["demo"]
+    assert complete("pckd study status '' --res") == ["--results"]
     assert complete("pckd study status --results elsewhere ") == ["other"]
     assert complete("pckd study status --results s3://bucket ") == []
     assert complete("pckd terms ") == sorted(list_terms())
