@@ -24,9 +24,10 @@ def mixed_teachers(rows: pd.DataFrame) -> list[str]:
         hashes = [str(teacher)[:DIGITS] for teacher in each["teacher"].unique()]
         if len(hashes) > 1:
             sentences.append(
-                f"Trials learned from {len(hashes)} teachers of one recipe ({' and '.join(hashes)}), "
-                "as where it was trained again on another device: differences between them may "
-                "stem from the teacher. Name one by teacher.hash, or run the study again with --fresh."
+                f"Trials learned from {len(hashes)} teachers of one recipe "
+                f"({' and '.join(hashes)}), as where it was trained again on another device: "
+                "differences between them may stem from the teacher. Name one by teacher.hash, or "
+                "run the study again with --fresh."
             )
     return sentences
 

@@ -44,9 +44,7 @@ def test_both_endings_of_yaml_are_found_by_name_and_not_side_by_side() -> None:
     own = write("studies/mine.yml")
     assert find_study_file("mine") == own
     write("studies/mine.yaml")
-    with pytest.raises(
-        InputError, match=r"mine\.yaml and studies/mine\.yml have one name"
-    ):
+    with pytest.raises(InputError, match=r"mine\.yaml and studies/mine\.yml have one name"):
         find_study_file("mine")
     assert find_study_file("demo").stem == "demo"
 
