@@ -9,8 +9,9 @@ from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study import results
-from pckd.study.names import TableName, confirm_name
+from pckd.study.names import TableName
 from pckd.study.spec import StudySpec
+from pckd.study.table_store import store_of
 from pckd.training.scale import Scale
 
 if TYPE_CHECKING:
@@ -69,15 +70,7 @@ class Study:
 
     def table(self, name: TableName) -> "pd.DataFrame":
         """Read a table; an empty frame with its columns if it has no rows."""
-        if name == "plan":
-            from pckd.study.earlier_plan import ensure_plan
-
-            ensure_plan(self.storage, self.name)
-        rows = self.store.read(name)
-        if name == "verdicts" and rows.empty:
-            confirming = results.ResultsStore(self.storage, confirm_name(self.name))
-            return confirming.read(name)
-        return rows
+        return store_of(self.storage, self.name, name).read(name)
 
     def configurations(self, case: str = "") -> "pd.DataFrame":
         """The configurations of a search, the best first: one row each, with its searched keys.

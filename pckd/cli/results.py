@@ -2,19 +2,23 @@
 
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from pckd.cli.app import App
 from pckd.cli.options import Force, Json, Results, Study
-from pckd.cli.output import FIRST_ROWS, first_rows, line_width, refuse_overwriting, write_output
+from pckd.cli.output import (
+    FIRST_ROWS,
+    first_rows,
+    line_width,
+    print_rows,
+    refuse_overwriting,
+    write_output,
+)
 from pckd.errors import InputError
 from pckd.study.names import TableName
 from pckd.words import plural
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 app = App()
 
@@ -44,31 +48,30 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Print the most telling columns of a table of a study."""
-    from pckd.api import Study as Opened
-    from pckd.cli.frames import fitting, print_frame
+    from pckd.cli.columns import filled, fitting, picked
     from pckd.storage import Storage
     from pckd.study.planned_rows import planned_rows
+    from pckd.study.table_store import store_of
 
-    opened = Opened(Storage(results), study)
-    frame = _counted(opened.table(table), table)
-    frame = frame[[name for name in frame.columns if not name.startswith("config")]]
-    frame = frame.dropna(axis="columns", how="all")
+    storage = Storage(results)
+    store = store_of(storage, study, table)
+    rows = store.rows(table)
+    columns = [name for name in filled(rows) if not name.startswith("config")]
     if as_json:
-        print_frame(frame, as_json=True)
+        print_rows(picked(rows, columns), as_json=True)
         return
-    for sentence in opened.verdicts["sentence"]:
-        print(fill(sentence, line_width()))
-    shown = frame if whole else frame.head(first_rows(len(frame)))
-    if not wide:
-        telling = [name for name in TELLING[table].split() if name in frame.columns]
-        shown = fitting(shown[telling], line_width())
-    print_frame(shown, as_json=False)
-    if rows := len(frame) - len(shown):
-        print(f"{plural(rows, 'more row')}: --all, or --json")
-    if columns := len(frame.columns) - len(shown.columns):
-        print(f"{plural(columns, 'more column')}: --wide, or --json")
+    for verdict in store_of(storage, study, "verdicts").rows("verdicts"):
+        print(fill(verdict["sentence"], line_width()))
+    shown = rows if whole else rows[: first_rows(len(rows))]
+    telling = [name for name in TELLING[table].split() if name in columns]
+    names = columns if wide else fitting(shown, telling, line_width())
+    print_rows(picked(shown, names), as_json=False)
+    if more := len(rows) - len(shown):
+        print(f"{plural(more, 'more row')}: --all, or --json")
+    if more := len(columns) - len(names):
+        print(f"{plural(more, 'more column')}: --wide, or --json")
     if table == "trials":
-        _, others = planned_rows(opened.store)
+        _, others = planned_rows(store)
         if others:
             print(f"among these are trials of earlier plans, code or images: {others}")
 
@@ -147,16 +150,15 @@ def open_in_optuna(
     as_json: Json = False,
 ) -> None:
     """Open a search as an Optuna study, with true states."""
-    from pckd.cli.frames import print_frame
     from pckd.storage import Storage
-    from pckd.study.optuna_study import open_search, optuna_storage, trials_frame
+    from pckd.study.optuna_study import open_search, optuna_storage, trial_rows
 
     storage = Storage(results)
     opened = open_search(storage, study, case)
     if place is not None:
         kept = optuna_storage(place, opened.study_name, replace=force)
         opened = open_search(storage, study, case, kept)
-    print_frame(trials_frame(opened), as_json=as_json)
+    print_rows(trial_rows(opened), as_json=as_json)
 
 
 @app.command("compact")
@@ -168,14 +170,6 @@ def compact_study(study: Study, results: Results = "results") -> None:
 
     merged = compact(open_study(Storage(results), study))
     print(", ".join(f"{table}: {count} files merged" for table, count in merged.items()))
-
-
-def _counted(frame: "pd.DataFrame", table: TableName) -> "pd.DataFrame":
-    """A table whose whole numbers are that, also in columns that lack some: pandas makes floats."""
-    from pckd.study.schema import INTEGER, SCHEMAS
-
-    names = [field.name for field in SCHEMAS[table] if field.type == INTEGER]
-    return frame.astype(dict.fromkeys(frame.columns.intersection(names), "Int64"))
 
 
 def _track(study: str, tracker: str, place: str | None, results: str) -> None:

@@ -126,7 +126,7 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show how far the trials of a study are, also while it runs."""
-    from pckd.cli.frames import fitting, print_frame
+    from pckd.cli.columns import fitting, picked
     from pckd.storage import Storage
     from pckd.study.mixed_teachers import mixed_teachers
     from pckd.study.planned_rows import planned_rows
@@ -134,23 +134,21 @@ def status(
     from pckd.words import plural
 
     rows, left_out = planned_rows(open_study(Storage(results), study))
-    trials = rows.sort_values("started")
-    trials["epochs"] = [
-        f"{done}/{planned}"
-        for done, planned in zip(trials["epochs_done"], trials["epochs_planned"], strict=True)
-    ]
+    trials = sorted(rows, key=lambda row: (row["started"] is None, row["started"]))
+    for row in trials:
+        row["epochs"] = f"{row['epochs_done']}/{row['epochs_planned']}"
     columns = ["case", "status", "epochs", "last_top1", "test_top1", "trial", "seed"]
     if as_json:
-        print_frame(trials[[*columns, "reason"]], as_json=True)
+        print_rows(picked(trials, [*columns, "reason"]), as_json=True)
         return
-    shown = fitting(trials[columns], line_width())
-    print_frame(shown, as_json=False)
-    if len(shown.columns) < len(columns):
-        print(f"{len(columns) - len(shown.columns)} more columns: --json")
-    counts = ", ".join(f"{n} {state}" for state, n in trials["status"].value_counts().items())
+    names = fitting(trials, columns, line_width())
+    print_rows(picked(trials, names), as_json=False)
+    if more := len(columns) - len(names):
+        print(f"{plural(more, 'more column')}: --json")
+    states = Counter(row["status"] for row in trials)
+    counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
     print(f"{plural(len(trials), 'trial')}: {counts}")
-    told = trials.dropna(subset="reason")
-    reasons = Counter(zip(told["status"], told["reason"], strict=True))
+    reasons = Counter((row["status"], row["reason"]) for row in trials if row["reason"])
     for (state, reason), count in reasons.most_common():
         print_text(f"{count} {state}: {reason}")
     for sentence in mixed_teachers(trials):
@@ -279,10 +277,8 @@ def _rows_of_available() -> list[dict[str, object]]:
 
 
 def _rows_of_results(results: str) -> list[dict[str, object]]:
-    from pandas import isna
-
     from pckd.storage import Storage
-    from pckd.study.outcome import DONE
+    from pckd.study.names import DONE
     from pckd.study.planned_rows import planned_rows
     from pckd.study.results import ResultsStore, kept_studies
 
@@ -291,9 +287,10 @@ def _rows_of_results(results: str) -> list[dict[str, object]]:
         if name in RESERVED:
             continue
         planned, _ = planned_rows(ResultsStore(storage, name))
-        statuses = planned["status"]
-        counts = {status: int((statuses == status).sum()) for status in ("running", "failed")}
-        best = planned.loc[statuses == "completed", "last_top1"].max()
-        row = {"study": name, "done": int(statuses.isin(DONE).sum()), **counts}
-        rows.append({**row, "best_last_top1": None if isna(best) else float(best)})
+        states = Counter(row["status"] for row in planned)
+        counts = {status: states[status] for status in ("running", "failed")}
+        completed = [row["last_top1"] for row in planned if row["status"] == "completed"]
+        best = max((top1 for top1 in completed if top1 is not None), default=None)
+        done = sum(states[status] for status in DONE)
+        rows.append({"study": name, "done": done, **counts, "best_last_top1": best})
     return rows

@@ -1,14 +1,14 @@
 """The best points of another study's search, to start a search from."""
 
 import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import pandas as pd
 
 from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.study.planned_rows import planned_rows
-from pckd.study.ranking import best_first, ran
+from pckd.study.ranking import Ran, best_first, ran
 from pckd.study.results import open_study
 from pckd.study.search_config import SearchConfig
 from pckd.study.space import Point
@@ -40,10 +40,10 @@ def carried_points(search: SearchConfig, storage: Storage) -> list[Point]:
     return points[: start.points]
 
 
-def _ranked(rows: pd.DataFrame) -> list[dict[str, Any]]:
+def _ranked(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The changes of the completed configurations, the best first."""
-    trials = {
-        str(changes): [ran(row) for row in each.to_dict("records")]
-        for changes, each in rows.groupby("changes")
-    }
-    return [json.loads(changes) for changes in best_first(trials, rows["seed"].nunique())]
+    trials: dict[str, list[Ran]] = defaultdict(list)
+    for row in rows:
+        trials[row["changes"]].append(ran(row))
+    seeds = len({row["seed"] for row in rows})
+    return [json.loads(changes) for changes in best_first(trials, seeds)]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pckd.study.outcome import DONE
+from pckd.study.names import DONE
 from pckd.study.results import MERGED, ResultsStore
 from pckd.study.schema import KEYS
 

@@ -1,8 +1,9 @@
 """Teachers of one recipe whose weights differ, because it was trained more than once."""
 
 import json
-
-import pandas as pd
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 DIGITS = 12
 """Digits of a content hash that are shown."""
@@ -11,17 +12,18 @@ ELSEWHERE = ("root", "download", "loader_workers")
 """Keys of the images that change no teacher."""
 
 
-def mixed_teachers(rows: pd.DataFrame) -> list[str]:
+def mixed_teachers(rows: Iterable[Mapping[Any, Any]]) -> list[str]:
     """A sentence for each recipe of a teacher whose students learned from different weights.
 
     Args:
         rows: Of the table `trials`.
     """
-    taught = rows.dropna(subset=["teacher", "config"])
-    recipes = pd.Series(map(_recipe, taught["config"]), index=taught.index, dtype=object)
+    recipes: dict[str, dict[str, None]] = defaultdict(dict)
+    for row in rows:
+        if row["teacher"] and row["config"]:
+            recipes[_recipe(row["config"])][row["teacher"][:DIGITS]] = None
     sentences = []
-    for _, each in taught.groupby(recipes):
-        hashes = [str(teacher)[:DIGITS] for teacher in each["teacher"].unique()]
+    for hashes in recipes.values():
         if len(hashes) > 1:
             sentences.append(
                 f"Trials learned from {len(hashes)} teachers of one recipe "

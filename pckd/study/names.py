@@ -1,4 +1,4 @@
-"""Names of studies, also of those that belong to others: at smoke scale, and for confirmation."""
+"""Names of studies, also of those that belong to others, of tables and of statuses."""
 
 from typing import Literal
 
@@ -25,6 +25,9 @@ RESERVED = (TEACHERS, "preparations", RUNS, REPEATS, NETWORKS)
 
 TableName = Literal["trials", "epochs", "probes", "plan", "verdicts"]
 """Tables of a study, as `pckd.study.schema` describes them."""
+
+DONE = ("completed", "stopped")
+"""The statuses of trials that need not run again."""
 
 CONFIRM = "-confirm"
 """Ending of the name of a study that confirms another."""

@@ -64,10 +64,14 @@ def open_search(
     return made
 
 
-def trials_frame(study: optuna.Study) -> pd.DataFrame:
+def trial_rows(study: optuna.Study) -> list[dict[str, Any]]:
     """The trials of an Optuna study, a row each: number, state, objectives and parameters."""
     frame: pd.DataFrame = study.trials_dataframe(attrs=("number", "state", "value", "params"))
-    return frame.rename(columns=lambda name: str(name).removeprefix("params_"))
+    known = frame.astype(object).where(frame.notna(), None)
+    return [
+        {str(name).removeprefix("params_"): value for name, value in row.items()}
+        for row in known.to_dict("records")
+    ]
 
 
 def optuna_storage(place: str, study: str, *, replace: bool) -> optuna.storages.BaseStorage:

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 History = tuple[float, ...]
 """Accuracies in percent, an epoch each."""
 
-DONE = ("completed", "stopped")
-"""The statuses of trials that need not run again."""
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

@@ -1,11 +1,11 @@
 """Rows of the trials that a study plans now, without those of earlier plans, code or images."""
 
-import pandas as pd
+from typing import Any
 
 from pckd.study.results import ResultsStore
 
 
-def planned_rows(store: ResultsStore) -> tuple[pd.DataFrame, int]:
+def planned_rows(store: ResultsStore) -> tuple[list[dict[str, Any]], int]:
     """Read the table `trials` as far as the plan names its rows.
 
     A trial whose images, code or settings changed has a new identity, which the plan names in place
@@ -17,8 +17,9 @@ def planned_rows(store: ResultsStore) -> tuple[pd.DataFrame, int]:
     Returns:
         The rows, and the number of those that are left out.
     """
-    rows, planned = store.read("trials"), store.read("plan")["trial"].dropna()
-    if planned.empty:
+    rows = store.rows("trials")
+    planned = set(store.read_table("plan")["trial"].drop_null().to_pylist())
+    if not planned:
         return rows, 0
-    kept = rows[rows["trial"].isin(planned)]
+    kept = [row for row in rows if row["trial"] in planned]
     return kept, len(rows) - len(kept)

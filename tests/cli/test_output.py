@@ -1,6 +1,7 @@
 """Tables for a person at a terminal, and for whatever reads a pipe."""
 
 import json
+import math
 import os
 import re
 import sys
@@ -8,10 +9,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
-import pandas as pd
 import pytest
 
-from pckd.cli.frames import print_frame
 from pckd.cli.main import app, main
 from pckd.cli.output import print_rows
 from pckd.cli.study import _summarise
@@ -56,14 +55,18 @@ def test_no_letter_is_lost_where_a_word_is_longer_than_its_column(
 
 
 def test_missing_numbers_are_null_and_small_ones_keep_their_digits(
-    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    frame = pd.DataFrame({"test_top1": [50.0, None], "learning_rate": [0.0005, 0.05]})
-    print_frame(frame, as_json=False)
-    assert capsys.readouterr().out.split()[2:] == ["50.00", "0.0005", "-", "0.05"]
-    print_frame(frame, as_json=True)
-    assert "NaN" not in (text := capsys.readouterr().out)
-    assert json.loads(text)[1] == {"test_top1": None, "learning_rate": 0.05}
+    first = {"trial": "a", "epoch": 1, "top1": 50.0, "learning_rate": 0.0005}
+    second = {"trial": "a", "epoch": 2, "top1": math.nan, "learning_rate": 0.05}
+    ResultsStore(Storage(tmp_path), "demo").write("epochs", "a", [first, second])
+    lines = shown(tmp_path, capsys, "epochs").splitlines()
+    assert [line.split() for line in lines[1:]] == [
+        ["a", "1", "50.00", "0.0005"],
+        ["a", "2", "-", "0.05"],
+    ]
+    assert "NaN" not in (text := shown(tmp_path, capsys, "epochs", "--json"))
+    assert json.loads(text)[1] == {**second, "top1": None}
 
 
 @pytest.fixture

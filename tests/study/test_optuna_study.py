@@ -14,7 +14,7 @@ from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.document import write_spec
-from pckd.study.optuna_study import open_search, optuna_storage, trials_frame
+from pckd.study.optuna_study import open_search, optuna_storage, trial_rows
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 
@@ -115,7 +115,7 @@ def test_several_objectives_have_their_directions(tmp_path: Path) -> None:
     study = open_search(search.storage, "hunt")
     assert [direction.name for direction in study.directions] == ["MAXIMIZE", "MINIMIZE"]
     assert study.best_trials[0].values == [51.0, 3.0]
-    assert trials_frame(study)["values_1"].tolist() == [3.0]
+    assert [row["values_1"] for row in trial_rows(study)] == [3.0]
 
 
 def test_a_search_in_each_case_is_a_study_each(tmp_path: Path) -> None:

@@ -67,6 +67,13 @@ def test_a_row_comes_back_as_it_was(table: str, store: ResultsStore) -> None:
     assert list(found) == SCHEMAS[table].names
 
 
+def test_rows_hold_times_of_utc_and_nothing_for_numbers_that_are_none(store: ResultsStore) -> None:
+    store.write("trials", "one", [{**TRIAL, "last_top5": math.nan}])
+    (row,) = store.rows("trials")
+    assert {name: value for name, value in row.items() if value is not None} == TRIAL
+    assert list(row) == SCHEMAS["trials"].names
+
+
 @pytest.mark.parametrize("table", ROWS)
 def test_a_table_is_all_its_files(table: str, store: ResultsStore) -> None:
     store.write(table, "one", [{**ROWS[table], "seconds": 1.5}])

@@ -123,7 +123,8 @@ def _warnings(study: StudyResults) -> list[str]:
             f"Trials of {study.mixed_codes} code versions are mixed: differences between them may "
             "stem from the code. Run the study again to replace the older ones."
         )
-    found += mixed_teachers(trials)
+    taught = trials.dropna(subset=["teacher", "config"])
+    found += mixed_teachers(taught[["teacher", "config"]].to_dict("records"))
     if study.unplanned_rows:
         rows = plural(study.unplanned_rows, "trial")
         found.append(f"{rows} of earlier plans, code or images are left out.")
