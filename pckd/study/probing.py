@@ -24,8 +24,9 @@ def probe_tasks(storage: Storage, study: str, stage: ProbeStage) -> list[ProbeTa
     Raises:
         InputError: There is no such study, or one of its teachers is no longer in the store.
     """
-    rows = _completed(open_study(storage, study).read("trials"))
-    networks = [*_students(storage, study, rows), *_teachers(storage, study, rows)]
+    rows = open_study(storage, study).read("trials")
+    done = rows[rows["status"] == "completed"]
+    networks = [*_students(storage, study, done), *_teachers(storage, study, done)]
     return tasks_of(study, networks, stage, storage)
 
 
@@ -77,12 +78,6 @@ def check_targets(stage: ProbeStage, image_size: Sequence[int]) -> dict[DataConf
         target: open_target(target, showing.held_size(shown_size(image_size, target))).fingerprint
         for target in stage.data
     }
-
-
-def _completed(rows: pd.DataFrame) -> pd.DataFrame:
-    """Select the completed trials, by the newest row of each."""
-    newest = rows.sort_values("updated").drop_duplicates("trial", keep="last").sort_index()
-    return newest[newest["status"] == "completed"]
 
 
 def _students(storage: Storage, study: str, rows: pd.DataFrame) -> Iterator[Probed]:

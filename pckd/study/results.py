@@ -2,11 +2,13 @@
 
 A trial owns one file in `trials` and one in `epochs`, a probe one in `probes`, named by its
 identity, and replaces it whole: many processes write at once without a lock, and a reader sees
-each file old or new, never half. `pckd.study.compaction` merges files of what has ended.
+each file old or new, never half. A file under another name, such as a copy, does not count.
+`pckd.study.compaction` merges files of what has ended.
 """
 
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -33,6 +35,9 @@ the study's next run replaces it."""
 
 MERGED = "compact-"
 """Prefix of the names of merged files."""
+
+OF_A_PLAN = re.compile(rf"plan|{EARLIER_PLAN}|\d+")
+"""Names of the files of a plan: the whole of it, and the proposals of a search by position."""
 
 READERS = 16
 """Number of files read side by side: on an object store, waiting takes most of the time."""
@@ -72,7 +77,8 @@ class ResultsStore:
     def read(self, table: str) -> "pd.DataFrame":
         """Read all rows of a table; an empty frame with its columns if there are none.
 
-        A damaged file, or one of a newer version, is named in a warning and left out.
+        A damaged file, one of a newer version, or one under another name than its rows have, is
+        named in a warning and left out.
         """
         frame: pd.DataFrame = self.read_table(table).to_pandas()
         return frame
@@ -143,8 +149,8 @@ class ResultsStore:
         return f"{self.study}/{table}/{name}.parquet"
 
     def is_readable(self, table: str, name: str) -> bool:
-        """Return whether a table's file is undamaged and of a known version."""
-        return self._read_file(self.path(table, name), table) is not None
+        """Return whether a table's file counts: undamaged, of a known version, under its name."""
+        return self._read_file(table, name) is not None
 
     def file_names(self, table: str) -> tuple[list[str], list[str]]:
         """List the names of a table's own files, and of its merged files, newest first."""
@@ -176,7 +182,7 @@ class ResultsStore:
 
     def _rows_of(self, table: str, identity: str) -> pa.Table:
         try:
-            own = self._read_file(self.path(table, identity), table)
+            own = self._read_file(table, identity)
         except FileNotFoundError:
             own = None
         if own is not None:
@@ -200,9 +206,10 @@ class ResultsStore:
 
     def _contents(self, table: str, names: Sequence[str]) -> Iterator[pa.Table | None]:
         with ThreadPoolExecutor(READERS) as pool:
-            yield from pool.map(lambda name: self._read_file(self.path(table, name), table), names)
+            yield from pool.map(lambda name: self._read_file(table, name), names)
 
-    def _read_file(self, path: str, table: str) -> pa.Table | None:
+    def _read_file(self, table: str, name: str) -> pa.Table | None:
+        path = self.path(table, name)
         try:
             with damage_named():
                 file = open_parquet(pa.BufferReader(self.storage.read(path)))
@@ -215,6 +222,10 @@ class ResultsStore:
             return None
         if fitted is None:
             log.warning("%s has schema %d, newer than %d, and is left out", path, version, VERSION)
+            return None
+        if not _bears_its_name(table, name, fitted):
+            log.warning("%s does not have the name of its rows, as a copy, and is left out", path)
+            return None
         return fitted
 
 
@@ -258,6 +269,14 @@ def open_study(storage: Storage, study: str) -> ResultsStore:
         known = ", ".join(kept_studies(storage)) or "none"
         raise InputError(f"{storage.root} holds no study {study!r}; it holds: {known}")
     return ResultsStore(storage, study)
+
+
+def _bears_its_name(table: str, name: str, content: pa.Table) -> bool:
+    """Return whether a file has a name that its rows give it, or that merged files have."""
+    if table == "plan":
+        return OF_A_PLAN.fullmatch(name) is not None
+    is_own = pc.all(pc.equal(content[KEYS[table]], name)).as_py()
+    return name.startswith(MERGED) or is_own is not False
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401

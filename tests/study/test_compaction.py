@@ -92,6 +92,19 @@ def test_a_damaged_file_is_left_where_it_is(store: ResultsStore) -> None:
     assert all(name.startswith(MERGED) for name in store.file_names("trials")[1])
 
 
+@pytest.mark.parametrize("table", ["trials", "epochs", "probes"])
+def test_a_file_that_was_renamed_or_copied_is_left_where_it_is(
+    table: str, store: ResultsStore
+) -> None:
+    own, _ = store.file_names(table)
+    content = store.storage.read(store.path(table, own[1]))
+    store.storage.write(store.path(table, "copy"), content)
+    before = _sorted(store, table)
+    compact(store)
+    pd.testing.assert_frame_equal(_sorted(store, table), before)
+    assert store.storage.read(store.path(table, "copy")) == content
+
+
 def _end(store: ResultsStore, trial: str, status: str, epochs: int) -> None:
     rows = [{"trial": trial, "epoch": epoch} for epoch in range(1, epochs + 1)]
     store.write("epochs", trial, rows)

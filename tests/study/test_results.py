@@ -16,7 +16,7 @@ from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.results import ResultsStore, kept_studies, open_study
 from pckd.study.rows import config_columns
-from pckd.study.schema import SCHEMAS, VERSION
+from pckd.study.schema import KEYS, SCHEMAS, VERSION
 from pckd.training.config import RunConfig
 
 TIME = datetime(2025, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
@@ -49,7 +49,7 @@ ROWS: dict[str, dict[str, Any]] = {
         "epoch": 1,
         "terms": [{"term": "kd", "weight": 0.5, "loss": 1e-300}],
     },
-    "probes": {"study": "example", "data": "stl10", "seed": 0, "top1": 71.25, "updated": TIME},
+    "probes": {"probe": "0123", "data": "stl10", "seed": 0, "top1": 71.25, "updated": TIME},
 }
 
 
@@ -60,15 +60,16 @@ def store(tmp_path: Path) -> ResultsStore:
 
 @pytest.mark.parametrize("table", ROWS)
 def test_a_row_comes_back_as_it_was(table: str, store: ResultsStore) -> None:
-    store.write(table, "one", [ROWS[table]])
-    found = store.find(table, "one")
+    name = str(ROWS[table][KEYS[table]])
+    store.write(table, name, [ROWS[table]])
+    found = store.find(table, name)
     assert found is not None
     assert {name: value for name, value in found.items() if value is not None} == ROWS[table]
     assert list(found) == SCHEMAS[table].names
 
 
 def test_rows_hold_times_of_utc_and_nothing_for_numbers_that_are_none(store: ResultsStore) -> None:
-    store.write("trials", "one", [{**TRIAL, "last_top5": math.nan}])
+    store.write("trials", TRIAL["trial"], [{**TRIAL, "last_top5": math.nan}])
     (row,) = store.rows("trials")
     assert {name: value for name, value in row.items() if value is not None} == TRIAL
     assert list(row) == SCHEMAS["trials"].names
@@ -76,9 +77,12 @@ def test_rows_hold_times_of_utc_and_nothing_for_numbers_that_are_none(store: Res
 
 @pytest.mark.parametrize("table", ROWS)
 def test_a_table_is_all_its_files(table: str, store: ResultsStore) -> None:
-    store.write(table, "one", [{**ROWS[table], "seconds": 1.5}])
-    store.write(table, "two", [{**ROWS[table], "seconds": float(n)} for n in (1, 2)])
-    store.write(table, "two", [{**ROWS[table], "seconds": float(n)} for n in (3, 4, 5)])
+    def rows(name: str, *seconds: float) -> list[dict[str, Any]]:
+        return [{**ROWS[table], KEYS[table]: name, "seconds": each} for each in seconds]
+
+    store.write(table, "one", rows("one", 1.5))
+    store.write(table, "two", rows("two", 1.0, 2.0))
+    store.write(table, "two", rows("two", 3.0, 4.0, 5.0))
     frame = store.read(table)
     assert frame["seconds"].tolist() == [1.5, 3.0, 4.0, 5.0]
     assert frame.columns.tolist() == SCHEMAS[table].names
@@ -147,7 +151,7 @@ def test_epochs_of_version_1_are_read_with_their_terms(store: ResultsStore) -> N
             "loss_center_contrast": pa.nulls(2, pa.float64()),
         }
     )
-    store.storage.write("example/epochs/old.parquet", parquet(old, version=1))
+    store.storage.write("example/epochs/0123456789ab.parquet", parquet(old, version=1))
     frame = store.read("epochs")
     assert frame["loss_total"].tolist() == [3.0, 2.0]
     assert [list(terms) for terms in frame["terms"]] == [
@@ -159,7 +163,7 @@ def test_epochs_of_version_1_are_read_with_their_terms(store: ResultsStore) -> N
 def test_a_file_that_cannot_be_read_is_named_and_left_out(
     content: bytes, store: ResultsStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store.write("trials", "good", [TRIAL])
+    store.write("trials", TRIAL["trial"], [TRIAL])
     store.storage.write("example/trials/bad.parquet", content)
     with caplog.at_level(logging.WARNING):
         assert store.read("trials")["trial"].tolist() == ["0123456789ab"]
@@ -168,11 +172,25 @@ def test_a_file_that_cannot_be_read_is_named_and_left_out(
     assert all("example/trials/bad.parquet" in record.message for record in caplog.records)
 
 
+@pytest.mark.parametrize("table", [*ROWS, "verdicts", "plan"])
+def test_a_file_counts_only_under_its_own_name(
+    table: str, store: ResultsStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = "plan" if table == "plan" else "0123"
+    store.write(table, name, [{KEYS[table]: "0123"}])
+    for copy in ("0123 (1)", "plan copy"):
+        store.write(table, copy, [{KEYS[table]: "0123"}])
+    with caplog.at_level(logging.WARNING):
+        assert store.read_table(table)[KEYS[table]].to_pylist() == ["0123"]
+    assert len(caplog.records) == 2
+    assert all("does not have the name of its rows" in each.message for each in caplog.records)
+
+
 def test_what_an_older_file_lacks_is_null_and_what_is_no_longer_known_is_left_out(
     store: ResultsStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     old = pa.table({"dropped": ["x"], "trial": ["0123456789ab"], "seed": pa.array([1], pa.int32())})
-    store.storage.write("example/trials/old.parquet", parquet(old, version=0))
+    store.storage.write("example/trials/0123456789ab.parquet", parquet(old, version=0))
     frame = store.read("trials")
     assert frame.columns.tolist() == SCHEMAS["trials"].names
     assert (frame["trial"][0], frame["seed"][0]) == ("0123456789ab", 1)
