@@ -23,7 +23,12 @@ from pckd.training.class_order import best_reordered_top1, reorder_classes
 from pckd.training.config import DataConfig
 from pckd.training.evaluation import Accuracy, evaluate
 from pckd.training.network_file import TrainedNetwork
-from pckd.training.run_data import check_class_count, prepare_data
+from pckd.training.run_data import (
+    check_class_count,
+    check_classes,
+    check_shown,
+    prepare_data,
+)
 from pckd.training.teachers import TeacherCard, TeacherStore
 
 
@@ -48,7 +53,7 @@ def read_network(
 
     A checkpoint holds neither the normalisation of the images nor their size: the published
     normalisation of the data set and the architecture's usual size are taken. Its classes are
-    numbers.
+    numbers. Our own file holds all of these, and they are taken whatever else is said.
 
     Args:
         file: It is read without running what may be in it.
@@ -64,7 +69,10 @@ def read_network(
         raise InputError(f"{file}: there is no such file")
     if architecture is None:
         return _own_network(file)
-    model, (mean, std) = canonical_name(architecture), published_normalisation(trained_on)
+    model = canonical_name(architecture)
+    if own := _own_if_any(file, model):
+        return own
+    mean, std = published_normalisation(trained_on)
     network = _read(model, file, "", say)
     return TrainedNetwork(
         model=model,
@@ -101,6 +109,21 @@ def _own_network(file: Path) -> TrainedNetwork:
         raise InputError(f"{error}; name the architecture of a checkpoint with --arch") from None
 
 
+def _own_if_any(file: Path, model: str) -> TrainedNetwork | None:
+    """Read a file that pckd saved; None for any other.
+
+    Raises:
+        InputError: Its network is another one.
+    """
+    try:
+        own = TrainedNetwork.from_bytes(file.read_bytes(), str(file))
+    except (InputError, OSError):  # what is wrong with it is said when it is read as a checkpoint
+        return None
+    if own.model != model:
+        raise InputError(f"{file} is a network of pckd's, a {own.model} and no {model}")
+    return own
+
+
 def import_teacher(
     file: Path,
     architecture: str,
@@ -114,7 +137,8 @@ def import_teacher(
 ) -> ImportedTeacher:
     """Import a checkpoint: measure it on the test images and keep it in the store.
 
-    The images are normalised as the data set says, as they are for every run on them.
+    The images are normalised as the data set says, as they are for every run on them. What a file
+    of pckd's says of its classes, image size and normalisation must be true of these images.
 
     Args:
         file: A checkpoint; it is read without running what may be in it.
@@ -129,15 +153,20 @@ def import_teacher(
     Raises:
         InputError: The name is not known, the file is no checkpoint or does not fit the
             architecture and the number of classes, or the data set cannot be opened or has other
-            classes than are named.
+            classes than are named; or a file of pckd's was trained on other images.
         RunError: A streamed image cannot be decoded.
     """
     model = canonical_name(architecture)
     network = _read(model, file, weights, say)
     data = prepare_data(config, "paper").to(device)
     check_class_count(network.num_classes, data, str(file))
+    own = _own_if_any(file, model)
+    if own:
+        check_shown(own, data, str(file))
     if class_names is not None:
         reorder_classes(network, class_names, data.class_names)
+    elif own:
+        check_classes(own.class_names, data, str(file))
     say(f"evaluating {model} on {len(data.test)} test images of {config.name}")
     accuracy = evaluate(network.to(device), data.test, data.mean, data.std)
     trained = TrainedNetwork(
