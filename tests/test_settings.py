@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
 from pckd.errors import InputError
-from pckd.settings import Settings, parse_assignments, read_yaml, validate, with_changes
+from pckd.nested import with_changes
+from pckd.settings import Settings, parse_assignments, read_yaml, validate
 
 
 class Oven(Settings):

@@ -70,7 +70,8 @@ def probe(
     `networks`.
     """
     from pckd.cli.given import COMMAND_LINE
-    from pckd.settings import parse_assignments, validate, with_changes
+    from pckd.nested import with_changes
+    from pckd.settings import parse_assignments, validate
     from pckd.training.config import DataConfig
     from pckd.transfer.stage import ProbeStage
 

@@ -1,10 +1,11 @@
 """The file study.json beside the results: the study as it was validated, and what goes with it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pckd.errors import InputError
 from pckd.method.presets import PRESETS
+from pckd.nested import leaves
 from pckd.storage import Storage
 from pckd.study.results import ResultsStore
 from pckd.study.upgrades import EARLIER_GROUPS, upgraded_spec
@@ -55,8 +56,8 @@ def changes_since(spec: "StudySpec", storage: Storage) -> list[str]:
     if not isinstance(document, Mapping) or not isinstance(document.get("spec"), Mapping):
         path = f"{spec.study}/{DOCUMENT}"
         raise InputError(f"{path} holds no study and is left alone: move it away to go on")
-    before = dict(_leaves(document["spec"]))
-    now = dict(_leaves(spec.model_dump(mode="json")))
+    before = dict(leaves(document["spec"]))
+    now = dict(leaves(spec.model_dump(mode="json")))
     return [
         f"{key}: {before.get(key, 'not set')} -> {now.get(key, 'not set')}"
         for key in dict.fromkeys([*before, *now])
@@ -107,11 +108,3 @@ def read_carried(store: ResultsStore) -> Mapping[str, Sequence[Mapping[str, Any]
 def _kept(store: ResultsStore, key: str) -> Any:  # noqa: ANN401
     document = store.read_document(DOCUMENT)
     return document.get(key) if isinstance(document, Mapping) else None
-
-
-def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _leaves(inner, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, value

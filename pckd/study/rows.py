@@ -3,12 +3,12 @@
 import json
 import platform
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from pydantic import BaseModel
 
+from pckd.nested import leaves
 from pckd.study.placement import Placement
 from pckd.study.plan import Planned
 from pckd.study.results import Row
@@ -17,7 +17,6 @@ from pckd.study.trial import Trial
 from pckd.training.code import code_of
 from pckd.training.config import RunConfig
 from pckd.training.evaluation import Accuracy
-from pckd.training.loss_config import Loss
 from pckd.training.record import EpochRecord
 from pckd.training.run_data import RunData
 from pckd.training.teachers import TeacherCard
@@ -26,7 +25,12 @@ from pckd.version import __version__
 
 def config_columns(config: RunConfig) -> Row:
     """Flatten a configuration to the columns `config.*`."""
-    return dict(_leaves(config, "config."))
+    values = leaves(config.model_dump(exclude={"loss"}), "config.")
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in values
+        if value is not None
+    }
 
 
 def placement_columns(placement: Placement) -> Row:
@@ -159,19 +163,6 @@ def epoch_row(trial: Trial, record: EpochRecord) -> Row:
 def evaluated_on(config: RunConfig) -> str:
     """Name of the images that are evaluated after each epoch: holdout or test."""
     return "holdout" if config.protocol == "holdout" else "test"
-
-
-def _leaves(settings: BaseModel, prefix: str) -> list[tuple[str, Any]]:
-    leaves: list[tuple[str, Any]] = []
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        if isinstance(value, Loss):
-            continue
-        if isinstance(value, BaseModel):
-            leaves += _leaves(value, f"{prefix}{name}.")
-        elif value is not None and not isinstance(value, Mapping):
-            leaves.append((prefix + name, list(value) if isinstance(value, tuple) else value))
-    return leaves
 
 
 def _device_name(device: torch.device) -> str:

@@ -168,13 +168,14 @@ VERDICT_COLUMNS: list[Column] = [
 ]
 
 
-def _leaves(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, Any, str]]:
+def _keys_of(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, Any, str]]:
+    """The settings of a class with their types and descriptions, but for those of the loss."""
     for name, entry in model.model_fields.items():
         kind = _without_none(entry.annotation)
         if isinstance(kind, type) and issubclass(kind, RootModel):
             continue
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _leaves(kind, f"{prefix}{name}.")
+            yield from _keys_of(kind, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", kind, entry.description or ""
 
@@ -197,7 +198,7 @@ def _arrow_type(kind: Any) -> pa.DataType:  # noqa: ANN401
 
 CONFIG_COLUMNS: list[Column] = [
     (name, _arrow_type(kind), description)
-    for name, kind, description in _leaves(RunConfig, "config.")
+    for name, kind, description in _keys_of(RunConfig, "config.")
 ]
 """List one column for each leaf of `RunConfig`."""
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from pckd.errors import InputError
+from pckd.nested import with_changes
 from pckd.plugins import load_files
-from pckd.settings import read_yaml, validate, with_changes
+from pckd.settings import read_yaml, validate
 from pckd.study.names import CONFIRM, LONGEST, SMOKE
 from pckd.study.spec import StudySpec
 from pckd.training.changes import changed_run

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pckd.settings import with_changes
+from pckd.nested import with_changes
 from pckd.study.schema import PARAMETERS, TERMS
 from pckd.study.term_rows import term_rows
 from pckd.training.changes import RENAMED

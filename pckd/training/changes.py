@@ -9,7 +9,7 @@ from typing import Any
 
 from pckd.errors import InputError
 from pckd.method.presets import DEFAULT_METHOD
-from pckd.settings import with_changes
+from pckd.nested import leaves, with_changes
 
 SHORTHANDS = {"data": "name", "teacher": "model"}
 """Key that a plain name stands for: `data: cifar100` means `data: {name: cifar100}`."""
@@ -40,7 +40,8 @@ def written_out(changes: Mapping[str, Any]) -> dict[str, Any]:
         InputError: A key is set twice, lies below another, or belongs to an earlier version.
     """
     result: dict[str, Any] = {}
-    for key, value in _leaves(changes):
+    for given, value in leaves(changes):
+        key = _in_full(given, value)
         refuse_renamed(key)
         if key in result:
             raise InputError(f"{key} is set twice")
@@ -66,8 +67,7 @@ def full_key(key: str, values: list[Any]) -> str:
     refuse_renamed(key)
     if any(isinstance(value, Mapping) for value in values):
         return key
-    ((full, _),) = _leaves({key: values[0] if values else None})
-    return full
+    return _in_full(key, values[0] if values else None)
 
 
 def changed_run(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,19 +100,12 @@ def expand_shorthands(values: Any) -> Any:  # noqa: ANN401
     return expanded
 
 
-def _leaves(changes: Mapping[str, Any], above: str = "") -> "list[tuple[str, Any]]":
-    leaves: list[tuple[str, Any]] = []
-    for name, value in changes.items():
-        key = f"{above}{name}"
-        if isinstance(value, Mapping):
-            leaves += _leaves(value, f"{key}.")
-        elif key in SHORTHANDS and isinstance(value, str):
-            leaves.append((f"{key}.{SHORTHANDS[key]}", value))
-        elif key.startswith("loss.") and key.count(".") == 1 and key not in RENAMED:
-            leaves.append((f"{key}.weight", value))
-        else:
-            leaves.append((key, value))
-    return leaves
+def _in_full(key: str, value: Any) -> str:  # noqa: ANN401
+    """The key that a shorter one stands for, as `loss.kd` for `loss.kd.weight`."""
+    if key in SHORTHANDS and isinstance(value, str):
+        return f"{key}.{SHORTHANDS[key]}"
+    is_weight = key.startswith("loss.") and key.count(".") == 1 and key not in RENAMED
+    return f"{key}.weight" if is_weight else key
 
 
 def _is_weight(value: Any) -> bool:  # noqa: ANN401

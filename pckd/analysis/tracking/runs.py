@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pckd.analysis.loading import StudyResults
+from pckd.nested import leaves
 
 ENDED = ("completed", "stopped", "failed")
 """Statuses of trials that become runs."""
@@ -66,7 +67,7 @@ def _run(study: str, row: Mapping[Any, Any], epochs: pd.DataFrame) -> TrialRun:
         identity=row["trial"],
         name=f"{row['case']}, seed {row['seed']}",
         status=row["status"],
-        parameters=dict(_flat(row["settings"])),
+        parameters=_parameters(row["settings"]),
         tags={
             "study": study,
             "identity": row["trial"],
@@ -84,10 +85,10 @@ def _known(values: Mapping[Any, Any]) -> dict[str, float]:
     return {str(key): float(value) for key, value in values.items() if pd.notna(value)}
 
 
-def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+def _parameters(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a configuration by their dotted keys; lists as JSON, unset ones left out."""
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{key}.")
-        elif value is not None:
-            yield f"{above}{key}", json.dumps(value) if isinstance(value, list) else value
+    return {
+        key: json.dumps(value) if isinstance(value, list) else value
+        for key, value in leaves(settings)
+        if value is not None
+    }
