@@ -11,6 +11,9 @@ UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 UNSHOWN = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Signs that no line shows: those, and control signs."""
 
+HASH_DIGITS = 12
+"""Digits of a content hash that are shown, and by which teachers are named."""
+
 
 def as_shown(name: str) -> str:
     """A name without the differences that nobody sees: how accents are stored, and hidden signs."""
@@ -26,6 +29,11 @@ def plural(count: int, word: str) -> str:
 def noticed(notices: Iterable[str]) -> Counter[str]:
     """Count the sentences of several trials' notices, which stand between semicolons."""
     return Counter(each for text in notices for each in text.split("; ") if each)
+
+
+def gibibytes(size: float) -> str:
+    """`1.5 GiB`, of a number of bytes."""
+    return f"{size / 2**30:,.1f} GiB"
 
 
 def duration(seconds: float) -> str:

@@ -16,6 +16,7 @@ from pckd.data.resident import ImageSet
 from pckd.data.words import listed
 from pckd.errors import InputError
 from pckd.machine import available_memory
+from pckd.words import gibibytes
 
 SHARE = 0.8
 """Share of the machine's memory for the pixels of all images: beyond, a process would be killed."""
@@ -76,8 +77,8 @@ def too_large(contents: Sequence[Encoded], image_size: int | None) -> list[str]:
     if needed <= SHARE * there:
         return []
     return [
-        f"{len(contents)} images of {height}x{width} pixels take {needed / 2**30:,.1f} GiB, and "
-        f"this machine has {there / 2**30:,.1f} GiB of memory: set data.image_size to less"
+        f"{len(contents)} images of {height}x{width} pixels take {gibibytes(needed)}, and "
+        f"this machine has {gibibytes(there)} of memory: set data.image_size to less"
     ]
 
 

@@ -19,8 +19,7 @@ from pckd.data.soundness import find_flaw
 from pckd.data.tracking import tracked
 from pckd.errors import InputError
 from pckd.files import remove_leftovers, write_atomically
-
-GIBIBYTE = 2**30
+from pckd.words import gibibytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,8 +69,8 @@ def _check_room(name: str, where: str, files: Iterable[FileStamp], folder: Path)
     if needed > free:
         raise InputError(
             f"the images of data set '{name}' in {where} are copied once to {folder}, which has "
-            f"{free / GIBIBYTE:.1f} GiB left of the {needed / GIBIBYTE:.1f} GiB they take: set "
-            "PCKD_CACHE to another folder"
+            f"{gibibytes(free)} left of the {gibibytes(needed)} they take: set PCKD_CACHE to "
+            "another folder"
         )
 
 

@@ -6,12 +6,13 @@ import ray
 
 from pckd.distributed.tasks import assigned_device, result_of
 from pckd.study.estimate import what_takes_time
-from pckd.study.packing import GIBIBYTE, gpu_share, peak_gpu_memory
+from pckd.study.packing import gpu_share, peak_gpu_memory
 from pckd.study.placement import Placement
 from pckd.study.plan import study_runs
 from pckd.study.resources import Resources
 from pckd.study.spec import StudySpec
 from pckd.training.config import RunConfig
+from pckd.words import gibibytes
 
 
 def measured_resources(spec: StudySpec, say: Callable[[str], None]) -> Resources:
@@ -35,8 +36,8 @@ def measured_resources(spec: StudySpec, say: Callable[[str], None]) -> Resources
     peak, total = max(result_of(each, "measuring the memory of a trial") for each in waiting)
     share = gpu_share(peak, total)
     say(
-        f"a trial takes {peak / GIBIBYTE:.1f} of {total / GIBIBYTE:.1f} GiB: {int(1 / share)} "
-        f"share a GPU (resources.gpus_per_worker {share:g})"
+        f"a trial takes {gibibytes(peak)} of a GPU's {gibibytes(total)}: {int(1 / share)} "
+        f"share it (resources.gpus_per_worker {share:g})"
     )
     return resources.model_copy(update={"gpus_per_worker": share})
 

@@ -5,8 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-DIGITS = 12
-"""Digits of a content hash that are shown."""
+from pckd.words import HASH_DIGITS
 
 ELSEWHERE = ("root", "download", "loader_workers")
 """Keys of the images that change no teacher."""
@@ -21,7 +20,7 @@ def mixed_teachers(rows: Iterable[Mapping[Any, Any]]) -> list[str]:
     recipes: dict[str, dict[str, None]] = defaultdict(dict)
     for row in rows:
         if row["teacher"] and row["config"]:
-            recipes[_recipe(row["config"])][row["teacher"][:DIGITS]] = None
+            recipes[_recipe(row["config"])][row["teacher"][:HASH_DIGITS]] = None
     sentences = []
     for hashes in recipes.values():
         if len(hashes) > 1:

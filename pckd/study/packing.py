@@ -9,6 +9,7 @@ from pckd.study.estimate import first_images, untrained_run
 from pckd.study.placement import Placement
 from pckd.training.config import RunConfig
 from pckd.training.evaluation import BATCH
+from pckd.words import gibibytes
 
 MARGIN = 0.1
 """Share of a GPU's memory left free: a trial's memory varies from step to step."""
@@ -18,8 +19,6 @@ MOST = 100
 
 BRIEF_STEPS = 3
 """Steps after which the optimizer's state and the libraries' workspaces are allocated."""
-
-GIBIBYTE = 2**30
 
 
 def gpu_share(peak: int, total: int) -> float:
@@ -38,8 +37,8 @@ def gpu_share(peak: int, total: int) -> float:
     fitting = min(int(total * (1 - MARGIN)) // peak, MOST)
     if not fitting:
         raise RunError(
-            f"one trial takes {peak / GIBIBYTE:.1f} GiB of a GPU's {total / GIBIBYTE:.1f}, of "
-            f"which {MARGIN:.0%} stay free: lower optimization.batch_size, or set "
+            f"one trial takes {gibibytes(peak)} of a GPU's {gibibytes(total)}, of which "
+            f"{MARGIN:.0%} stay free: lower optimization.batch_size, or set "
             "resources.gpus_per_worker to 1"
         )
     return int(10_000 / fitting) / 10_000

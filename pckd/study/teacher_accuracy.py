@@ -9,7 +9,8 @@ from pckd.storage import Storage
 from pckd.training.evaluation import evaluate
 from pckd.training.group import Group
 from pckd.training.run_data import RunData
-from pckd.training.teachers import SHORT, TeacherCard
+from pckd.training.teachers import TeacherCard
+from pckd.words import HASH_DIGITS
 
 FOLDER = "teachers/accuracies"
 
@@ -36,7 +37,7 @@ def teacher_top1(
     """
     if card.data_fingerprint == data.fingerprint:
         return card.test_top1
-    path = f"{FOLDER}/{card.hash}-{data.fingerprint[:SHORT]}.json"
+    path = f"{FOLDER}/{card.hash}-{data.fingerprint[:HASH_DIGITS]}.json"
     device = next(network.parameters()).device
     seen = group.sum(torch.tensor(int(storage.exists(path)), device=device))
     if seen.item() == group.size:

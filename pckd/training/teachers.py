@@ -16,6 +16,7 @@ from pckd.data.words import listed
 from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.training.network_path import SUFFIX, kept_path
+from pckd.words import HASH_DIGITS
 
 if TYPE_CHECKING:
     from pckd.training.network_file import TrainedNetwork
@@ -24,8 +25,6 @@ log = logging.getLogger(__name__)
 
 FOLDER = "teachers/store"
 TRAINED = "trained"
-SHORT = 12
-"""Number of digits of a hash that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +61,8 @@ class TeacherCard:
 
     @property
     def short_hash(self) -> str:
-        """The first 12 digits."""
-        return self.hash[:SHORT]
+        """The digits that are shown."""
+        return self.hash[:HASH_DIGITS]
 
 
 class TeacherStore:
@@ -156,7 +155,7 @@ class TeacherStore:
 
     @staticmethod
     def _further_path(card: TeacherCard) -> str:
-        return f"{FOLDER}/{card.hash}-{card.data_fingerprint[:SHORT]}"
+        return f"{FOLDER}/{card.hash}-{card.data_fingerprint[:HASH_DIGITS]}"
 
     def load(self, card: TeacherCard) -> "TrainedNetwork":
         """A teacher with its weights.

@@ -91,7 +91,7 @@ def test_the_hungriest_run_decides_how_trials_are_packed(
     both = make_study(resources=resources, pairs=pairs)
     assert measured_resources(both, said.append).gpus_per_worker == 0.3333
     assert said[1] == (
-        "a trial takes 20.0 of 80.0 GiB: 3 share a GPU (resources.gpus_per_worker 0.3333)"
+        "a trial takes 20.0 GiB of a GPU's 80.0 GiB: 3 share it (resources.gpus_per_worker 0.3333)"
     )
     cases = {"small": {}, "large": {"student": "resnet14"}}
     measured = measured_resources(make_study(resources=resources, cases=cases), said.append)

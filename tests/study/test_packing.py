@@ -51,7 +51,7 @@ def test_shares_are_what_ray_can_count(peak: float, share: float) -> None:
 
 def test_a_trial_that_fills_the_margin_is_refused() -> None:
     with pytest.raises(
-        RunError, match=r"^one trial takes 95\.0 GiB of a GPU's 100\.0, of which 10%"
+        RunError, match=r"^one trial takes 95\.0 GiB of a GPU's 100\.0 GiB, of which 10%"
     ):
         gpu_share(95 * GIB, 100 * GIB)
 

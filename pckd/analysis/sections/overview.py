@@ -16,7 +16,7 @@ from pckd.analysis.loading import StudyResults
 from pckd.analysis.parts import Paragraph, Part, Section, Table
 from pckd.analysis.words import listing, numbers_range, plain
 from pckd.study.mixed_teachers import mixed_teachers
-from pckd.words import duration, noticed, plural
+from pckd.words import HASH_DIGITS, duration, noticed, plural
 
 KINDS = {
     "cases": "named cases",
@@ -30,7 +30,6 @@ PROTOCOLS = {
     "paper": "paper: trained on all training images, evaluated on the test images every epoch",
 }
 REASONS_SHOWN = 10
-HASH_DIGITS = 12
 
 
 def overview(study: StudyResults) -> Section:

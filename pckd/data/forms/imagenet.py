@@ -10,6 +10,7 @@ from pckd.data.forms.base import Form
 from pckd.data.tracking import tracked
 from pckd.errors import InputError
 from pckd.files import move_into_place
+from pckd.words import gibibytes
 
 TEST_SPLITS = ("validation", "val", "valid", "test")
 """The validation images first: the labels of the test images are not published."""
@@ -65,8 +66,8 @@ def _unpack_into(target: Path, archives: list[Path]) -> None:
     needed, free = sum(a.stat().st_size for a in archives), shutil.disk_usage(target.parent).free
     if needed > free:
         raise InputError(
-            f"unpacking ImageNet takes {needed / 2**30:.1f} GiB, and {target.parent} has "
-            f"{free / 2**30:.1f} GiB left"
+            f"unpacking ImageNet takes {gibibytes(needed)}, and {target.parent} has "
+            f"{gibibytes(free)} left"
         )
     unfinished = target.with_suffix(".partial")
     shutil.rmtree(unfinished, ignore_errors=True)
