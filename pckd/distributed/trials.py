@@ -12,7 +12,7 @@ from ray.tune.schedulers import TrialScheduler
 from pckd.distributed.searcher import PlanSearcher
 from pckd.distributed.session import DRIVER, trials_at_once
 from pckd.distributed.tasks import assigned_device, train_teachers
-from pckd.distributed.workers import train_on_workers
+from pckd.distributed.workers import report_of, train_on_workers
 from pckd.errors import InputError, RunError
 from pckd.storage import Storage
 from pckd.study.execution import Keep, run_trial
@@ -25,8 +25,8 @@ from pckd.study.trial import trial_from_json
 from pckd.study.trial_row import failure_noted
 from pckd.training.record import EpochRecord
 
-RESTARTS = 2
-"""Number of times in a row that a trial whose process died resumes without finishing an epoch."""
+RESTARTS_IN_A_ROW = 2
+"""Number of times that a trial whose process died resumes without finishing an epoch."""
 
 
 class ForgivingCallback(tune.Callback):
@@ -100,7 +100,7 @@ def _tuner(
         run_config=tune.RunConfig(
             # Tune's own files are of no use afterwards: every number is in the results store.
             storage_path=folder,
-            failure_config=tune.FailureConfig(max_failures=RESTARTS),
+            failure_config=tune.FailureConfig(max_failures=RESTARTS_IN_A_ROW),
             callbacks=[ForgivingCallback(), *callbacks],
             verbose=0,
         ),
@@ -123,7 +123,7 @@ def _train_here(config: dict[str, Any], settings: dict[str, Any]) -> None:
 
 
 def _report_epoch(record: EpochRecord) -> None:
-    tune.report({"epoch": record.epoch, "top1": record.top1, "losses": record.losses})
+    tune.report(report_of(record))
 
 
 def _train_on_workers(config: dict[str, Any], settings: dict[str, Any]) -> None:

@@ -110,4 +110,9 @@ def _worker(config: dict[str, Any]) -> None:
 
 
 def _report_epoch(record: EpochRecord) -> None:
-    ray.train.report({"epoch": record.epoch, "top1": record.top1, "losses": record.losses})
+    ray.train.report(report_of(record))
+
+
+def report_of(record: EpochRecord) -> dict[str, Any]:
+    """The part of an epoch's record that schedulers and displays hear of."""
+    return {"epoch": record.epoch, "top1": record.top1, "losses": record.losses}

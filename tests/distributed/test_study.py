@@ -15,7 +15,7 @@ from rich.console import Console
 
 from pckd.distributed import stages
 from pckd.distributed.driver import run_study
-from pckd.distributed.trials import RESTARTS, run_plan
+from pckd.distributed.trials import RESTARTS_IN_A_ROW, run_plan
 from pckd.progress import Display
 from pckd.storage import Storage
 from pckd.study.planning import make_plan
@@ -108,7 +108,7 @@ class _Killer(tune.Callback):  # type: ignore[misc]
         self.killed: list[int] = []
 
     def on_trial_result(self, *_: Any, result: dict[str, Any], **__: Any) -> None:  # noqa: ANN401
-        if len(self.killed) <= RESTARTS:
+        if len(self.killed) <= RESTARTS_IN_A_ROW:
             self.killed.append(result["pid"])
             os.kill(result["pid"], signal.SIGKILL)
 
@@ -122,7 +122,7 @@ def test_a_trial_whose_process_dies_again_and_again_goes_on_from_its_checkpoints
     spec = make_study(run=run, cases={"plain": PLAIN})
     killer = _Killer()
     run_plan(make_plan(spec, storage, retry_failed=False), storage, spec.resources, [killer])
-    assert len(set(killer.killed)) == RESTARTS + 1
+    assert len(set(killer.killed)) == RESTARTS_IN_A_ROW + 1
     undisturbed = Storage(tmp_path / "undisturbed")
     run_plan(make_plan(spec, undisturbed, retry_failed=False), undisturbed, spec.resources, [])
 
