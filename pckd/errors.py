@@ -1,5 +1,7 @@
 """The two errors that a user sees as one sentence instead of a traceback."""
 
+from pathlib import Path
+
 
 class InputError(Exception):
     """Bad input, found before work starts: the command line prints it and exits with code 2.
@@ -10,6 +12,16 @@ class InputError(Exception):
 
 class RunError(Exception):
     """Failure during work, with its reason: the command line exits with code 1."""
+
+
+def check_is_file(path: Path) -> None:
+    """Refuse a path at which there is no file.
+
+    Raises:
+        InputError: There is none.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file")
 
 
 def first_line(error: BaseException) -> str:

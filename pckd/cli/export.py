@@ -7,7 +7,7 @@ import typer
 
 from pckd.cli.options import Force, NetworkFile
 from pckd.cli.output import refuse_overwriting, write_output
-from pckd.errors import InputError
+from pckd.errors import InputError, check_is_file
 
 
 def export(
@@ -16,8 +16,7 @@ def export(
     force: Force = False,
 ) -> None:
     """Write a trained network as ONNX, compared with onnxruntime."""
-    if not network.is_file():
-        raise InputError(f"{network}: there is no such file")
+    check_is_file(network)
     if to.suffix != ".onnx":
         raise InputError(f"{to}: the name must end in .onnx")
     refuse_overwriting(to, force=force)

@@ -15,7 +15,7 @@ from pckd.cli.options import (
     Results,
 )
 from pckd.cli.output import accuracy_text
-from pckd.errors import InputError
+from pckd.errors import check_is_file
 
 
 def distill(
@@ -67,8 +67,7 @@ def evaluate(
     assignments: Assignments = None,
 ) -> None:
     """Measure a trained network on the test images of a data set."""
-    if not network.is_file():
-        raise InputError(f"{network}: there is no such file")
+    check_is_file(network)
     from pckd.cli.given import data_changes, data_config
     from pckd.progress import Display
     from pckd.study.placement import this_device

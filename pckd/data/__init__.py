@@ -10,6 +10,7 @@ from pckd.lazy import lazily
 if TYPE_CHECKING:
     from pckd.data.batches import count_batches, split_batches
     from pckd.data.catalogue import (
+        check_known_data,
         is_multi_label,
         is_streamed,
         list_data,
@@ -44,6 +45,7 @@ __all__ = [
     "TrainingBatch",
     "TrainingPass",
     "ViewDraws",
+    "check_known_data",
     "count_batches",
     "count_views",
     "crop_and_flip",

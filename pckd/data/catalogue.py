@@ -1,7 +1,5 @@
 """The data sets by name."""
 
-from difflib import get_close_matches
-
 from pckd.data.entries import Download, Embedded, Entry, Normalisation, Stored
 from pckd.data.forms import class_folders, imagenet, official, parquet, tiny_imagenet, voc
 from pckd.data.forms.class_folders import ClassTree
@@ -9,6 +7,7 @@ from pckd.data.forms.digits import read_digits
 from pckd.data.forms.parquet import Shards
 from pckd.data.plugins import Reader, find_plugin, keep_reader, plugin_names
 from pckd.errors import InputError
+from pckd.near_misses import near_misses
 
 IMAGENET_NORMALISATION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and standard deviation that ImageNet's networks were published with."""
@@ -75,6 +74,18 @@ def list_data() -> list[str]:
     return sorted({*CATALOGUE, *plugin_names()})
 
 
+def check_known_data(name: str) -> None:
+    """Refuse a name that no data set has; no plug-in is imported.
+
+    Raises:
+        InputError: There is none of that name; near ones are suggested.
+    """
+    known = list_data()
+    if name not in known:
+        near = near_misses(name.lower(), known)
+        raise InputError(f"data set {name!r} is not known{near}; allowed: {', '.join(known)}")
+
+
 def register_data(name: str, reader: Reader) -> None:
     """Register a data set under a name, for this process; a study's plug-in calls this on import.
 
@@ -120,12 +131,9 @@ def find_entry(name: str) -> Entry:
     """Return what is known of a data set.
 
     Raises:
-        InputError: There is none of that name, and a near one is suggested; or a plug-in cannot be
-            imported.
+        InputError: There is none of that name, or a plug-in cannot be imported.
     """
+    check_known_data(name)
     entry = CATALOGUE.get(name) or find_plugin(name)
-    if entry is None:
-        near = get_close_matches(name.lower(), list_data(), n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(list_data())}"
-        raise InputError(f"there is no data set '{name}': {hint}")
+    assert entry is not None
     return entry

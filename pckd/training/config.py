@@ -22,7 +22,7 @@ from pydantic import (
 
 from pckd import method
 from pckd.addresses import check_address
-from pckd.data import list_data
+from pckd.data import check_known_data
 from pckd.errors import InputError
 from pckd.method import find_term
 from pckd.method.presets import DEFAULT_METHOD, find_preset
@@ -44,11 +44,8 @@ def _known_model(name: str) -> str:
 
 
 def _known_data(name: str) -> str:
-    if name not in list_data():
-        raise ValueError(
-            f"data set {name!r} is not known{near_misses(name, list_data())}; "
-            f"allowed: {', '.join(list_data())}"
-        )
+    with told_to_pydantic():
+        check_known_data(name)
     return name
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 
 from pckd.data import published_normalisation
-from pckd.errors import InputError
+from pckd.errors import InputError, check_is_file
 from pckd.models import (
     Network,
     canonical_name,
@@ -65,8 +65,7 @@ def read_network(
         InputError: The file is not there, is neither, or does not fit the architecture; a name is
             not known; or no normalisation of the data set is published.
     """
-    if not file.is_file():
-        raise InputError(f"{file}: there is no such file")
+    check_is_file(file)
     if architecture is None:
         return _own_network(file)
     model = canonical_name(architecture)

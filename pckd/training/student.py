@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pckd.errors import InputError
+from pckd.errors import InputError, check_is_file
 from pckd.training.network_file import TrainedNetwork
 
 
@@ -75,6 +75,5 @@ def load_student(file: str | Path) -> Student:
         InputError: There is no such file, or it is no such network.
     """
     path = Path(file)
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file")
+    check_is_file(path)
     return Student(TrainedNetwork.from_bytes(path.read_bytes(), str(path)))
