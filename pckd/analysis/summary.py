@@ -6,7 +6,7 @@ from math import isfinite
 
 import pandas as pd
 
-from pckd.analysis.describing import TEST_ACCURACY, basis, first_case, labelled
+from pckd.analysis.describing import TEST_ACCURACY, basis, first_case, labelled, mixed_teachers
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.numbers.comparison import NOT_HERE, compare_cases
 from pckd.analysis.numbers.ranking import completed, configurations
@@ -123,7 +123,7 @@ def _caption(study: StudyResults, counts: "pd.Series[int]", note: str, accuracy:
     return labelled(
         study,
         f"Top-1 accuracy in percent: mean and 95% t-interval, n = {numbers_range(counts)}."
-        f"{note} {basis(study, accuracy)}",
+        f"{note} {' '.join([basis(study, accuracy), *mixed_teachers(study.trials)])}",
     )
 
 

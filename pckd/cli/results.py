@@ -50,6 +50,7 @@ def show(
     """Print the most telling columns of a table of a study."""
     from pckd.cli.columns import filled, fitting, picked
     from pckd.storage import Storage
+    from pckd.study.mixed_teachers import mixed_teachers
     from pckd.study.planned_rows import planned_rows
     from pckd.study.table_store import store_of
 
@@ -60,7 +61,8 @@ def show(
     if as_json:
         print_rows(picked(rows, columns), as_json=True)
         return
-    for verdict in store_of(storage, study, "verdicts").rows("verdicts"):
+    compared = store_of(storage, study, "verdicts")
+    for verdict in compared.rows("verdicts"):
         print(fill(verdict["sentence"], line_width()))
     shown = rows if whole else rows[: first_rows(len(rows))]
     telling = [name for name in TELLING[table].split() if name in columns]
@@ -70,10 +72,12 @@ def show(
         print(f"{plural(more, 'more row')}: --all, or --json")
     if more := len(columns) - len(names):
         print(f"{plural(more, 'more column')}: --wide, or --json")
-    if table == "trials":
-        _, others = planned_rows(store)
-        if others:
-            print(f"among these are trials of earlier plans, code or images: {others}")
+    planned, others = planned_rows(store)
+    confirming, _ = planned_rows(compared) if compared.study != store.study else ([], 0)
+    for sentence in (*mixed_teachers(planned), *mixed_teachers(confirming)):
+        print(fill(sentence, line_width()))
+    if table == "trials" and others:
+        print(f"among these are trials of earlier plans, code or images: {others}")
 
 
 @app.command()

@@ -42,11 +42,12 @@ class UntilClearPlan(FixedPlan):
         return bool(self.running)
 
     def notices(self) -> list[str]:
-        """Say which references are not compared, because they are a run of another name."""
-        return [
+        """Say which cases are a run of another name, and which are not compared for it."""
+        not_compared = [
             f"{candidate} is not compared with {reference}, which is the same run as {name}"
             for (candidate, reference), name in self.same_run.items()
         ]
+        return [*not_compared, *super().notices()]
 
     def next_trial(self) -> Trial | None:
         """A trial up to the next look of an open comparison, lowest seeds first."""

@@ -116,6 +116,8 @@ class Comparison:
 def comparisons_of(spec: StudySpec) -> list[Comparison]:
     """The comparisons of a study whose cases take seeds until it is clear, pair by pair.
 
+    Two cases that come to the same run in a pair, as where one writes out a default, are none.
+
     Raises:
         InputError: Some case gives no valid run.
     """
@@ -133,11 +135,13 @@ def comparisons_of(spec: StudySpec) -> list[Comparison]:
         for case in dict.fromkeys(name for both in named for name in both)
         for place, pair in enumerate(spec.pair_changes(case))
     }
-    return [
-        Comparison(by_case[candidate, place], by_case[reference, place], design, len(named) * pairs)
+    compared = [
+        (by_case[candidate, place], by_case[reference, place])
         for place in range(pairs)
         for candidate, reference in named
     ]
+    different = [(one, other) for one, other in compared if one[0].identity != other[0].identity]
+    return [Comparison(one, other, design, len(different)) for one, other in different]
 
 
 def _is_lost(outcome: Outcome | None) -> bool:

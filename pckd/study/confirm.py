@@ -7,6 +7,7 @@ from typing import Any
 
 from pckd.errors import InputError
 from pckd.settings import validate
+from pckd.study.comparisons import comparisons_of
 from pckd.study.confirm_config import WINNER, ConfirmConfig
 from pckd.study.names import confirm_name
 from pckd.study.plan import Ended
@@ -21,7 +22,7 @@ SHARED = {"source", "plugins", "run", "resources", "keep"}
 def confirm_study(spec: StudySpec, ended: Sequence[Ended]) -> StudySpec | None:
     """The study that compares the candidates with their references until it is clear.
 
-    None if the winner is its only reference.
+    None if the winner is its only reference, or comes to the same run.
 
     It is a study of cases with a name of its own. Its students train on what those of the study
     trained on, and meet the test images once.
@@ -59,7 +60,8 @@ def confirm_study(spec: StudySpec, ended: Sequence[Ended]) -> StudySpec | None:
             **confirm.seeds.model_dump(),
         },
     }
-    return validate(StudySpec, values, f"study {spec.study}, confirm")
+    confirming = validate(StudySpec, values, f"study {spec.study}, confirm")
+    return confirming if comparisons_of(confirming) else None
 
 
 def check_confirm(spec: StudySpec) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 import optuna
 from optuna.storages.journal import JournalFileBackend
 
+from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.study.carried import carried_points
 from pckd.study.clear_plan import UntilClearPlan
+from pckd.study.comparisons import comparisons_of
 from pckd.study.confirm import check_confirm
 from pckd.study.document import write_spec
 from pckd.study.outcome import finished, histories_of, outcomes_of
@@ -60,12 +62,14 @@ def check_plan(spec: StudySpec) -> None:
     """Plan a study as if nothing had been done, to find what is wrong with it.
 
     Raises:
-        InputError: As `make_plan`.
+        InputError: As `make_plan`; or all that it compares until it is clear is the same run.
     """
     if spec.search:
         SearchPlan(spec, SCHEMAS["trials"].empty_table().to_pandas(), {}, {}).next_trial()
     else:
         fixed_plan(spec)
+    if spec.until_clear and not comparisons_of(spec):
+        raise InputError(f"study {spec.study}: the cases that it compares come to the same run")
     check_confirm(spec)
 
 

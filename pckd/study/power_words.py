@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from pckd.storage import Storage
+from pckd.study.comparisons import comparisons_of
 from pckd.study.confirm_config import ConfirmConfig
 from pckd.study.plan import cases
 from pckd.study.power import (
@@ -33,8 +34,7 @@ def power_lines(spec: StudySpec, storage: Storage) -> Iterator[str]:
     deviation = stored_deviation(config, storage, images)
     yield f"SD of paired differences: {deviation.points:.2f} points ({deviation.origin})"
     if spec.until_clear is not None:
-        number = len(spec.until_clear.compared(spec.cases or {})) * len(spec.pair_changes())
-        yield from _until_clear(spec.until_clear, number, deviation)
+        yield from _until_clear(spec.until_clear, len(comparisons_of(spec)), deviation)
     elif not spec.search:
         yield _listed(spec, deviation)
     if spec.confirm is not None:

@@ -10,6 +10,7 @@ from pckd.analysis.loading import load_study
 from pckd.analysis.parts import Paragraph, Picture, Table
 from pckd.analysis.sections.answer import answer
 from pckd.storage import Storage
+from pckd.study.results import ResultsStore
 from tests.analysis.conftest import StudyBuilder
 
 CASES = {"KD": {"method": "kd"}, "CE": {"method": "cross_entropy"}}
@@ -95,10 +96,17 @@ def test_a_study_shows_the_verdicts_of_the_one_that_confirms_it(
     _verdict(compared, "better")
     storage.move("demo", "demo-confirm")
     compared.trial("KD", CASES["KD"], 9, 55.0)
+    rows = ResultsStore(storage, "demo-confirm").rows("trials")
+    for row, teacher in zip([row for row in rows if row["teacher"]], "ab", strict=False):
+        ResultsStore(storage, "demo-confirm").write(
+            "trials", row["trial"], [{**row, "teacher": teacher * 64}]
+        )
     section = answer(load_study(storage, "demo"))
     assert section is not None
-    _, said, _, cost, _ = section.parts
+    _, said, warning, _, cost, _ = section.parts
     assert isinstance(said, Paragraph)
     assert said.text == "KD is better than CE."
+    assert isinstance(warning, Paragraph)
+    assert "learned from 3 teachers of one recipe" in warning.text
     assert isinstance(cost, Paragraph)
     assert "and to confirm (study demo) 8 trainings" in cost.text

@@ -10,6 +10,7 @@ from pckd.analysis.describing import (
     is_unfinished,
     progress_words,
 )
+from pckd.analysis.exporting import export
 from pckd.analysis.loading import load_study
 from pckd.analysis.parts import Paragraph
 from pckd.analysis.sections.overview import overview
@@ -110,6 +111,14 @@ def test_trials_of_two_teachers_of_one_recipe_are_told(new_study: NewStudy) -> N
         "was trained again on another device: differences between them may stem from the teacher. "
         "Name one by teacher.hash, or run the study again with --fresh."
     ]
+
+
+def test_a_table_for_a_paper_says_so_too(new_study: NewStudy) -> None:
+    builder = new_study(seeds=[0, 1])
+    for seed, teacher in enumerate(("a" * 64, "b" * 64)):
+        builder.trial("run", {}, seed, teacher=teacher)
+    for form in ("latex", "markdown"):
+        assert "from 2 teachers of one recipe" in export(builder.storage, "demo", form).decode()
 
 
 def test_teachers_of_several_recipes_are_not_mixed(new_study: NewStudy) -> None:

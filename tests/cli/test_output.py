@@ -162,7 +162,10 @@ def test_a_status_says_that_teachers_of_one_recipe_differ(
         run = json.dumps({"data": {"name": "digits", "root": place}, "teacher": {"model": "vgg8"}})
         store.write("trials", trial, [{"trial": trial, "config": run, "teacher": digit * 64}])
     app(["study", "status", "demo", "--results", str(root)], standalone_mode=False)
-    assert "from 2 teachers of one recipe (aaaaaaaaaaaa and bbbbbbbb" in capsys.readouterr().out
+    sentence = "Trials learned from 2 teachers of one recipe (aaaaaaaaaaaa and bbbbbbbbbbbb)"
+    assert sentence in capsys.readouterr().out
+    for table in ("trials", "epochs"):
+        assert sentence in shown(root, capsys, table)
 
 
 def test_all_of_a_table_is_shown_if_asked_for(

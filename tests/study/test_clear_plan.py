@@ -13,6 +13,7 @@ from pckd.storage import Storage
 from pckd.study.clear_plan import UntilClearPlan
 from pckd.study.kept_verdicts import keep_verdicts
 from pckd.study.outcome import Outcome
+from pckd.study.planning import check_plan
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial
@@ -82,7 +83,20 @@ def test_two_references_that_are_one_run_are_compared_once() -> None:
         "PCKD is not compared with alone, which is the same run as CE",
         "KD is not compared with alone, which is the same run as CE",
         "KD is not compared with KD again, which is the same run as KD",
+        "alone is the same run as CE, trained once",
+        "KD again is the same run as KD, trained once",
     ]
+
+
+def test_two_cases_that_come_to_one_run_are_not_compared() -> None:
+    cases = {"KD": {"method": "kd"}, "by default": {"method": "kd", "loss.kd": 0.9}, "PCKD": {}}
+    seeds = {**SEEDS, "against": "KD"}
+    plan = UntilClearPlan(_spec(cases=cases, seeds=seeds), {})
+    assert [each.candidate[0].case for each in plan.comparisons] == ["PCKD"]
+    assert {each.comparisons for each in plan.comparisons} == {1}
+    assert plan.notices() == ["by default is the same run as KD, trained once"]
+    with pytest.raises(InputError, match="study clear: the cases that it compares come to the sam"):
+        check_plan(_spec(cases={name: cases[name] for name in ("KD", "by default")}, seeds=seeds))
 
 
 @pytest.mark.parametrize("side_by_side", [1, 2, 7])
