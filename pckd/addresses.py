@@ -1,6 +1,7 @@
-"""Addresses of folders that lie elsewhere: no secret may stand in them, and two slashes must.
+"""Addresses of folders, here or elsewhere: no secret may stand in them, and two slashes must.
 
-What a study file, a command or a variable names is written into tables, logs and reports.
+What a study file, a command or a variable names is written into tables, logs and reports. What
+would be a folder of this machine under a name that nobody meant, such as $HOME, is refused.
 """
 
 import re
@@ -24,6 +25,12 @@ SECRET = (
 ONE_SLASH = re.compile(r"(s3|gs|gcs|hf|hdfs|viewfs|abfss?|https?|file):(?!//)/?(?P<rest>.*)", re.I)
 """An address without its second slash, which would be a folder of this machine."""
 
+VARIABLE = re.compile(r"(?:^|/)(\$\{?\w+\}?)")
+"""A variable that no shell has filled in, as in a study file."""
+
+OF_WINDOWS = re.compile(r"[a-z]:[\\/]|\\\\", re.I)
+"""Beginning of a path of Windows, which elsewhere is a name."""
+
 
 def check_address(address: str, what: str) -> None:
     """Refuse an address that is written wrong or must not be shown.
@@ -33,11 +40,21 @@ def check_address(address: str, what: str) -> None:
         what: What the address is of, such as results root.
 
     Raises:
-        InputError: It is empty, holds a password or a key, or lacks a slash after its scheme.
+        InputError: It is empty, holds a password or a key, lacks a slash after its scheme, names a
+            variable, or is a path of Windows.
     """
     if not address.strip():
         raise InputError(f"the {what} is empty: name a folder, or . for the present one")
     _refuse_secrets(address, what)
+    if variable := VARIABLE.search(address):
+        raise InputError(
+            f"the {what} {address} holds {variable[1]}, which only a shell fills in: write it out"
+        )
+    if OF_WINDOWS.match(address):
+        raise InputError(
+            f"the {what} {address} is a path of Windows: write it as this machine names it, such "
+            "as /mnt/c/..."
+        )
     wrong = ONE_SLASH.match(address)
     if wrong:
         right = f"{wrong[1]}://{'/' * (wrong[1] == 'file')}{wrong['rest']}"

@@ -54,6 +54,8 @@ def parse_yaml(text: str) -> Any:  # noqa: ANN401
         place = getattr(error, "problem_mark", None)
         line = f" (line {place.line + 1})" if place is not None else ""
         reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+        if r"'\t'" in reason:
+            reason = "a tab, where only spaces indent"
         raise ValueError(f"is not YAML{line}: {reason}") from None
 
 

@@ -25,7 +25,6 @@ HARMLESS = [
     "gs://anonymous@bucket/x",
     "abfs://container@account.dfs.core.windows.net/x",
     "/home/a:b@c/images",
-    "C:/images",
 ]
 OPENED: dict[str, Callable[[str], object]] = {
     "results root": Storage,
@@ -58,6 +57,23 @@ def test_an_address_with_a_slash_too_few_is_no_folder(
     address: str, right: str, opened: str
 ) -> None:
     with pytest.raises(InputError, match=rf"a slash too few: write {right}$"):
+        OPENED[opened](address)
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("$HOME/images", r"holds \$HOME, which only a shell fills in"),
+        ("/scratch/${USER}/images", r"holds \$\{USER\}, which only a shell fills in"),
+        ("C:\\images", "is a path of Windows"),
+        ("d:/images", "is a path of Windows"),
+    ],
+)
+@pytest.mark.parametrize("opened", OPENED)
+def test_what_would_be_a_folder_of_another_name_is_refused(
+    address: str, reason: str, opened: str
+) -> None:
+    with pytest.raises(InputError, match=reason):
         OPENED[opened](address)
 
 

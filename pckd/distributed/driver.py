@@ -101,7 +101,7 @@ def _confirm(spec: StudySpec, ended: Sequence[Ended], launch: _Launch) -> list[E
     """Run what is missing of the study that confirms another."""
     confirming = confirm_study(spec, ended)
     if confirming is None:
-        launch.display.say(f"{spec.study}: the best and its references are one run: nothing to compare")
+        launch.display.say(f"{spec.study}: the best is its only reference: nothing to compare")
         return []
     for name, changes in (confirming.cases or {}).items():
         what = describe_point(changes) or "the run as it is"

@@ -29,7 +29,7 @@ def full_keys_of_lists(lists: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
 
 
 def check_once(key: str, values: Iterable[Any]) -> None:
-    """Refuse a list that has a value twice.
+    """Refuse a list that has a value twice; 1 and 1.0 are one.
 
     Args:
         key: Name of the list.
@@ -40,7 +40,8 @@ def check_once(key: str, values: Iterable[Any]) -> None:
     """
     seen: set[str] = set()
     for value in values:
-        text = json.dumps(value, sort_keys=True)
+        is_whole = isinstance(value, float) and value.is_integer()
+        text = json.dumps(int(value) if is_whole else value, sort_keys=True)
         if text in seen:
             raise ValueError(f"{key} lists {text} twice")
         seen.add(text)

@@ -133,6 +133,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "seeds twice": ({"seeds": [0, 1, 0]}, r"seeds \[0, 1, 0\] repeat themselves"),
     "a value twice": ({"grid": {"loss.kd": [0.1, 0.10]}}, r"grid: loss\.kd lists 0\.1 twice"),
+    "a number in two ways": ({"grid": {"loss.kd": [1, 1.0]}}, r"grid: loss\.kd lists 1 twice"),
     "no values": ({"vary_one": {"loss.kd": []}}, r"vary_one: loss\.kd has no values: .*"),
     "a key under two names": (
         {"grid": {"loss.kd": [1], "loss.kd.weight": [2]}},
