@@ -240,14 +240,25 @@ def _joined(
 
 
 def _probes(rows: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
-    """Probes of the kept students, of teachers of their architectures, and of given networks."""
-    is_student, is_teacher = rows["role"] == "student", rows["role"] == "teacher"
-    wanted = is_student & rows["trial"].isin(trials["trial"])
-    wanted |= is_teacher & rows["model"].isin(trials["teacher_model"].dropna())
-    kept = rows[wanted | (rows["role"] == "network")]
-    network = kept["network"].mask(is_student, kept["trial"]).mask(is_teacher, kept["model"])
-    ordered = kept.assign(probed=network).sort_values("updated", kind="stable")
-    same = ["role", "probed", "data", "classes", "train_images", "protocol", "seed"]
-    newest = ordered.drop_duplicates(same, keep="last").drop(columns=["probed", "case"])
+    """Probes of given networks, of the students' present weights and of the teachers that they had.
+
+    Rows of earlier versions do not say which weights they are of: those count by trial and model.
+    """
+    is_of = {role: rows["role"] == role for role in ("student", "teacher", "network")}
+    says, present = rows["network"].notna(), rows["trial"].map(_networks(trials))
+    replaced = says & present.notna() & (rows["network"] != present)
+    wanted = is_of["student"] & rows["trial"].isin(trials["trial"]) & ~replaced
+    taught = rows["network"].isin(trials["teacher"].dropna())
+    taught |= ~says & rows["model"].isin(trials["teacher_model"].dropna())
+    kept = rows[wanted | (is_of["teacher"] & taught) | is_of["network"]]
+    named = kept["trial"].mask(is_of["network"], "")
+    ordered = kept.assign(named=named).sort_values("updated", kind="stable")
+    same = ["role", "named", "network", "data", "classes", "train_images", "protocol", "seed"]
+    newest = ordered.drop_duplicates(same, keep="last").drop(columns=["named", "case"])
     placed = _joined(newest, trials, ["position", "pair", "case"], how="left")
     return placed.sort_values(["role", "position", "student_seed", "seed"], kind="stable")
+
+
+def _networks(trials: pd.DataFrame) -> "pd.Series[str]":
+    """Content hash of each student, by trial."""
+    return trials.drop_duplicates("trial").set_index("trial")["network"]

@@ -114,6 +114,9 @@ def _check_search(spec: "StudySpec") -> None:
         raise ValueError("a search takes one teacher-student pair: write a study for each")
     if any(pair.cases or pair.without for pair in spec.pairs):
         raise ValueError("a pair of a search makes no difference between cases")
+    spaces = [spec.search, *spec.search.spaces.values()]
+    if any(space.start_from and space.start_from.study == spec.study for space in spaces):
+        raise ValueError(f"search.from: {spec.study} is the study itself: name another")
     if spec.run.get("protocol") != "holdout":
         raise ValueError(
             "search needs run.protocol holdout: a searcher must not see the test images"

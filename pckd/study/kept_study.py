@@ -15,6 +15,8 @@ from pckd.study.study_file import changed_study
 def kept_study(storage: Storage, study: str, changes: Mapping[str, Any]) -> StudySpec:
     """The study file that was kept beside the results of a study, with changes applied to it.
 
+    A study has the name of its folder, also where that was copied or renamed.
+
     Args:
         storage: The results root.
         study: Its name.
@@ -26,4 +28,5 @@ def kept_study(storage: Storage, study: str, changes: Mapping[str, Any]) -> Stud
     values = read_spec(open_study(storage, study))
     if not values:
         raise InputError(f"study {study} has no study file beside its results")
-    return validate(StudySpec, changed_study(values, changes), f"study {study}")
+    named = {**values, "study": study}
+    return validate(StudySpec, changed_study(named, changes), f"study {study}")

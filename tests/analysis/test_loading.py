@@ -244,3 +244,18 @@ def test_probes_are_those_of_the_kept_students_and_of_their_teachers(new_study: 
     study = loaded(builder)
     assert study.probes["trial"].tolist() == [new, "t1"]
     assert study.probes["case"].fillna("").tolist() == ["PCKD", ""]
+
+
+def test_probes_are_those_of_the_weights_that_the_trials_have_and_had(new_study: NewStudy) -> None:
+    """A student that was trained again, and two teachers of one architecture."""
+    builder = new_study(cases=CASES, seeds=[0, 1])
+    trial = builder.trial("PCKD", {}, 0, network="new", teacher="t1")
+    builder.trial("PCKD", {}, 1, network="other", teacher="t2")
+    builder.probe(trial, 70.0, student_seed=0, network="old")
+    for teacher in ("t1", "t2", "t3"):
+        builder.probe(teacher, 60.0, role="teacher", model="resnet20", network=teacher)
+    probes = loaded(builder).probes
+    assert sorted(probes["network"]) == ["t1", "t2"]
+    builder.probe(trial, 71.0, student_seed=0, network="new")
+    probes = loaded(builder).probes
+    assert probes.loc[probes["role"] == "student", "top1"].tolist() == [71.0]

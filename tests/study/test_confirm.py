@@ -126,6 +126,13 @@ def test_the_kept_study_file_names_its_candidates_as_a_list(tmp_path: Path) -> N
     assert kept_study(storage, "example", {}).confirm == spec.confirm
 
 
+def test_a_study_whose_folder_was_renamed_has_the_name_of_the_folder(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    write_spec(_spec(), storage)
+    storage.move("example", "earlier")
+    assert kept_study(storage, "earlier", {}).study == "earlier"
+
+
 def test_a_winner_that_is_a_reference_is_not_compared_with_itself() -> None:
     spec = _spec()
     design = _confirming(spec, _ended(spec, [(1.0, 50, 60), (3.0, 40, 41)])).until_clear

@@ -143,6 +143,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"pairs": [{"teacher": "resnet20", "student": "resnet8"}] * 2},
         r"pairs list resnet20 . resnet8 twice: .*",
     ),
+    "a search from itself": (
+        searching(**{"from": "example"}),
+        r"search\.from: example is the study itself: name another",
+    ),
     "a choice twice": (
         searching(parameters={"student": {"choices": ["resnet8", "resnet8"]}}),
         r'search\.parameters\.student: choices lists "resnet8" twice',
