@@ -26,8 +26,10 @@ class Checkpoint:
         self.best: dict[str, Tensor] | None = None
         """The student of the best epoch, if it is kept."""
 
-    def restore(self, run: Run) -> None:
+    def restore(self, run: Run, *, keep_best: bool) -> None:
         """Restore a run to its checkpoint; leave it alone if there is none.
+
+        So it is, too, if the student of the best epoch is wanted and was not kept.
 
         Raises:
             RunError: The file is damaged or belongs to something else.
@@ -37,6 +39,9 @@ class Checkpoint:
         try:
             saved: dict[str, Any] = load_tensors(self.storage.read(self.path), self.path)
             records = [EpochRecord(**values) for values in saved["records"]]
+            best = saved.get("best") if keep_best else None
+            if keep_best and best is None:
+                return
             run.load_state(saved["run"])
         except InputError as error:
             raise RunError(f"{error}; delete it to train from the start") from None
@@ -44,7 +49,7 @@ class Checkpoint:
             raise RunError(
                 f"{self.path}: is no checkpoint of this trial; delete it to train from the start"
             ) from None
-        self.records, self.best = records, saved.get("best")
+        self.records, self.best = records, best
 
     def add(self, run: Run, record: EpochRecord, *, keep_best: bool) -> None:
         """Note an epoch, and the student if it is the best so far and wanted."""

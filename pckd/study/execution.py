@@ -121,7 +121,7 @@ def _train(
     notices += [*[CHOSEN_ON_TEST] * chosen_on_test, *[TAUGHT_ANEW] * is_taught_anew]
     row.add(data_columns(data, card, top1, notices))
     if not is_taught_anew:
-        checkpoint.restore(run)
+        checkpoint.restore(run, keep_best=keep == "best")
     row.runs(checkpoint.records)
     while not run.finished:
         record = run.train_epoch()

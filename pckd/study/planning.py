@@ -1,6 +1,6 @@
 """Planning of a study from its file and from the results that exist."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from pckd.study.carried import carried_points
 from pckd.study.clear_plan import UntilClearPlan
 from pckd.study.comparisons import comparisons_of
 from pckd.study.confirm import check_confirm
-from pckd.study.document import write_spec
-from pckd.study.outcome import finished, histories_of, outcomes_of
+from pckd.study.document import read_spec, write_spec
+from pckd.study.outcome import Outcome, finished, histories_of, outcomes_of
 from pckd.study.plan import FixedPlan, Plan, fixed_plan
 from pckd.study.plan_table import write_plan
 from pckd.study.power_words import power_lines
@@ -43,19 +43,32 @@ def make_plan(
         journal: Where Optuna keeps the study of a search; in memory by default.
 
     Raises:
-        InputError: Some trial is not valid, or its data set cannot be opened.
+        InputError: Some trial is not valid, or its data set cannot be opened; or trials that are
+            done tested the students of other epochs than the study asks for.
     """
     store = ResultsStore(storage, spec.study)
     rows = store.read("trials")
     histories = histories_of(store.read("epochs"))
     stop = spec.search.stop if spec.search else None
     known = finished(outcomes_of(rows, histories), retry_failed=retry_failed, stop=stop)
+    _check_kept(spec, store, known)
     if spec.search:
         carried = {each.case: carried_points(each.search, storage) for each in searches(spec)}
         return SearchPlan(spec, rows, known, histories, journal, carried)
     if spec.until_clear:
         return UntilClearPlan(spec, known)
     return FixedPlan(fixed_plan(spec), known)
+
+
+def _check_kept(spec: StudySpec, store: ResultsStore, known: Mapping[str, Outcome]) -> None:
+    """Refuse to mix students of the last epoch with those of the best one."""
+    before = read_spec(store).get("keep", spec.keep)
+    is_done = any(outcome.status == "completed" for outcome in known.values())
+    if is_done and (before == "best") != (spec.keep == "best"):
+        raise InputError(
+            f"study {spec.study}: keep is {spec.keep}, and was {before} when its trials tested "
+            "their students: take it back, or run with --fresh"
+        )
 
 
 def check_plan(spec: StudySpec) -> None:

@@ -141,15 +141,17 @@ def test_the_best_student_is_the_one_of_the_best_epoch(trial: Trial, storage: St
     assert "chosen on the test images" in row["notices"]
 
 
-def test_the_best_student_outlives_an_interruption(
-    trial: Trial, storage: Storage, tmp_path: Path
+@pytest.mark.parametrize(("before", "now"), [("best", "best"), ("best", "last"), ("last", "best")])
+def test_the_student_that_is_asked_for_now_outlives_an_interruption(
+    before: Keep, now: Keep, trial: Trial, storage: Storage, tmp_path: Path
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run_trial(trial, storage, CPU, _after(2, KeyboardInterrupt()), keep="best")
+        run_trial(trial, storage, CPU, _after(2, KeyboardInterrupt()), keep=before)
     other = Storage(tmp_path / "undisturbed")
     for root in (storage, other):
-        run_trial(trial, root, CPU, keep="best")
-    assert _row(storage, trial)["network"] == _row(other, trial)["network"]
+        run_trial(trial, root, CPU, keep=now)
+    for column in ("network", "test_top1"):
+        assert _row(storage, trial)[column] == _row(other, trial)[column]
 
 
 def test_a_trial_that_was_stopped_or_failed_trains_again(trial: Trial, storage: Storage) -> None:

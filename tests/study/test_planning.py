@@ -50,6 +50,18 @@ def test_a_changed_file_is_described_key_by_key(storage: Storage) -> None:
     ]
 
 
+def test_students_of_the_last_and_of_the_best_epoch_are_not_mixed(storage: Storage) -> None:
+    write_spec(_spec(), storage)
+    best, none = _spec(keep="best"), _spec(keep="none")
+    assert make_plan(best, storage, retry_failed=False).done == 0
+    trial = fixed_trials(_spec())[0]
+    row = row_of(trial, "completed", datetime.now(UTC))
+    ResultsStore(storage, "tiny").write("trials", trial.identity, [row])
+    assert make_plan(none, storage, retry_failed=False).done == 1
+    with pytest.raises(InputError, match="study tiny: keep is best, and was last when its trials"):
+        make_plan(best, storage, retry_failed=False)
+
+
 def test_a_fresh_start_deletes_nothing(storage: Storage) -> None:
     said: list[str] = []
     set_aside("tiny", storage, said.append)
