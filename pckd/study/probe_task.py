@@ -16,6 +16,7 @@ from pckd.study.results import ResultsStore, Row
 from pckd.training.config import DataConfig
 from pckd.training.identity import DIGITS
 from pckd.training.network_file import TrainedNetwork
+from pckd.transfer.frozen import seen_content
 from pckd.transfer.probe import ProbeResult, probe
 from pckd.transfer.protocols import find_protocol
 from pckd.transfer.target import target_content
@@ -90,11 +91,13 @@ class ProbeTask:
             threads: CPU threads to use, by torch and by scikit-learn.
 
         Raises:
-            InputError: The network's file is gone or damaged, or the target does not suit.
+            InputError: The network's file is gone, damaged or of other weights than those that are
+                to be probed; or the target does not suit.
             RunError: The fit did not converge, or diverged.
         """
         torch.set_num_threads(threads)
         network = read_probed(self.network, storage)
+        _check_weights(self.network, network)
         with threadpool_limits(threads):
             result = probe(network, self.target, self.protocol, self.seed, device)
         ResultsStore(storage, self.study).write("probes", self.identity, [_row(self, result)])
@@ -122,6 +125,13 @@ def read_probed(network: Probed, storage: Storage) -> TrainedNetwork:
             f"{storage.root} no longer holds {network.path}, the {network.role} to be probed"
         ) from None
     return TrainedNetwork.from_bytes(content, network.path)
+
+
+def _check_weights(named: Probed, network: TrainedNetwork) -> None:
+    """Refuse a file whose weights are not those that the row of the probe would name."""
+    own = seen_content(network) if named.role == "network" else network.content_hash()
+    if named.content not in (own, named.trial):  # rows of earlier versions name the trial only
+        raise InputError(f"{named.path}: its weights are not those of {named.role} {named.trial}")
 
 
 def _row(task: ProbeTask, result: ProbeResult) -> Row:

@@ -218,6 +218,16 @@ def write_columns(file: Path, encoded: list[bytes], **labels: list[int]) -> None
     pq.write_table(pa.table({"image": encoded, **labels}), file)
 
 
+def test_a_choice_between_columns_is_told(root: Path, encoded: list[bytes]) -> None:
+    for name in ("train", "test"):
+        file = root / f"{name}-00000-of-00001.parquet"
+        write_columns(file, encoded[:2], fine_label=[1, 0], label=[0, 1])
+    assert open_data("parquet", root).train.labels.tolist() == [0, 1]
+    assert data_notices("parquet", root) == (
+        "labels are those of column label, and fine_label beside it not used",
+    )
+
+
 def test_files_with_other_label_columns_are_refused(root: Path, encoded: list[bytes]) -> None:
     labels = [0, 1, 2] * 2
     write_columns(root / "train-00000-of-00002.parquet", encoded, fine_label=labels)

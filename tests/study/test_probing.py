@@ -248,6 +248,12 @@ def test_rows_that_do_not_name_the_students_content_are_probed_too(study: Finish
     assert {task.network.content for task in tasks if task.network.trial == trial} == {trial}
 
 
+def test_a_file_of_other_weights_is_not_probed(study: Finished, tasks: list[ProbeTask]) -> None:
+    other = replace(tasks[0], network=replace(tasks[0].network, content="0" * 64))
+    with pytest.raises(InputError, match=r"safetensors: its weights are not those of student \w+$"):
+        other.run(study.storage, torch.device("cpu"), 1)
+
+
 def test_targets_are_checked_as_the_networks_will_see_them() -> None:
     good = ProbeStage(data=(NEW_DIGITS,), protocol="hsakd")
     (images,) = check_targets(good, [8, 8]).values()

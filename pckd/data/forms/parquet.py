@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pckd.data.forms.base import Form, RawData, RawSplit, Source
-from pckd.data.forms.parquet_file import Layout, common_layout, file_name, read_images, read_labels
+from pckd.data.forms.parquet_file import (
+    Layout,
+    choice_notices,
+    common_layout,
+    file_name,
+    read_images,
+    read_labels,
+)
 from pckd.data.forms.shard_names import check_whole, split_of
 from pckd.data.place import FileStamp, Place
 from pckd.data.words import unused
@@ -73,7 +80,7 @@ def find_shards(place: Place, test_splits: Sequence[str] = TEST_SPLITS) -> Shard
 
     Raises:
         InputError: If one of the splits is there and the other is not, or the files of one do not
-            belong together.
+            belong together, or the first one cannot be read.
     """
     splits: dict[str, list[FileStamp]] = {}
     for stamp in place.files():
@@ -90,7 +97,8 @@ def find_shards(place: Place, test_splits: Sequence[str] = TEST_SPLITS) -> Shard
     for split in ("train", test_split):
         check_whole(str(place), split, [file_name(stamp) for stamp in splits[split]])
     others = unused(sorted(splits.keys() - {"train", test_split}), test_split)
-    return Shards(place, splits["train"], splits[test_split], others)
+    chosen = choice_notices(place, splits["train"][0])
+    return Shards(place, splits["train"], splits[test_split], (*others, *chosen))
 
 
 def find(place: Place, test_splits: Sequence[str] = TEST_SPLITS) -> Source | None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pckd.data.place import FileStamp, Place
+from pckd.data.words import listed
 from pckd.errors import InputError
 from pckd.files.parquet import DamagedParquetError, damage_named, open_parquet, read_columns
 
@@ -71,6 +72,25 @@ def common_layout(place: Place, files: Sequence[FileStamp]) -> Layout:
                 f"{_difference(named[0], (name, layout))}"
             )
     return named[0][1] if named else first
+
+
+def choice_notices(place: Place, stamp: FileStamp) -> tuple[str, ...]:
+    """Sentences on columns of a file that could be taken, too, for images or for labels.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    with _opened(place, stamp) as file:
+        names = file.schema_arrow.names
+    offered = (
+        (what, [name for name in known if name in names])
+        for what, known in (("images", IMAGE_COLUMNS), ("labels", LABEL_COLUMNS))
+    )
+    return tuple(
+        f"{what} are those of column {found[0]}, and {listed(found[1:])} beside it not used"
+        for what, found in offered
+        if found[1:]
+    )
 
 
 def read_labels(place: Place, stamp: FileStamp, layout: Layout) -> NDArray[np.int64]:
