@@ -5,10 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pckd.training.config import PLACE
 from pckd.words import HASH_DIGITS
-
-ELSEWHERE = ("root", "download", "loader_workers")
-"""Keys of the images that change no teacher."""
 
 
 def mixed_teachers(rows: Iterable[Mapping[Any, Any]]) -> list[str]:
@@ -36,6 +34,6 @@ def mixed_teachers(rows: Iterable[Mapping[Any, Any]]) -> list[str]:
 def _recipe(config: str) -> str:
     """All settings that shape the weights of a run's teacher, as JSON."""
     run = json.loads(config)
-    images = {key: value for key, value in run["data"].items() if key not in ELSEWHERE}
+    images = {key: value for key, value in run["data"].items() if key not in PLACE}
     parts = [run.get(key) for key in ("teacher", "views", "protocol", "scale")]
     return json.dumps([images, *parts])

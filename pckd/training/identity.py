@@ -12,12 +12,9 @@ from pydantic import BaseModel
 
 from pckd.data import is_streamed as data_is_streamed
 from pckd.training.code import code_of
-from pckd.training.config import RunConfig, TeacherConfig
+from pckd.training.config import PLACE, RunConfig, TeacherConfig
 from pckd.training.run_data import prepare_data
 from pckd.training.task import fitting_terms, task_of
-
-PLACE = frozenset({"root", "download", "loader_workers"})
-"""The keys of `DataConfig` that say where images come from, and not what they are."""
 
 HELD_OUT = frozenset({"holdout_fraction", "holdout_seed"})
 """The keys of `DataConfig` that matter where images are held out."""

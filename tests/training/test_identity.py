@@ -290,7 +290,7 @@ SAME: dict[str, tuple[str, Callable[[str], str]]] = {
     "another network": ("models/vgg.py", lambda code: code + "ANSWER = 42\n"),
     "a new form of files": ("data/forms/new.py", lambda code: code + "ANSWER = 42\n"),
     "names": ("models/names.py", lambda code: code + "ANSWER = 42\n"),
-    "settings": ("training/config.py", lambda code: code + "ANSWER = 42\n"),
+    "settings": ("training/config/run.py", lambda code: code + "ANSWER = 42\n"),
 }
 DIFFERENT: dict[str, tuple[str, Callable[[str], str]]] = {
     "number": ("training/learning_rate.py", lambda code: code.replace("1.0", "2.0")),
