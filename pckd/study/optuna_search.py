@@ -5,10 +5,8 @@ one that was stopped early is PRUNED with its intermediate values, one that fail
 one whose values are valid each but not together; a random one takes its place.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import optuna
 import pandas as pd
@@ -16,6 +14,8 @@ from optuna.trial import TrialState
 
 from pckd.errors import InputError
 from pckd.study.configuration import Configuration
+from pckd.study.earlier_points import earlier_points
+from pckd.study.named_runs import named_runs
 from pckd.study.outcome import Outcome
 from pckd.study.plan import Ended, Planned
 from pckd.study.samplers import CountingSampler, check_sampler, create_sampler
@@ -23,7 +23,6 @@ from pckd.study.searched import Searched
 from pckd.study.space import Point
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial, make_trial
-from pckd.training.config import RunConfig
 
 REFUSED_IN_A_ROW = 100
 """Proposals after which a search gives up, if none of them is a valid run."""
@@ -69,9 +68,7 @@ class OptunaSearch:
         self.search = searched.search
         self.book = book
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.source = f"study {spec.study}, search{f' of {searched.case}' * bool(searched.case)}"
-        self._check_seeds()
-        self.runs = list(self._named_runs())
+        self.runs = list(named_runs(spec, searched))
         check_sampler(self.search)
         self.total = self.search.trials * len(spec.seeds)
         self.proposed = 0
@@ -80,7 +77,7 @@ class OptunaSearch:
         self.open: list[Configuration] = []
         self.refused: list[str] = []
         """Sentences about proposals that are no valid runs."""
-        earlier = self._earlier_points(rows)
+        earlier = earlier_points(spec, searched, rows)
         # A new seed after each restart: the sampler must not propose its first points again.
         self.sampler = create_sampler(self.search, len(earlier))
         self.random = CountingSampler(self.search.seed)
@@ -233,70 +230,6 @@ class OptunaSearch:
     def _intermediate_values(self, item: Configuration) -> dict[int, float]:
         """Accuracy by epoch; none with several objectives, because Optuna accepts none."""
         return item.accuracies() if len(self.search.objectives) == 1 else {}
-
-    def _check_seeds(self) -> None:
-        for seed in self.spec.seeds:
-            self.spec.run_config({**self.searched.changes({}), "seed": seed}, self.source)
-
-    def _named_runs(self) -> Iterator[RunConfig]:
-        """The run with each value that is named for a parameter, and each first point.
-
-        Raises:
-            InputError: One of them is no valid run; one sentence with the key and the value.
-        """
-        yield self._run({})
-        for key, point in self.search.corners():
-            try:
-                yield self._run(point)
-            except InputError:
-                self._check_whole(key, point)
-                raise
-        yield from map(self._run, filter(self.search.allows, self.search.first))
-
-    def _check_whole(self, key: str, point: Point) -> None:
-        """Refuse a key of whole numbers that is searched as a float.
-
-        Raises:
-            InputError: Only a whole number in its place gives a valid run.
-        """
-        if self.search.parameters[key].type != "float":
-            return
-        try:
-            self._run({**point, key: int(point[key])})
-        except InputError:
-            return
-        raise InputError(f"{self.source}: {key} takes whole numbers only: add `type: int` to it")
-
-    def _run(self, point: Point) -> RunConfig:
-        return self.spec.run_config(self.searched.changes(point), self.source)
-
-    def _earlier_points(self, rows: pd.DataFrame) -> list[Point]:
-        """List the configurations in the table that belong to this plan, oldest first."""
-        points: dict[str, Point] = {}
-        for row in rows.sort_values("started").to_dict("records"):
-            point = self.searched.point_in(_changes_of(row))
-            if self.search.allows(point) and self._is_ours(row, self.searched.changes(point)):
-                points.setdefault(json.dumps(point, sort_keys=True), point)
-        return list(points.values())[: self.search.trials]
-
-    def _is_ours(self, row: Mapping[Any, Any], changes: dict[str, Any]) -> bool:
-        """Return whether today's configuration and code would produce this row."""
-        if row["seed"] not in self.spec.seeds:
-            return False
-        try:
-            trial = make_trial(self.spec, "earlier trial", changes, int(row["seed"]))
-        except InputError:
-            return False
-        return bool(trial.identity == row["trial"])
-
-
-def _changes_of(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return the keys that a row's trial set; none if the row is damaged."""
-    try:
-        changes = json.loads(row["changes"])
-    except (ValueError, TypeError, RecursionError):
-        return {}
-    return changes if isinstance(changes, dict) else {}
 
 
 def _is_part(point: Point, others: list[Point]) -> bool:
