@@ -1,6 +1,5 @@
 """A study's rows, ready for analysis: those that its plan names, beside their places in it."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +7,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from pckd.analysis.joining import epochs_of, placed_trials, plan_from_rows, probes_of
 from pckd.analysis.pictures import StudyPictures, load_pictures
 from pckd.analysis.terms import Labels, labels_of
 from pckd.storage import Storage
@@ -129,7 +129,7 @@ def load_study(storage: Storage, name: str) -> StudyResults:
     is_planned, is_exact = bool(files), bool(files) and files != [EARLIER_PLAN]
     left_out = plan.loc[plan["trial"].isna(), ["pair", "case", "position"]].drop_duplicates()
     plan = plan.dropna(subset="trial")
-    kept = _placed(plan if is_planned else _unplanned(rows), rows, spec)
+    kept = placed_trials(plan if is_planned else plan_from_rows(rows), rows, spec)
     verdicts = store.read("verdicts")
     is_settled = len(verdicts) > 0 and not (verdicts["name"] == "go on").any()
     needed = plan[plan["trial"].isin(kept["trial"])] if is_settled else plan
@@ -140,8 +140,8 @@ def load_study(storage: Storage, name: str) -> StudyResults:
         groups={group: frozenset(terms) for group, terms in read_groups(store).items()},
         left_out=left_out,
         trials=kept,
-        epochs=_epochs(store.read("epochs"), kept),
-        probes=_probes(store.read("probes"), kept),
+        epochs=epochs_of(store.read("epochs"), kept),
+        probes=probes_of(store.read("probes"), kept),
         pictures=load_pictures(storage, name, spec, kept),
         verdicts=verdicts if len(verdicts) else confirming.read("verdicts"),
         confirming=confirming.read("trials"),
@@ -153,112 +153,8 @@ def load_study(storage: Storage, name: str) -> StudyResults:
     )
 
 
-def _placed(plan: pd.DataFrame, rows: pd.DataFrame, spec: Mapping[str, Any]) -> pd.DataFrame:
-    """The rows with the places that the plan gives them, in its order."""
-    of_plan = [name for name in plan.columns if name != "trial"]
-    newest = rows.sort_values("updated", kind="stable").drop_duplicates("trial", keep="last")
-    own = newest.drop(columns=newest.columns.intersection(of_plan))
-    placed = _joined(own, plan, of_plan, how="inner")
-    pairs = plan["pair"].unique().tolist()
-    placed = placed.assign(pair_order=[pairs.index(pair) for pair in placed["pair"]])
-    placed = placed.sort_values(["pair_order", "position", "seed"], kind="stable")
-    placed = placed.drop(columns="pair_order").reset_index(drop=True)
-    if spec.get("vary_one"):  # a value that is the default is the default case
-        placed = placed.drop_duplicates(["pair", "trial"], ignore_index=True)
-    if spec.get("search"):  # configurations have no order of their own
-        placed = placed.assign(position=0)
-    changed = [
-        {} if is_default else json.loads(changes)
-        for changes, is_default in zip(placed["changes"], placed["is_default"], strict=True)
-    ]
-    settings = [json.loads(config) for config in placed["config"]]
-    return placed.assign(changed=_objects(changed), settings=_objects(settings))
-
-
-def _objects(values: list[Any]) -> "pd.Series[Any]":
-    return pd.Series(values, dtype=object)
-
-
 def _planned_trials(plan: pd.DataFrame, spec: Mapping[str, Any]) -> int:
     if spec.get("search"):
         spaces = len(spec["search"].get("spaces") or [None])
         return int(spec["search"]["trials"]) * spaces * len(spec["seeds"])
     return plan["trial"].nunique()
-
-
-def _unplanned(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows without a plan as if they were one, oldest first: each configuration is a case.
-
-    Different configurations of one name are told apart by the identity of their first trial.
-    """
-    rows = rows.sort_values("started", kind="stable").reset_index(drop=True)
-    own = pd.Series(
-        [json.dumps({**json.loads(text), "seed": None}) for text in rows["config"]], dtype=object
-    )
-    several = own.groupby(rows["case"]).transform("nunique") > 1
-    first = rows["trial"].groupby(own).transform("first")
-    case = rows["case"].astype(object).mask(several, rows["case"] + " " + first)
-    return pd.DataFrame(
-        {
-            "trial": rows["trial"],
-            "pair": "",
-            "teacher_model": rows["config.teacher.model"],
-            "student_model": rows["config.student"],
-            "case": case,
-            "space": None,
-            "position": pd.factorize(case)[0],
-            "seed": rows["seed"],
-            "changes": rows["changes"],
-            "is_default": False,
-        }
-    )
-
-
-def _epochs(rows: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
-    columns = ["case", "pair", "position", "seed", "status", "order"]
-    merged = _joined(_wide(rows), trials.assign(order=trials.index), columns, how="inner")
-    ordered = merged.sort_values(["order", "epoch"])
-    return ordered.drop(columns="order").reset_index(drop=True)
-
-
-def _wide(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with columns `loss_TERM` and `weight_TERM` for each term that some row has."""
-    lists = [[] if entries is None else list(entries) for entries in rows["terms"]]
-    wide = [
-        {f"{what}_{entry['term']}": entry[what] for entry in entries for what in ("loss", "weight")}
-        for entries in lists
-    ]
-    return rows.drop(columns="terms").join(pd.DataFrame(wide, index=rows.index, dtype=float))
-
-
-def _joined(
-    rows: pd.DataFrame, other: pd.DataFrame, columns: list[str], how: Literal["inner", "left"]
-) -> pd.DataFrame:
-    """Rows with columns of another table, by trial; as objects, pandas cannot join empty text."""
-    right = other[["trial", *columns]].astype({"trial": object})
-    return rows.astype({"trial": object}).merge(right, on="trial", how=how)
-
-
-def _probes(rows: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
-    """Probes of given networks, of the students' present weights and of the teachers that they had.
-
-    Rows of earlier versions do not say which weights they are of: those count by trial and model.
-    """
-    is_of = {role: rows["role"] == role for role in ("student", "teacher", "network")}
-    says, present = rows["network"].notna(), rows["trial"].map(_networks(trials))
-    replaced = says & present.notna() & (rows["network"] != present)
-    wanted = is_of["student"] & rows["trial"].isin(trials["trial"]) & ~replaced
-    taught = rows["network"].isin(trials["teacher"].dropna())
-    taught |= ~says & rows["model"].isin(trials["teacher_model"].dropna())
-    kept = rows[wanted | (is_of["teacher"] & taught) | is_of["network"]]
-    named = kept["trial"].mask(is_of["network"], "")
-    ordered = kept.assign(named=named).sort_values("updated", kind="stable")
-    same = ["role", "named", "network", "data", "classes", "train_images", "protocol", "seed"]
-    newest = ordered.drop_duplicates(same, keep="last").drop(columns=["named", "case"])
-    placed = _joined(newest, trials, ["position", "pair", "case"], how="left")
-    return placed.sort_values(["role", "position", "student_seed", "seed"], kind="stable")
-
-
-def _networks(trials: pd.DataFrame) -> "pd.Series[str]":
-    """Content hash of each student, by trial."""
-    return trials.drop_duplicates("trial").set_index("trial")["network"]
