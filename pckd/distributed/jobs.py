@@ -12,14 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-import aiohttp
-import requests
-from ray.exceptions import AuthenticationError
 from ray.job_submission import JobDetails, JobSubmissionClient, JobType
 
 from pckd.addresses import holds_secret
+from pckd.distributed.job_errors import job_errors
 from pckd.distributed.session import QUIET
-from pckd.distributed.starting import TOKEN
 from pckd.errors import InputError, RunError
 
 EXCLUDED = [".git", ".venv", ".env", "__pycache__", ".*_cache", "*.egg-info"]
@@ -80,7 +77,7 @@ class Jobs:
         self.address = address
         for name in TALKATIVE:
             logging.getLogger(name).setLevel(logging.ERROR)
-        with self._errors(), _dashboard_at(address):
+        with job_errors(self.address), _dashboard_at(address):
             self.client = JobSubmissionClient(address)
 
     def submit(self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> str:
@@ -107,7 +104,7 @@ class Jobs:
             "env_vars": {**QUIET, **STOPPING, **environment},
         }
         command = shlex.join([*COMMAND, *arguments])
-        with self._errors():
+        with job_errors(self.address):
             return str(self.client.submit_job(entrypoint=command, runtime_env=runtime))
 
     def all(self) -> list[Job]:
@@ -116,7 +113,7 @@ class Jobs:
         Raises:
             RunError: The cluster does not answer.
         """
-        with self._errors():
+        with job_errors(self.address):
             found = [job for job in self.client.list_jobs() if job.type == JobType.SUBMISSION]
         return [_described(job) for job in sorted(found, key=lambda job: -(job.start_time or 0))]
 
@@ -127,7 +124,7 @@ class Jobs:
             InputError: There is none of this id.
             RunError: The cluster does not answer.
         """
-        with self._errors():
+        with job_errors(self.address):
             return _described(self.client.get_job_info(identity))
 
     def follow(self, identity: str, show: Callable[[str], None]) -> Job:
@@ -150,7 +147,7 @@ class Jobs:
             async for text in self.client.tail_job_logs(identity):
                 show(text)
 
-        with self._errors():
+        with job_errors(self.address):
             asyncio.run(pass_on())
         return self._ended(identity)
 
@@ -161,7 +158,7 @@ class Jobs:
             InputError: There is none of this id.
             RunError: The cluster does not answer.
         """
-        with self._errors():
+        with job_errors(self.address):
             return str(self.client.get_job_logs(identity))
 
     def stop(self, identity: str) -> Job:
@@ -174,7 +171,7 @@ class Jobs:
             InputError: There is none of this id.
             RunError: The cluster does not answer, or the job does not end.
         """
-        with self._errors():
+        with job_errors(self.address):
             self.client.stop_job(identity)
         return self._ended(identity)
 
@@ -186,21 +183,6 @@ class Jobs:
                 raise RunError(f"job {identity} is still {job.status}; ask again")
             time.sleep(0.5)
         return job
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Turn any error of Ray inside this block into one sentence."""
-        place = f"the Ray cluster at {self.address}"
-        try:
-            yield
-        except AuthenticationError as error:
-            raise RunError(f"{place} turns this client away: {_refusal(str(error))}") from None
-        except (OSError, aiohttp.ClientError, requests.RequestException) as error:
-            is_silent = isinstance(error, (ConnectionError, requests.ConnectionError))
-            reason = "nothing answers there" if is_silent else str(error)
-            raise RunError(f"{place} cannot be reached: {reason}; is it up?") from None
-        except RuntimeError as error:
-            raise _sentence(str(error), place) from None
 
 
 @contextmanager
@@ -230,27 +212,6 @@ def check_no_secret(texts: Sequence[str]) -> None:
             "an address in the command or its variables holds a secret, which the dashboard would "
             "show to all: let the nodes' own role or files give the credentials"
         )
-
-
-def _refusal(message: str) -> str:
-    if "Missing" in message:
-        return f"it wants a token; set RAY_AUTH_MODE=token and put its token into {TOKEN}"
-    return f"the token is not the cluster's; put that into {TOKEN}"
-
-
-def _sentence(message: str, place: str) -> InputError | RunError:
-    unknown = re.search(r"Job (\S+) does not exist", message)
-    if unknown:
-        return InputError(f"{place} has no job {unknown[1]}; pckd cluster status lists its jobs")
-    too_large = re.search(
-        r"Package size \((.*?)\) exceeds the maximum size of ([\d.]+ ?MiB)", message
-    )
-    if too_large:
-        return InputError(
-            f"the working tree is {too_large[1]}, and a cluster takes up to {too_large[2]}: name "
-            "what it does not need in .gitignore or .rayignore"
-        )
-    return RunError(f"{place}: {message.strip().splitlines()[0]}")
 
 
 def _described(details: JobDetails) -> Job:
