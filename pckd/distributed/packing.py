@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import ray
 
-from pckd.distributed.tasks import assigned_device, result_of
+from pckd.distributed.ray_tasks import assigned_device, result_of
 from pckd.study.estimate import what_takes_time
 from pckd.study.packing import gpu_share, peak_gpu_memory
 from pckd.study.placement import Placement

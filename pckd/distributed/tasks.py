@@ -1,16 +1,21 @@
-"""Single Ray tasks: training a teacher, preparing a term, and looking at trained networks."""
+"""Ray tasks of a study: training a teacher, preparing a term, and looking at trained networks."""
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import Any
 
 import ray
 import ray.train
-import torch
 
+from pckd.distributed.ray_tasks import (
+    as_they_end,
+    assigned_device,
+    failures_of,
+    result_of,
+    start_task,
+)
 from pckd.distributed.session import trials_at_once
 from pckd.distributed.workers import train_on_workers
-from pckd.errors import RunError, first_line
+from pckd.errors import RunError
 from pckd.plugins import Plugin, load_plugins, loaded_plugins
 from pckd.storage import Storage
 from pckd.study.pictures.stage import PictureTask
@@ -23,11 +28,6 @@ from pckd.study.trial import Trial, trial_from_json, trial_to_json
 from pckd.study.trial_row import failure_noted
 from pckd.training.preparations import PreparationTask
 from pckd.training.teachers import TeacherCard
-
-
-def assigned_device() -> torch.device:
-    """The device that Ray assigned to this process: its first GPU, or the CPU."""
-    return torch.device("cuda", 0) if ray.get_gpu_ids() else torch.device("cpu")
 
 
 def train_teachers(
@@ -71,7 +71,7 @@ def _train_group(
         )
         for trial in trials
     }
-    with closing(_ended(started, on_wait)) as ended:
+    with closing(as_they_end(started, on_wait)) as ended:
         cards = {each: result_of(each, started[each]) for each in ended}
     return [cards[each] for each in started]
 
@@ -94,10 +94,10 @@ def prepare_all(
         What is wrong with those that failed; they do not keep the others from their end.
     """
     started = {
-        _start(_preparation_task, resources, task, storage.root): f"preparation {task}"
+        start_task(_preparation_task, resources, task, storage.root): f"preparation {task}"
         for task in tasks
     }
-    return _failures(started, on_wait)
+    return failures_of(started, on_wait)
 
 
 def train_spread(
@@ -115,7 +115,7 @@ def train_spread(
         RunError: The process that watches the workers died.
     """
     task = _spread_task.remote(trial_to_json(trial), storage.root, resources)
-    with closing(_ended([task], on_wait)) as ended:
+    with closing(as_they_end([task], on_wait)) as ended:
         for each in ended:
             result_of(each, f"training {trial}")
 
@@ -141,78 +141,17 @@ def run_tasks(
         InputError: A network or images are not there or do not suit.
     """
     plugins = loaded_plugins()
-    started = {_start(_task, resources, plugins, task, storage.root): str(task) for task in tasks}
-    return _failures(started, on_wait)
-
-
-def _failures(
-    started: Mapping["ray.ObjectRef[Any]", str], on_wait: Callable[[int], None]
-) -> list[str]:
-    """Messages of those tasks that fail, once all have ended.
-
-    Args:
-        started: What each task does, for a message.
-        on_wait: Called about once a second with the number of finished tasks.
-    """
-    failures = []
-    with closing(_ended(started, on_wait)) as ended:
-        for each in ended:
-            try:
-                result_of(each, started[each])
-            except RunError as error:
-                failures.append(str(error))
-    return failures
-
-
-def result_of(task: "ray.ObjectRef[Any]", what: str) -> Any:  # noqa: ANN401
-    """The result of a Ray task that has ended, or will.
-
-    Args:
-        task: The task.
-        what: What it does, for a message.
-
-    Raises:
-        RunError: Its process died each time that Ray started it.
-        Exception: Whatever the task raised.
-    """
-    try:
-        return ray.get(task)
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause from None
-    except ray.exceptions.RayError as error:
-        raise RunError(
-            f"{what}: its process died, as it does where memory runs out: {first_line(error)}"
-        ) from None
-
-
-def _start(function: Any, resources: Resources, *arguments: Any) -> "ray.ObjectRef[Any]":  # noqa: ANN401
-    """Start a Ray task; the number of threads is its last argument."""
-    placed = function.options(num_cpus=resources.cpus_per_worker, num_gpus=resources.gpus)
-    task: ray.ObjectRef[Any] = placed.remote(*arguments, resources.cpus_per_worker)
-    return task
+    started = {
+        start_task(_task, resources, plugins, task, storage.root): str(task) for task in tasks
+    }
+    return failures_of(started, on_wait)
 
 
 def _start_teacher(trial: str, root: str, resources: Resources) -> "ray.ObjectRef[TeacherCard]":
     if resources.workers == 1:
-        return _start(_teacher_task, resources, trial, root)
+        return start_task(_teacher_task, resources, trial, root)
     task: ray.ObjectRef[TeacherCard] = _spread_teacher_task.remote(trial, root, resources)
     return task
-
-
-def _ended(
-    tasks: Iterable["ray.ObjectRef[Any]"], on_wait: Callable[[int], None]
-) -> Generator["ray.ObjectRef[Any]", None, None]:
-    """The tasks in the order in which they end; those that nobody awaits any more are cancelled."""
-    waiting = list(tasks)
-    total = len(waiting)
-    try:
-        while waiting:
-            done, waiting = ray.wait(waiting, timeout=1.0)
-            on_wait(total - len(waiting))
-            yield from done
-    finally:
-        for task in waiting:
-            ray.cancel(task)
 
 
 @ray.remote

@@ -9,9 +9,10 @@ from ray import tune
 from ray.tune.integration.ray_train import TuneReportCallback
 from ray.tune.schedulers import TrialScheduler
 
+from pckd.distributed.ray_tasks import assigned_device
 from pckd.distributed.searcher import PlanSearcher
 from pckd.distributed.session import DRIVER, trials_at_once
-from pckd.distributed.tasks import assigned_device, train_teachers
+from pckd.distributed.tasks import train_teachers
 from pckd.distributed.workers import report_of, train_on_workers
 from pckd.errors import InputError, RunError
 from pckd.storage import Storage

@@ -7,7 +7,8 @@ import pytest
 import ray
 
 from pckd.distributed import tasks
-from pckd.distributed.tasks import result_of, run_tasks
+from pckd.distributed.ray_tasks import result_of
+from pckd.distributed.tasks import run_tasks
 from pckd.errors import InputError, RunError
 from pckd.storage import Storage
 from pckd.study.probe_task import ProbeTask
@@ -28,7 +29,7 @@ class _Cancelled:
         monkeypatch.setattr(ray, "get", self.get)
         monkeypatch.setattr(ray, "wait", lambda waiting, timeout: (waiting[:1], waiting[1:]))
         monkeypatch.setattr(ray, "cancel", self.cancelled.append)
-        monkeypatch.setattr(tasks, "_start", lambda function, resources, *sent: str(sent[1]))
+        monkeypatch.setattr(tasks, "start_task", lambda function, resources, *sent: str(sent[1]))
 
     cancelled: list[str]
 
