@@ -13,7 +13,7 @@ from pckd.analysis.terms import Labels, key_words
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class SearchedKey:
     """A searched key: numbers between two bounds, or one of some choices."""
 
     key: str
@@ -60,7 +60,7 @@ def searched_entries(search: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any
     return entries
 
 
-def parameters(search: Mapping[str, Any], labels: Labels) -> list[Parameter]:
+def parameters(search: Mapping[str, Any], labels: Labels) -> list[SearchedKey]:
     """The parameters of the `search` entry of a study file that can vary, in its order.
 
     Args:
@@ -74,7 +74,7 @@ def parameters(search: Mapping[str, Any], labels: Labels) -> list[Parameter]:
     return [parameter for parameter in found if len(parameter.choices) != 1]
 
 
-def _parameter(key: str, name: str, entry: Mapping[str, Any]) -> Parameter:
+def _parameter(key: str, name: str, entry: Mapping[str, Any]) -> SearchedKey:
     if entry.get("choices"):
-        return Parameter(key, choices=tuple(entry["choices"]), name=name)
-    return Parameter(key, entry["low"], entry["high"], bool(entry.get("log")), name=name)
+        return SearchedKey(key, choices=tuple(entry["choices"]), name=name)
+    return SearchedKey(key, entry["low"], entry["high"], bool(entry.get("log")), name=name)

@@ -1,6 +1,7 @@
 """`pckd probe`: linear probes of the networks of a study, or of one in a file."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,21 +70,8 @@ def probe(
     images_per_class, image_size. Results go to the study, those of files to the reserved study
     `networks`.
     """
-    from pckd.cli.given import COMMAND_LINE
-    from pckd.nested import with_changes
-    from pckd.settings import parse_assignments, validate
-    from pckd.training.config import DataConfig
-    from pckd.transfer.stage import ProbeStage
-
-    images = {"root": data_root, "download": download or None}
-    changes = {key: value for key, value in images.items() if value is not None}
-    changes |= parse_assignments(assignments or [])
-    targets = [
-        validate(DataConfig, with_changes({"name": name}, changes), f"--data {name}")
-        for name in data
-    ]
-    values = {"data": targets, "protocol": protocol, "seeds": seeds or [0]}
-    stage = validate(ProbeStage, values, COMMAND_LINE)
+    place = {"root": data_root, "download": download or None}
+    stage = _stage(data, place, assignments or [], protocol, seeds or [0])
     from pckd.progress import Display
     from pckd.storage import Storage
     from pckd.study.probing import probe_tasks
@@ -103,6 +91,29 @@ def probe(
     resources = Resources(gpus_per_worker=gpus)
     run_missing_probes(tasks, resources, storage, Display(), address=address)
     _print(tasks, storage, as_json=as_json)
+
+
+def _stage(
+    names: list[str],
+    place: Mapping[str, object],
+    assignments: list[str],
+    protocol: str,
+    seeds: list[int],
+) -> "ProbeStage":
+    from pckd.cli.given import COMMAND_LINE
+    from pckd.nested import with_changes
+    from pckd.settings import parse_assignments, validate
+    from pckd.training.config import DataConfig
+    from pckd.transfer.stage import ProbeStage
+
+    changes = {key: value for key, value in place.items() if value is not None}
+    changes |= parse_assignments(assignments)
+    targets = [
+        validate(DataConfig, with_changes({"name": name}, changes), f"--data {name}")
+        for name in names
+    ]
+    values = {"data": targets, "protocol": protocol, "seeds": seeds}
+    return validate(ProbeStage, values, COMMAND_LINE)
 
 
 def _tasks_of_file(

@@ -45,7 +45,7 @@ def distill(
     changes = {"student": student, "teacher": teacher, "seed": seed}
     images = data_changes(data, data_root, download=download)
     config = run_config({**changes, **images}, assignments)
-    from pckd.distributed.single import distill_once
+    from pckd.distributed.one_run import distill_once
     from pckd.progress import Display
     from pckd.storage import Storage
     from pckd.study.paths import network_path

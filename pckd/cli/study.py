@@ -1,6 +1,5 @@
 """`pckd study`: run and follow studies."""
 
-from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,9 +17,9 @@ from pckd.cli.options import (
     Study,
     StudyFile,
 )
-from pckd.cli.output import line_width, print_rows, print_text
+from pckd.cli.output import print_rows, print_text
 from pckd.errors import RunError
-from pckd.study.names import RESERVED, confirm_name
+from pckd.study.names import confirm_name
 from pckd.training.scale import Scale
 
 if TYPE_CHECKING:
@@ -126,35 +125,9 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show how far the trials of a study are, also while it runs."""
-    from pckd.cli.columns import fitting, picked
-    from pckd.storage import Storage
-    from pckd.study.mixed_teachers import mixed_teachers
-    from pckd.study.planned_rows import planned_rows
-    from pckd.study.results import open_study
-    from pckd.words import plural
+    from pckd.cli.study_tables import show_status
 
-    rows, left_out = planned_rows(open_study(Storage(results), study))
-    trials = sorted(rows, key=lambda row: (row["started"] is None, row["started"]))
-    for row in trials:
-        row["epochs"] = f"{row['epochs_done']}/{row['epochs_planned']}"
-    columns = ["case", "status", "epochs", "last_top1", "test_top1", "trial", "seed"]
-    if as_json:
-        print_rows(picked(trials, [*columns, "reason"]), as_json=True)
-        return
-    names = fitting(trials, columns, line_width())
-    print_rows(picked(trials, names), as_json=False)
-    if more := len(columns) - len(names):
-        print(f"{plural(more, 'more column')}: --json")
-    states = Counter(row["status"] for row in trials)
-    counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
-    print(f"{plural(len(trials), 'trial')}: {counts}")
-    reasons = Counter((row["status"], row["reason"]) for row in trials if row["reason"])
-    for (state, reason), count in reasons.most_common():
-        print_text(f"{count} {state}: {reason}")
-    for sentence in mixed_teachers(trials):
-        print_text(sentence)
-    if left_out:
-        print(f"trials of earlier plans, code or images, left out: {left_out}")
+    show_status(results, study, as_json=as_json)
 
 
 @app.command()
@@ -168,7 +141,7 @@ def trial(
     """Repeat one trial alone and set its numbers beside the study's."""
     from pckd.progress import Display
     from pckd.storage import Storage
-    from pckd.study.alone import repeat_trial
+    from pckd.study.repeat import repeat_trial
 
     display = Display()
     before, now = repeat_trial(
@@ -196,7 +169,9 @@ def list_studies(
     as_json: Json = False,
 ) -> None:
     """List the studies that have results, or can be run by name."""
-    rows = _rows_of_available() if available else _rows_of_results(results)
+    from pckd.cli.study_tables import available_rows, kept_rows
+
+    rows = available_rows() if available else kept_rows(results)
     print_rows(rows, as_json=as_json)
 
 
@@ -261,36 +236,3 @@ def _summarise(study: str, ended: "list[Ended]", storage: "Storage") -> None:
     if failed:
         trial, outcome = failed[0]
         raise RunError(f"{plural(len(failed), 'trial')} failed; {trial}: {outcome.reason}")
-
-
-def _rows_of_available() -> list[dict[str, object]]:
-    from pckd.study.finding import OWN, available_studies, describe_study
-
-    return [
-        {
-            "study": name,
-            "place": "./studies" if path.parent == OWN else "installed",
-            "about": describe_study(path),
-        }
-        for name, path in available_studies().items()
-    ]
-
-
-def _rows_of_results(results: str) -> list[dict[str, object]]:
-    from pckd.storage import Storage
-    from pckd.study.names import DONE
-    from pckd.study.planned_rows import planned_rows
-    from pckd.study.results import ResultsStore, kept_studies
-
-    rows, storage = [], Storage(results)
-    for name in kept_studies(storage):
-        if name in RESERVED:
-            continue
-        planned, _ = planned_rows(ResultsStore(storage, name))
-        states = Counter(row["status"] for row in planned)
-        counts = {status: states[status] for status in ("running", "failed")}
-        completed = [row["last_top1"] for row in planned if row["status"] == "completed"]
-        best = max((top1 for top1 in completed if top1 is not None), default=None)
-        done = sum(states[status] for status in DONE)
-        rows.append({"study": name, "done": done, **counts, "best_last_top1": best})
-    return rows

@@ -41,7 +41,7 @@ def train(
 
     images = data_changes(data, data_root, download=download)
     config = run_config({"method": "cross_entropy", "student": model, **images}, assignments)
-    from pckd.distributed.single import teacher_once
+    from pckd.distributed.one_run import teacher_once
     from pckd.progress import Display
     from pckd.storage import Storage
 

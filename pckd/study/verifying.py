@@ -10,8 +10,8 @@ import pandas as pd
 
 from pckd.errors import InputError
 from pckd.storage import Storage
-from pckd.study.alone import repeat_trial
 from pckd.study.names import REPEATS
+from pckd.study.repeat import repeat_trial
 from pckd.study.results import ResultsStore, open_study
 
 MACHINE = ("device", "host", "workers", "threads", "torch", "python")

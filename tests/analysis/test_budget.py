@@ -7,9 +7,9 @@ import pytest
 from pckd.analysis.numbers.budget import at_full_budget
 from pckd.analysis.numbers.importance import importances
 from pckd.analysis.numbers.ranking import completed
-from pckd.analysis.search_space import Parameter
+from pckd.analysis.search_space import SearchedKey
 
-SPACE = [Parameter(name) for name in ("strong", "square", "weak", "none")]
+SPACE = [SearchedKey(name) for name in ("strong", "square", "weak", "none")]
 EPOCHS = 27
 
 

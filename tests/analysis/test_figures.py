@@ -10,7 +10,7 @@ from pckd.analysis.figures.learning import learning_plot
 from pckd.analysis.figures.parallel import parallel_plot
 from pckd.analysis.figures.slices import slices_plot
 from pckd.analysis.figures.style import COLOURS, EMPHASIS, PALE, colour, log_axis, save
-from pckd.analysis.search_space import Parameter
+from pckd.analysis.search_space import SearchedKey
 from pckd.analysis.statistics import mean_interval
 
 NO_TRIALS = pd.DataFrame(columns=["pair", "trial", "status", "epoch", "top1"])
@@ -80,9 +80,9 @@ def ranked() -> pd.DataFrame:
 
 
 SPACE = [
-    Parameter("rate", 0.01, 1.0, is_log=True),
-    Parameter("kind", choices=("a", "b")),
-    Parameter("depth"),
+    SearchedKey("rate", 0.01, 1.0, is_log=True),
+    SearchedKey("kind", choices=("a", "b")),
+    SearchedKey("depth"),
 ]
 
 

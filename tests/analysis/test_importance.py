@@ -7,10 +7,10 @@ import pytest
 
 from pckd.analysis.numbers.importance import FEWEST, importances, reason_against
 from pckd.analysis.numbers.ranking import completed
-from pckd.analysis.search_space import Parameter, parameters
+from pckd.analysis.search_space import SearchedKey, parameters
 
-WEIGHT = Parameter("weight", 0.01, 100.0, is_log=True)
-TEMPERATURE = Parameter("temperature", 0.0, 1.0)
+WEIGHT = SearchedKey("weight", 0.01, 100.0, is_log=True)
+TEMPERATURE = SearchedKey("temperature", 0.0, 1.0)
 SPACE = [WEIGHT, TEMPERATURE]
 
 
@@ -55,7 +55,7 @@ def test_a_log_parameter_counts_each_decade_alike() -> None:
     """The same study with the logarithm as its parameter has the same importances."""
     rows = toy().assign(status="completed")
     plain = rows.assign(weight=np.log10(rows["weight"]))
-    space = [Parameter("weight", -2.0, 2.0), TEMPERATURE]
+    space = [SearchedKey("weight", -2.0, 2.0), TEMPERATURE]
     ours = importances(rows, SPACE, resamples=1)["importance"]
     expected = importances(plain, space, resamples=1)["importance"]
     assert ours.tolist() == pytest.approx(expected.tolist())
@@ -78,7 +78,7 @@ def test_choices_and_conditional_parameters() -> None:
     top1 = np.where(kind == "a", 80.0, 60.0) + draws.normal(size=40) * 0.1
     rows = pd.DataFrame({"status": "completed", "heldout_mean": top1, "kind": kind, "depth": depth})
     rows["noise"] = draws.uniform(0, 1, 40)
-    space = [Parameter("kind", choices=("a", "b")), Parameter("depth"), Parameter("noise")]
+    space = [SearchedKey("kind", choices=("a", "b")), SearchedKey("depth"), SearchedKey("noise")]
     found = by_method(importances(rows, space, resamples=2))
     assert found["fANOVA"]["kind"] > 0.9 and found["fANOVA"]["noise"] < 0.1
     assert np.isnan(found["fANOVA"]["depth"])

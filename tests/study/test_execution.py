@@ -10,11 +10,11 @@ import torch
 from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
-from pckd.study.alone import repeat_trial
 from pckd.study.execution import Keep, run_trial
 from pckd.study.outcome import read_outcome
 from pckd.study.paths import checkpoint_path, network_path
 from pckd.study.placement import Placement
+from pckd.study.repeat import repeat_trial
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial

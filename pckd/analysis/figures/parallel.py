@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from pckd.analysis.figures.style import BLUE, EMPHASIS, GREY, PAGE, grid_of, legend_below, styled
 from pckd.analysis.numbers.ranking import TOP_SHARE, top_count
-from pckd.analysis.search_space import Parameter
+from pckd.analysis.search_space import SearchedKey
 from pckd.analysis.words import plain
 
 TOP: dict[str, Any] = {"color": EMPHASIS, "lw": 1.5, "zorder": 3}
@@ -25,7 +25,7 @@ Ticks = Sequence[tuple[float, str]]
 
 
 @styled
-def parallel_plot(ranked: pd.DataFrame, parameters: Sequence[Parameter], label: str) -> Figure:
+def parallel_plot(ranked: pd.DataFrame, parameters: Sequence[SearchedKey], label: str) -> Figure:
     """A line a configuration, an axis a parameter and the accuracy last.
 
     Args:
@@ -70,7 +70,7 @@ def _line_style(status: str, rank: int, top: int) -> dict[str, Any]:
     return TOP if rank <= top else OTHER
 
 
-def _ticks(parameter: Parameter) -> Ticks:
+def _ticks(parameter: SearchedKey) -> Ticks:
     """Each choice; or the bounds, and decades (or the middle) between them."""
     if parameter.choices:
         return [(parameter.coordinate(item), plain(item)) for item in parameter.choices]

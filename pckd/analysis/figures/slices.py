@@ -21,7 +21,7 @@ from pckd.analysis.figures.style import (
     styled,
 )
 from pckd.analysis.numbers.ranking import TOP_SHARE, completed, top_count
-from pckd.analysis.search_space import Parameter
+from pckd.analysis.search_space import SearchedKey
 from pckd.analysis.words import plain
 
 TOP: dict[str, Any] = {"marker": "o", "color": EMPHASIS, "ms": 4.5, "lw": 0}
@@ -30,7 +30,7 @@ STOPPED: dict[str, Any] = {"marker": "x", "color": GREY, "ms": 3.5, "lw": 0, "me
 
 
 @styled
-def slices_plot(ranked: pd.DataFrame, parameters: Sequence[Parameter], ylabel: str) -> Figure:
+def slices_plot(ranked: pd.DataFrame, parameters: Sequence[SearchedKey], ylabel: str) -> Figure:
     """One panel a parameter.
 
     Args:
@@ -56,7 +56,7 @@ def slices_plot(ranked: pd.DataFrame, parameters: Sequence[Parameter], ylabel: s
     return figure
 
 
-def _draw_slice(axes: Axes, ranked: pd.DataFrame, parameter: Parameter) -> None:
+def _draw_slice(axes: Axes, ranked: pd.DataFrame, parameter: SearchedKey) -> None:
     done = completed(ranked)
     stopped = ranked[ranked["status"] == "stopped"]
     top = top_count(len(done))

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.numbers.comparison import case_paper, completed_by_seed
-from pckd.analysis.numbers.progress import strategy_of
+from pckd.analysis.numbers.epochs import strategy_of
 from pckd.analysis.settings import Settings
 from pckd.analysis.statistics import Interval, mean_interval, paired_difference
 from pckd.analysis.words import verdict
@@ -20,7 +20,7 @@ IN_PARTS = ("loss", "preview")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Addition:
     """A case, and one that has a component more."""
 
     without: str
@@ -38,7 +38,7 @@ class Effect:
 
     pair: str
     component: str
-    steps: Sequence[Step]
+    steps: Sequence[Addition]
     """All pairs of cases that differ in the component alone."""
     by_seed: "pd.Series[float]"
     """Mean over the steps, for the seeds that have all of them."""
@@ -124,15 +124,17 @@ def _effects(study: StudyResults, pair: str, trials: pd.DataFrame) -> list[Effec
     ]
 
 
-def _effect(pair: str, name: str, steps: list[Step]) -> Effect:
+def _effect(pair: str, name: str, steps: list[Addition]) -> Effect:
     by_seed = pd.concat([step.by_seed for step in steps], axis=1).dropna().mean(axis=1)
     paper = sum(step.paper for step in steps) / len(steps)
     return Effect(pair, name, steps, by_seed, mean_interval(by_seed), paper)
 
 
-def _step(study: StudyResults, cases: dict[str, pd.DataFrame], without: str, having: str) -> Step:
+def _step(
+    study: StudyResults, cases: dict[str, pd.DataFrame], without: str, having: str
+) -> Addition:
     one, other = completed_by_seed(cases[without]), completed_by_seed(cases[having])
-    return Step(
+    return Addition(
         without,
         having,
         (other - one).dropna(),

@@ -21,7 +21,7 @@ from optuna.importance import (
 )
 
 from pckd.analysis.numbers.ranking import TOP_SHARE
-from pckd.analysis.search_space import Parameter
+from pckd.analysis.search_space import SearchedKey
 
 FEWEST = 25
 """Configurations below which no importance is given: it would be noise."""
@@ -42,7 +42,7 @@ def _ped_anova(is_resample: bool) -> BaseImportanceEvaluator:
 METHODS: dict[str, Evaluator] = {"fANOVA": _fanova, "PED-ANOVA": _ped_anova}
 
 
-def reason_against(done: pd.DataFrame, parameters: Sequence[Parameter]) -> str | None:
+def reason_against(done: pd.DataFrame, parameters: Sequence[SearchedKey]) -> str | None:
     """Why importances cannot be computed; None if they can.
 
     Args:
@@ -59,7 +59,7 @@ def reason_against(done: pd.DataFrame, parameters: Sequence[Parameter]) -> str |
 
 
 def importances(
-    done: pd.DataFrame, parameters: Sequence[Parameter], resamples: int = RESAMPLES
+    done: pd.DataFrame, parameters: Sequence[SearchedKey], resamples: int = RESAMPLES
 ) -> pd.DataFrame:
     """Importances with bootstrap intervals (configurations resampled, percentiles 2.5 and 97.5).
 
@@ -83,7 +83,7 @@ def importances(
 
 
 def _of_method(
-    done: pd.DataFrame, parameters: Sequence[Parameter], method: str, resamples: int
+    done: pd.DataFrame, parameters: Sequence[SearchedKey], method: str, resamples: int
 ) -> pd.DataFrame:
     draws = np.random.default_rng(0)
     samples = [done.iloc[draws.integers(len(done), size=len(done))] for _ in range(resamples)]
@@ -107,7 +107,7 @@ def _of_method(
 
 
 def _evaluate(
-    rows: pd.DataFrame, parameters: Sequence[Parameter], evaluator: BaseImportanceEvaluator
+    rows: pd.DataFrame, parameters: Sequence[SearchedKey], evaluator: BaseImportanceEvaluator
 ) -> list[float]:
     study = _optuna_study(rows, parameters)
     with warnings.catch_warnings():
@@ -118,7 +118,7 @@ def _evaluate(
     return [float(found.get(parameter.key, nan)) for parameter in parameters]
 
 
-def _optuna_study(rows: pd.DataFrame, parameters: Sequence[Parameter]) -> optuna.Study:
+def _optuna_study(rows: pd.DataFrame, parameters: Sequence[SearchedKey]) -> optuna.Study:
     """The configurations as a finished Optuna study on even scales."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -138,7 +138,7 @@ def _optuna_study(rows: pd.DataFrame, parameters: Sequence[Parameter]) -> optuna
     return study
 
 
-def _even_rows(rows: pd.DataFrame, parameters: Sequence[Parameter]) -> Iterator[dict[str, Any]]:
+def _even_rows(rows: pd.DataFrame, parameters: Sequence[SearchedKey]) -> Iterator[dict[str, Any]]:
     """The accuracy and the active parameters of each configuration, on even scales."""
     for row in rows.to_dict("records"):
         active = [parameter for parameter in parameters if pd.notna(row[parameter.key])]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pckd.analysis.loading import StudyResults
-from pckd.analysis.numbers.progress import example
+from pckd.analysis.numbers.epochs import example
 from pckd.analysis.pictures import StudentPictures
 
 MOST = 4

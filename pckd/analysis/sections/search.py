@@ -8,7 +8,7 @@ from pckd.analysis.figures.slices import slices_plot
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.numbers.ranking import TOP_SHARE, completed, configurations, top_count
 from pckd.analysis.parts import Paragraph, Part, Picture, Section, Table
-from pckd.analysis.search_space import Parameter, parameters
+from pckd.analysis.search_space import SearchedKey, parameters
 from pckd.analysis.sections.carried import carried_over
 from pckd.analysis.statistics import Interval, mean_interval
 from pckd.analysis.words import bounds, listing, number, plain
@@ -73,7 +73,7 @@ def _with_interval(interval: Interval) -> str:
     return f"{number(interval.mean)}%{known}"
 
 
-def _table(study: StudyResults, ranked: pd.DataFrame, searched: list[Parameter]) -> Table:
+def _table(study: StudyResults, ranked: pd.DataFrame, searched: list[SearchedKey]) -> Table:
     keys = [parameter.key for parameter in searched]
     done = completed(ranked)
     head = done.head(ROWS_SHOWN)
@@ -98,7 +98,7 @@ def _table(study: StudyResults, ranked: pd.DataFrame, searched: list[Parameter])
 
 
 def _pictures(
-    study: StudyResults, ranked: pd.DataFrame, searched: list[Parameter]
+    study: StudyResults, ranked: pd.DataFrame, searched: list[SearchedKey]
 ) -> list[Picture]:
     counts = ranked["status"].value_counts()
     top = plural(top_count(int(counts.get("completed", 0))), "configuration")

@@ -9,7 +9,7 @@ from pckd.analysis.figures.epochs import terms_plot
 from pckd.analysis.figures.learning import learning_plot
 from pckd.analysis.figures.style import COLOURS
 from pckd.analysis.loading import StudyResults
-from pckd.analysis.numbers.progress import TermCurve, learning_curves, term_curves
+from pckd.analysis.numbers.epochs import TermCurve, learning_curves, term_curves
 from pckd.analysis.numbers.ranking import completed, configurations
 from pckd.analysis.parts import Part, Picture, Section
 from pckd.analysis.terms import term_words

@@ -5,7 +5,7 @@ import pandas as pd
 from pckd.analysis.describing import scale_words
 from pckd.analysis.figures.weights import WeightCurves, weights_plot
 from pckd.analysis.loading import StudyResults
-from pckd.analysis.numbers.progress import Example, over_seeds, weighted_examples
+from pckd.analysis.numbers.epochs import Example, over_seeds, weighted_examples
 from pckd.analysis.parts import Picture, Section
 from pckd.analysis.words import listing, sentence
 from pckd.words import plural

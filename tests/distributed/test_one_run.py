@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pckd.distributed.single import distill_once
+from pckd.distributed.one_run import distill_once
 from pckd.progress import Display
 from pckd.settings import validate
 from pckd.storage import Storage

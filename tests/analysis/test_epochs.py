@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pckd.analysis.loading import load_study
-from pckd.analysis.numbers.progress import (
+from pckd.analysis.numbers.epochs import (
     example,
     learning_curves,
     over_seeds,
