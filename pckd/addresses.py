@@ -1,4 +1,4 @@
-"""Addresses of folders, here or elsewhere: no secret may stand in them, and two slashes must.
+"""Checks of addresses of folders, such as s3://bucket/results: two slashes, and no secret.
 
 What a study file, a command or a variable names is written into tables, logs and reports. What
 would be a folder of this machine under a name that nobody meant, such as $HOME, is refused.
@@ -44,7 +44,7 @@ def check_address(address: str, what: str) -> None:
             variable, or is a path of Windows.
     """
     if not address.strip():
-        raise InputError(f"the {what} is empty: name a folder, or . for the present one")
+        raise InputError(f"the {what} is empty: name a folder, or . for the current one")
     _refuse_secrets(address, what)
     if variable := VARIABLE.search(address):
         raise InputError(
@@ -73,7 +73,9 @@ def folder_of(path: str | Path, what: str) -> Path:
             known.
     """
     if UNWRITABLE.search(str(path)):
-        raise InputError(f"the {what} {str(path)!r} has signs that no table can hold: rename it")
+        raise InputError(
+            f"the {what} {str(path)!r} has characters that no table can hold: rename it"
+        )
     try:
         return Path(path).expanduser().absolute()
     except RuntimeError:

@@ -77,7 +77,7 @@ class _Reader(yaml.SafeLoader):
     yaml_implicit_resolvers = {}  # noqa: RUF012, of the library
 
     def get_single_node(self) -> yaml.Node | None:
-        """As the library does, after a look at how much the aliases add up to."""
+        """Compose a document, after a check of how much its aliases add up to."""
         node = super().get_single_node()
         if node is not None and _count(node, {}) > LARGEST:
             problem = f"it holds more than {LARGEST:,} values, aliases written out"
@@ -85,14 +85,14 @@ class _Reader(yaml.SafeLoader):
         return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401
-        """As the library does, after a look at the keys, before merging adds to them."""
+        """Compose a mapping, after a check of its keys, before merging adds to them."""
         node = super().compose_mapping_node(anchor)
         seen = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise yaml.MarkedYAMLError(problem="a key is a name", problem_mark=key.start_mark)
             if key.value in seen:
-                problem = f"{key.value} stands twice"
+                problem = f"{key.value} is given twice"
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
             seen.add(key.value)
             if key.tag != f"{TAG}merge":
@@ -100,7 +100,7 @@ class _Reader(yaml.SafeLoader):
         return node
 
     def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:  # noqa: ANN401
-        """As the library does, after a look at what escapes stand for."""
+        """Compose a scalar, after a check of what its escapes stand for."""
         node = super().compose_scalar_node(anchor)
         if UNWRITABLE.search(node.value):
             problem = "a sign that no file can hold: an escape that is null or half a character"

@@ -85,7 +85,7 @@ def test_other_addresses_pass(address: str) -> None:
 @pytest.mark.parametrize("address", ["", " "])
 @pytest.mark.parametrize("opened", OPENED)
 def test_an_empty_address_is_not_the_present_folder(address: str, opened: str) -> None:
-    with pytest.raises(InputError, match=r"is empty: name a folder, or \. for the present one$"):
+    with pytest.raises(InputError, match=r"is empty: name a folder, or \. for the current one$"):
         OPENED[opened](address)
 
 
@@ -94,8 +94,8 @@ def test_an_empty_address_is_not_the_present_folder(address: str, opened: str) -
     ("path", "message"),
     [
         ("~nobody-of-that-name/x", "begins with a home folder that is not known"),
-        ("/tmp/\udce9t\udce9", r"has signs that no table can hold"),
-        ("/tmp/a\0b", r"has signs that no table can hold"),
+        ("/tmp/\udce9t\udce9", r"has characters that no table can hold"),
+        ("/tmp/a\0b", r"has characters that no table can hold"),
     ],
 )
 def test_a_path_that_is_no_folder_of_anybody_is_refused(

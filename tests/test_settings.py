@@ -199,7 +199,7 @@ def test_an_assignment_that_cannot_be_read_is_quoted(assignment: str) -> None:
         (b"run: {a: 1}\nloss: [1\n", "is not YAML (line 3)"),
         (b"a: 1\nb: !!python/name:os.system\n", "is not YAML (line 2)"),
         (b"a: !!int x\n", "is not YAML"),
-        (b"seed: 1\nseed: 2\n", "is not YAML (line 2): seed stands twice"),
+        (b"seed: 1\nseed: 2\n", "is not YAML (line 2): seed is given twice"),
         (b"- a\n- b\n", "holds no mapping of keys to values"),
         (b"", "holds no mapping of keys to values"),
         (b"\xff\xfe", "is no UTF-8 text: save it in that encoding"),

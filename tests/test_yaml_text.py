@@ -79,9 +79,9 @@ def test_a_merge_key_adds_what_the_mapping_does_not_say_itself() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("a: 1\nb: 2\na: 3", r"\(line 3\): a stands twice"),
+        ("a: 1\nb: 2\na: 3", r"\(line 3\): a is given twice"),
         ("a:\n\tb: 1", r"\(line 2\): a tab, where only spaces indent"),
-        ("a: {<<: {b: 1}, b: 2, b: 3}", r"\(line 1\): b stands twice"),
+        ("a: {<<: {b: 1}, b: 2, b: 3}", r"\(line 1\): b is given twice"),
         ("[a]: 1", r"\(line 1\): a key is a name"),
         ("a: [1", r"\(line 1\)"),
         ("a: !!int 010", "is not YAML"),

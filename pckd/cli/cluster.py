@@ -33,7 +33,9 @@ Dashboard = Annotated[
     ),
 ]
 LOCAL = "http://127.0.0.1:8265"
-Identity = Annotated[str, typer.Argument(metavar="JOB", help="Its id, as submit printed it.")]
+Identity = Annotated[
+    str, typer.Argument(metavar="JOB", help="Id of the job, as submit printed it.")
+]
 
 
 @app.command()
@@ -70,7 +72,9 @@ def submit(
 
 @app.command()
 def status(
-    identity: Annotated[str | None, typer.Argument(metavar="JOB", help="One job alone.")] = None,
+    identity: Annotated[
+        str | None, typer.Argument(metavar="JOB", help="Show this job only.")
+    ] = None,
     address: Dashboard = LOCAL,
     as_json: Json = False,
 ) -> None:
@@ -90,7 +94,7 @@ def logs(
     identity: Identity,
     address: Dashboard = LOCAL,
     follow: Annotated[
-        bool, typer.Option("--follow/--no-follow", help="Go on until the job ends.")
+        bool, typer.Option("--follow/--no-follow", help="Follow the log until the job ends.")
     ] = True,
 ) -> None:
     """Show the log of a job."""

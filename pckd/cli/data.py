@@ -43,7 +43,7 @@ def check(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Say what is understood of a data set, and draw a sheet of it.
+    """Check a data set: print its facts, and draw a contact sheet.
 
     The sheet has some images of each class. Every image is decoded. The command ends with 2 if a
     run would refuse the data set.

@@ -135,7 +135,7 @@ def main() -> None:
 
 
 def _write_out() -> None:
-    """Write what is left of the output; who read it may be gone, as head is after its lines."""
+    """Flush the output; its reader may be gone, as head is after its lines."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -150,7 +150,7 @@ def _write_what_the_terminal_lacks() -> None:
 
 
 def _open_closed_streams() -> None:
-    """Let what is written to a closed stream go unseen: else its place goes to the next file."""
+    """Discard the output of a closed stream: else the next open file takes its number."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             unseen = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
@@ -166,7 +166,7 @@ def _check_folder() -> None:
     try:
         Path.cwd()
     except FileNotFoundError:
-        raise InputError("the present folder is gone: go to one that exists") from None
+        raise InputError("the current folder was deleted: change to one that exists") from None
 
 
 def _find_a_home() -> None:

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 def methods(
     name: Annotated[
         str | None,
-        typer.Argument(help="One method alone, such as crd.", autocompletion=completion.methods),
+        typer.Argument(help="Show one method, such as crd.", autocompletion=completion.methods),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the methods; of one, show all settings of `method: NAME`."""
+    """List the methods, or show all settings of one."""
     from pckd.method.presets import PRESETS, find_preset
     from pckd.training.method_settings import settings_of
     from pckd.yaml_text import to_yaml

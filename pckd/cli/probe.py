@@ -49,11 +49,11 @@ def probe(
     architecture: Annotated[
         str | None,
         typer.Option(
-            "--arch", metavar="NAME", help="Architecture, if FILE is a checkpoint of others."
+            "--arch", metavar="NAME", help="Architecture, if FILE is a checkpoint of other code."
         ),
     ] = None,
     trained_on: Annotated[
-        str, typer.Option(metavar="NAME", help="Data set on which that was trained.")
+        str, typer.Option(metavar="NAME", help="Data set that the checkpoint was trained on.")
     ] = "cifar100",
     assignments: Assignments = None,
     gpus: Annotated[

@@ -22,7 +22,7 @@ from pckd.words import plural
 
 app = App()
 
-Table = Annotated[TableName, typer.Argument(help="Which table.")]
+Table = Annotated[TableName, typer.Argument(help="Table to print.")]
 
 TELLING = {
     "trials": "case seed status test_top1 last_top1 best_top1 epochs_done trial seconds method "
@@ -92,17 +92,18 @@ def export(
     ] = None,
     table: Annotated[
         TableName | None,
-        typer.Option(help="For csv and parquet: which table, trials by default."),
+        typer.Option(help="Table for csv and parquet; trials by default."),
     ] = None,
     form: Annotated[
         Literal["csv", "parquet", "latex", "markdown"] | None,
         typer.Option(
-            "--format", help="By default as the name ends: .csv, .parquet, .tex (latex), .md."
+            "--format",
+            help="By default, the format of the file's ending: .csv, .parquet, .tex or .md.",
         ),
     ] = None,
     tracker: Annotated[
         Literal["mlflow", "wandb"] | None,
-        typer.Option("--to", help="Make each trial a run of a tracker, once."),
+        typer.Option("--to", help="Send each trial to a tracker as a run, once."),
     ] = None,
     force: Force = False,
     results: Results = "results",
@@ -137,7 +138,7 @@ def export(
 def open_in_optuna(
     study: Study,
     case: Annotated[
-        str, typer.Option(metavar="NAME", help="Case, of a study that searches in each of them.")
+        str, typer.Option(metavar="NAME", help="Case, if the study searches in each of its cases.")
     ] = "",
     place: Annotated[
         str | None,
@@ -167,7 +168,7 @@ def open_in_optuna(
 
 @app.command("compact")
 def compact_study(study: Study, results: Results = "results") -> None:
-    """Merge the small files of what has ended: faster to read."""
+    """Merge the small files of ended trials, so that reading is faster."""
     from pckd.storage import Storage
     from pckd.study.compaction import compact
     from pckd.study.results import open_study

@@ -43,7 +43,7 @@ def run(
             metavar="GIB", help="Memory of each machine for teacher features; half by default."
         ),
     ] = None,
-    only_show: Annotated[bool, typer.Option("--dry-run", help="Say what would run.")] = False,
+    only_show: Annotated[bool, typer.Option("--dry-run", help="Only show what would run.")] = False,
     budget: Annotated[
         float | None,
         typer.Option(min=0, metavar="HOURS", help="Refuse a study that takes longer."),
@@ -180,7 +180,7 @@ def copy(
     name: Annotated[
         str,
         typer.Argument(
-            help="Of a study that is installed with pckd.",
+            help="Name of an installed study.",
             autocompletion=completion.installed_studies,
         ),
     ],

@@ -51,11 +51,11 @@ def train(
 
 @app.command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="A checkpoint of the peers.")],
+    file: Annotated[Path, typer.Argument(help="Checkpoint of other code, such as RepDistiller.")],
     architecture: Architecture,
     data: GivenData,
     weights: Annotated[
-        str, typer.Option("--weights", help="Which weights of several, such as state_dict_ema.")
+        str, typer.Option("--weights", help="Weights to take of several, such as state_dict_ema.")
     ] = "",
     data_root: DataRoot = None,
     download: Download = False,
@@ -105,7 +105,7 @@ def _read_names(file: Path) -> list[str]:
 
 
 def _compare(top1: float, published: dict[str, float], card: "TeacherCard") -> None:
-    """Set an accuracy beside those that are published of the same network."""
+    """Print the measured accuracy beside the published ones."""
     from pckd.training.published import TOLERANCE
 
     if not published:
@@ -125,7 +125,7 @@ def _compare(top1: float, published: dict[str, float], card: "TeacherCard") -> N
 
 @app.command("list")
 def list_teachers(results: Results = "results", as_json: Json = False) -> None:
-    """List the teachers; with --json, all that is known of them."""
+    """List the teachers; --json shows everything known of them."""
     from pckd.storage import Storage
     from pckd.training.teachers import TeacherStore
 

@@ -1,4 +1,4 @@
-"""`pckd terms`: what the loss can be made of."""
+"""`pckd terms`: the terms of the loss."""
 
 import json
 import sys
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 def terms(
     name: Annotated[
         str | None,
-        typer.Argument(help="One term alone, such as kd.", autocompletion=completion.terms),
+        typer.Argument(help="Explain one term, such as kd.", autocompletion=completion.terms),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the terms of the loss; of one, show all that is known."""
+    """List the terms of the loss, or explain one."""
     from pckd.method.description import description
 
     found = [description(name)] if name else list(_described())
@@ -40,7 +40,7 @@ def terms(
 
 
 def _described() -> "Iterator[TermDescription]":
-    """All terms; what cannot be imported of another package is said and left out."""
+    """All terms; one that cannot be imported from another package is named and left out."""
     from pckd.method import list_terms
     from pckd.method.description import description
 

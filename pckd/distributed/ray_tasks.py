@@ -52,7 +52,7 @@ def result_of(task: "ray.ObjectRef[Any]", what: str) -> Any:  # noqa: ANN401
         raise error.cause from None
     except ray.exceptions.RayError as error:
         raise RunError(
-            f"{what}: its process died, as it does where memory runs out: {first_line(error)}"
+            f"{what}: its process died, perhaps because memory ran out: {first_line(error)}"
         ) from None
 
 
@@ -66,7 +66,7 @@ def start_task(function: Any, resources: Resources, *arguments: Any) -> "ray.Obj
 def as_they_end(
     tasks: Iterable["ray.ObjectRef[Any]"], on_wait: Callable[[int], None]
 ) -> Generator["ray.ObjectRef[Any]", None, None]:
-    """The tasks in the order in which they end; those that nobody awaits any more are cancelled."""
+    """Yield tasks in the order in which they end; cancel the rest if the caller stops waiting."""
     waiting = list(tasks)
     total = len(waiting)
     try:

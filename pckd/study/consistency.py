@@ -39,9 +39,9 @@ def _check_plan(spec: "StudySpec") -> None:
     elif spec.search and spec.search.spaces:
         raise ValueError("search.spaces are those of cases, and the study lists none")
     if (trials := _largest_number_of_trials(spec)) > LARGEST_PLAN:
-        raise ValueError(f"a plan of {trials:,} trials: at most {LARGEST_PLAN:,} are planned")
+        raise ValueError(f"the plan has {trials:,} trials; at most {LARGEST_PLAN:,} are allowed")
     if len(set(spec.seeds)) < len(spec.seeds):
-        raise ValueError(f"seeds {list(spec.seeds)} repeat themselves")
+        raise ValueError(f"seeds {list(spec.seeds)} list a seed twice")
     check_names(spec.named_points())
     check_pairs(spec.pairs)
 

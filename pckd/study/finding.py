@@ -63,7 +63,7 @@ def copy_study(name: str) -> Path:
     source = _named(name, _files(SHIPPED))
     target = OWN / source.name
     if target.exists():
-        raise InputError(f"{target}: there is such a file already; rename or delete it first")
+        raise InputError(f"{target}: the file exists already; rename or delete it first")
     for file in (source, SHIPPED / SCHEMA):
         write_atomically(OWN / file.name, partial(_copy_into, file))
     return target

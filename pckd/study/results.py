@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pckd.data import listed
 from pckd.errors import InputError
 from pckd.files.parquet import DamagedParquetError, damage_named, open_parquet, read_columns
 from pckd.storage import Storage
@@ -141,8 +142,8 @@ class ResultsStore:
             raise InputError(
                 f"{beginning!r} begins several trials of study {self.study}: {', '.join(found)}"
             )
-        listed = ", ".join(known) or "none"
-        raise InputError(f"{beginning!r} is no trial of study {self.study}; trials: {listed}")
+        some = listed(known) or "none"
+        raise InputError(f"{beginning!r} is no trial of study {self.study}; trials: {some}")
 
     def path(self, table: str, name: str) -> str:
         """Path of a table's file below the root."""

@@ -17,13 +17,13 @@ prints one: a terminal gets the first rows, or all of them with `--all`, and a p
 This page is made from `pckd/study/schema.py` by `python -m pckd.study.results_page`."""
 
 ABOUT = {
-    "trials": "One row a trial.",
-    "epochs": "One row a trial and epoch.",
-    "probes": "One row a network, target data set, protocol and seed.",
-    "plan": "One row a planned pair, case and seed: join it with the other tables on `trial`. "
+    "trials": "One row per trial.",
+    "epochs": "One row per trial and epoch.",
+    "probes": "One row per network, target data set, protocol and seed.",
+    "plan": "One row per planned pair, case and seed: join it with the other tables on `trial`. "
     "Several rows may name one trial, such as those of a student that learns without a teacher "
     "and so is the same beside every teacher.",
-    "verdicts": "One row a candidate and reference, of studies that take seeds until it is clear.",
+    "verdicts": "One row per candidate and reference, if seeds are taken until it is clear.",
 }
 """Rows of each table, in words."""
 
@@ -48,11 +48,11 @@ IN_ONE_LINE = {
         "SELECT method, avg(test_top1), stddev(test_top1), count(*) "
         "FROM 'results/demo/trials/*.parquet' GROUP BY method",
     ),
-    "Weights and parameters, a row a trial, term and parameter": (
+    "Weights and parameters, one row per trial, term and parameter": (
         'pd.json_normalize(trials[["trial", "terms"]].explode("terms").to_dict("records"))',
         "SELECT trial, unnest(terms, recursive := true) FROM 'results/demo/trials/*.parquet'",
     ),
-    "Losses, a row a trial, epoch and term": (
+    "Losses, one row per trial, epoch and term": (
         'pd.json_normalize(epochs[["trial", "epoch", "terms"]]'
         '.explode("terms").to_dict("records"))',
         "SELECT trial, epoch, unnest(terms, recursive := true) "
@@ -90,7 +90,7 @@ PICTURES = """\
 ## Pictures
 
 A study file with the key `pictures` keeps what the paper's Figures 1, 7 and 8 are drawn
-from: `ROOT/STUDY/pictures/TRIAL.npz`, one file a student. Read it with
+from: `ROOT/STUDY/pictures/TRIAL.npz`, one file per student. Read it with
 `numpy.load(file, allow_pickle=False)`. M classes, d and d' features, N test images,
 K training images, E examples, H and W pixels.
 

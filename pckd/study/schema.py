@@ -42,7 +42,7 @@ TRIAL_COLUMNS: list[Column] = [
     ("status", TEXT, "running (also when interrupted), completed, stopped or failed"),
     ("reason", TEXT, "why the trial was stopped or failed"),
     ("stop_rule", TEXT, "JSON: the rule by which the trial was stopped early; null otherwise"),
-    ("notices", TEXT, "what its user should know, such as a term that does not apply"),
+    ("notices", TEXT, "messages for the user, such as that a term does not apply"),
     ("epochs_planned", INTEGER, "full budget"),
     ("epochs_done", INTEGER, "budget spent"),
     ("evaluated_on", TEXT, "images behind last and best: holdout, or test (protocol paper)"),

@@ -41,7 +41,7 @@ class UntilClear(Settings):
             raise ValueError(f"at_most ({self.at_most}) is below at_least ({self.at_least})")
         both = set(self.against) & set(self.candidates)
         if both:
-            raise ValueError(f"{sorted(both)[0]!r} stands both in candidates and in against")
+            raise ValueError(f"{sorted(both)[0]!r} is both in candidates and in against")
         return self
 
     @property

@@ -168,7 +168,7 @@ class TeacherStore:
         path = self.weights_path(card)
         network = TrainedNetwork.from_bytes(self.storage.read(path), path)
         if network.content_hash() != card.hash:
-            raise InputError(f"{path}: its weights are not those that its name promises")
+            raise InputError(f"{path}: its weights do not match the hash in its name")
         return network
 
     def _card(self, name: str) -> TeacherCard | None:

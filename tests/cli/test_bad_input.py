@@ -275,7 +275,7 @@ def test_a_folder_that_is_gone_is_said(
     (tmp_path / "gone").rmdir()
     ended = pckd_command("models")
     assert ended.code == 2
-    assert ended.err == "pckd: the present folder is gone: go to one that exists\n"
+    assert ended.err == "pckd: the current folder was deleted: change to one that exists\n"
 
 
 def test_a_user_without_a_home_is_given_one_where_pckd_needs_none(

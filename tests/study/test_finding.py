@@ -74,7 +74,7 @@ def test_a_copy_is_the_installed_file_and_is_run_by_its_name() -> None:
 
 def test_a_copy_overwrites_nothing() -> None:
     own = write("studies/demo.yaml")
-    with pytest.raises(InputError, match=r"studies/demo\.yaml: there is such a file already"):
+    with pytest.raises(InputError, match=r"studies/demo\.yaml: the file exists already"):
         copy_study("demo")
     assert own.read_text() == OWN_DEMO
 

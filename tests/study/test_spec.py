@@ -131,7 +131,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"cases": {"a": {}}, "grid": {"loss.kd": [1]}},
         r"a study has one plan, not cases and grid",
     ),
-    "seeds twice": ({"seeds": [0, 1, 0]}, r"seeds \[0, 1, 0\] repeat themselves"),
+    "seeds twice": ({"seeds": [0, 1, 0]}, r"seeds \[0, 1, 0\] list a seed twice"),
     "a value twice": ({"grid": {"loss.kd": [0.1, 0.10]}}, r"grid: loss\.kd lists 0\.1 twice"),
     "a number in two ways": ({"grid": {"loss.kd": [1, 1.0]}}, r"grid: loss\.kd lists 1 twice"),
     "no values": ({"vary_one": {"loss.kd": []}}, r"vary_one: loss\.kd has no values: .*"),
@@ -161,7 +161,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a name with a control sign": ({"cases": {"K\x1b[31mD": {}}}, r"case 'K.x1b.31mD': .*"),
     "a grid beyond all years": (
         {"grid": {key: list(range(50)) for key in ("loss.kd", "loss.sp", "loss.rkd")}},
-        r"a plan of 125,000 trials: at most 100,000 are planned",
+        r"the plan has 125,000 trials; at most 100,000 are allowed",
     ),
     "no seeds": ({"seeds": []}, r"seeds is empty: write something below it, or leave it out"),
     "no cases": ({"cases": {}}, r"cases is empty: .*"),

@@ -45,7 +45,7 @@ class PictureStage(Settings):
     def _different(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         repeated = [name for place, name in enumerate(names or ()) if name in (names or ())[:place]]
         if repeated:
-            raise ValueError(f"{repeated[0]!r} stands twice")
+            raise ValueError(f"{repeated[0]!r} is given twice")
         return names
 
     def content(self) -> dict[str, object]:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pckd.data import listed
 from pckd.errors import InputError
 from pckd.near_misses import near_misses
 from pckd.storage import Storage
@@ -24,7 +25,6 @@ CLASSES = 10
 """Number of classes with features, if the study file names none: as many as in the paper's Figure 8
 [T].
 """
-NAMES_SHOWN = 10
 
 
 class PictureLabels(NamedTuple):
@@ -103,11 +103,7 @@ def _label(key: str, name: str, names: tuple[str, ...]) -> int:
     if name in names:
         return names.index(name)
     near = near_misses(name, list(names))
-    more = ", ..." if len(names) > NAMES_SHOWN else ""
-    raise InputError(
-        f"pictures.{key}: no class is named {name!r}{near}; classes: "
-        f"{', '.join(names[:NAMES_SHOWN])}{more}"
-    )
+    raise InputError(f"pictures.{key}: no class is named {name!r}{near}; classes: {listed(names)}")
 
 
 def _load(storage: Storage, path: str) -> TrainedNetwork:

@@ -131,7 +131,7 @@ def test_a_search_has_no_cases_to_choose(study: "Finished") -> None:
     ("stage", "sentence"),
     [
         ({"cases": []}, "pictures.cases is "),
-        ({"cases": ["a", "b", "a"]}, "pictures.cases: 'a' stands twice"),
+        ({"cases": ["a", "b", "a"]}, "pictures.cases: 'a' is given twice"),
         ({"feature_classes": ["0"]}, "pictures.feature_classes is "),
         ({"examples": 0}, "pictures.examples is 0: "),
         ({"exampels": 3}, "pictures.exampels is not a known key; .* did you mean examples"),
