@@ -45,27 +45,27 @@ class Study:
 
     @property
     def trials(self) -> "pd.DataFrame":
-        """One row a trial."""
+        """One row per trial."""
         return self.table("trials")
 
     @property
     def epochs(self) -> "pd.DataFrame":
-        """One row a trial and epoch."""
+        """One row per trial and epoch."""
         return self.table("epochs")
 
     @property
     def probes(self) -> "pd.DataFrame":
-        """One row a network, target data set, protocol and seed."""
+        """One row per network, target data set, protocol and seed."""
         return self.table("probes")
 
     @property
     def plan(self) -> "pd.DataFrame":
-        """One row a planned pair, case and seed."""
+        """One row per planned pair, case and seed."""
         return self.table("plan")
 
     @property
     def verdicts(self) -> "pd.DataFrame":
-        """One row a comparison, of this study or of the one that confirms it."""
+        """One row per comparison, of this study or of the one that confirms it."""
         return self.table("verdicts")
 
     def table(self, name: TableName) -> "pd.DataFrame":

@@ -34,7 +34,7 @@ def _objects(values: list[Any]) -> "pd.Series[Any]":
 
 
 def plan_from_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows without a plan as if they were one, oldest first: each configuration is a case.
+    """Make a plan of rows that have none: each configuration is a case, the oldest first.
 
     Different configurations of one name are told apart by the identity of their first trial.
     """

@@ -1,4 +1,4 @@
-"""A study's rows, ready for analysis: those that its plan names, beside their places in it."""
+"""The planned rows of a study, ready for analysis, with their places in the plan."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ class StudyResults:
     left_out: pd.DataFrame
     """The plan's cells that a pair is without: columns pair, case and position."""
     trials: pd.DataFrame
-    """One row a planned pair, case and seed that has started: a student that learns without a
+    """One row per planned pair, case and seed that has started: a student that learns without a
     teacher stands beside each teacher of the pairs. Case, pair, position, teacher_model and
     student_model are the plan's. Also `settings` (the configuration as a dict) and `changed` (dict:
     what the case changes; of vary_one only what differs from the default). In the order of the

@@ -102,7 +102,7 @@ def paper_accuracy(
 
 
 def unpublished(source: str, teacher: str, student: str) -> dict[str, float]:
-    """The methods of a table that nobody can run, since their formula is not public.
+    """The methods of a table that cannot be run, because their formula is not public.
 
     Args:
         source: A study's source, which names the table.

@@ -1,4 +1,4 @@
-"""The students that were looked at, read from their files."""
+"""Pictures of students, read from their files."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from pckd.study.pictures.file import Array, picture_path, read_pictures
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StudentPictures:
-    """A student's file, with what the table of trials says of it."""
+    """A student's picture file, with columns of its trial."""
 
     trial: str
     case: str

@@ -17,7 +17,7 @@ class SearchedKey:
     """A searched key: numbers between two bounds, or one of some choices."""
 
     key: str
-    """As people write it."""
+    """Dotted key as study files write it."""
     low: float = 0.0
     high: float = 1.0
     is_log: bool = False

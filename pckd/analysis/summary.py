@@ -1,4 +1,4 @@
-"""The table of a study that goes into a paper: a row a case, the best two marked."""
+"""The table of a study that goes into a paper: one row per case, the best two marked."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -142,7 +142,7 @@ def _with_bounds(mean: float, low: float, high: float, count: int) -> str:
 
 
 def _places(means: "pd.Series[float]", groups: Sequence[str]) -> list[int]:
-    """Who is best and second of each group, to the digits that are shown."""
+    """Mark the best and the second of each group, to the digits that are shown."""
     by_group = means.round(2).groupby(list(groups), sort=False)
     ranks = by_group.rank("dense", ascending=False).where(by_group.transform("size") > 1)
     return [int(rank) if rank <= 2 else 0 for rank in ranks]

@@ -1,4 +1,4 @@
-"""Names of loss terms and of their settings, from what the store says of them."""
+"""Names of loss terms and of their settings, from the rows of the store."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

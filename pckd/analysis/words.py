@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from pckd.analysis.statistics import Interval
 
 MISSING = "-"
-"""Stands where there is no number."""
+"""The sign for a missing number."""
 
 
 def number(value: float | None, digits: int = 2) -> str:

@@ -92,7 +92,7 @@ def _first_size(contents: Sequence[Encoded]) -> tuple[int, int]:
 
 
 def refuse(name: str, where: str, problems: Sequence[str]) -> None:
-    """Say all that is wrong with a data set; nothing happens if nothing is.
+    """Refuse a data set and name all of its problems; do nothing if it has none.
 
     Raises:
         InputError: There are problems.

@@ -52,7 +52,7 @@ class PlanSearcher(Searcher):
         return {"trial": trial_to_json(trial)}
 
     def _write_proposals(self) -> None:
-        """Write what the plan has come to consist of, before any of it runs."""
+        """Write new proposals to the table of the plan before any of them runs."""
         proposed = self.plan.planned[self.written :]
         if proposed:
             add_to_plan(self.storage, proposed)
@@ -74,7 +74,7 @@ class PlanSearcher(Searcher):
             self.interruption = str(problem)
 
     def _close(self, trial: Trial, status: str | None, *, error: bool) -> None:
-        """Write into a trial's row how it ended, if its process could not."""
+        """Write a trial's final status, if its process could not."""
         if error:
             reason = "its process died too often without finishing an epoch"
             close_row(trial, self.storage, "failed", reason)

@@ -55,7 +55,7 @@ def train_missing_teachers(
 def do_missing_preparations(
     tasks: Sequence[PreparationTask], resources: Resources, storage: Storage, display: Display
 ) -> None:
-    """Do the preparations of a study, a bar each; one that fails is said and left out."""
+    """Do the preparations of a study, a bar each; one that fails is named and left out."""
     store = PreparationStore(storage)
     with display.bars() as bars:
         shown = {

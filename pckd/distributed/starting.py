@@ -14,7 +14,7 @@ from ray._private.services import canonicalize_bootstrap_address
 from pckd.errors import InputError, RunError, first_line
 
 CONNECT_SECONDS = 5.0
-"""For an address to answer; Ray's own client would try for minutes."""
+"""Seconds for an address to answer; Ray's own client would try for minutes."""
 
 LONGEST = 107 - len("/ray/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store")
 """Bytes of the folder in which Ray makes its sockets, whose paths Linux limits to 107."""

@@ -51,7 +51,7 @@ class _Recalling(TrialScheduler):
         """The decision on a report.
 
         No trial is paused, for its process would be gone; and none is stopped after its last epoch,
-        where nothing is left to save and its test is still to come.
+        because stopping would save nothing and skip the test.
         """
         decision = str(super().on_trial_result(controller, trial, result))
         goes_on = decision == self.PAUSE or result.get("epoch", 0) >= _epochs(trial)
@@ -79,7 +79,7 @@ class _Median(_Recalling, MedianStoppingRule):
 
 
 def _epochs(trial: Any) -> int:  # noqa: ANN401
-    """Full budget of a trial; of a stand-in, whose decision nobody needs, none."""
+    """Full budget of a trial; none for a placeholder, which needs no decision."""
     if isinstance(trial, _Ended):
         return 0
     return trial_from_json(trial.config["trial"]).config.optimization.epochs

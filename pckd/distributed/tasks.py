@@ -91,7 +91,7 @@ def prepare_all(
         on_wait: Called about once a second with the number of finished tasks.
 
     Returns:
-        What is wrong with those that failed; they do not keep the others from their end.
+        One message for each task that failed; the other tasks still finish.
     """
     started = {
         start_task(_preparation_task, resources, task, storage.root): f"preparation {task}"
@@ -135,7 +135,7 @@ def run_tasks(
         on_wait: Called about once a second with the number of finished tasks.
 
     Returns:
-        What is wrong with those that failed; they do not keep the others from their end.
+        One message for each task that failed; the other tasks still finish.
 
     Raises:
         InputError: A network or images are not there or do not suit.
@@ -178,7 +178,7 @@ def _spread_task(trial: str, root: str, resources: Resources) -> None:
 
 
 def _train_spread_here(trial: Trial, storage: Storage, resources: Resources) -> None:
-    """Train a trial over several workers; whatever ends them stands in its row."""
+    """Train a trial over several workers; an error that ends them goes into its row."""
     with failure_noted(trial, storage):
         try:
             train_on_workers(trial, storage, resources)

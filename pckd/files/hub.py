@@ -1,4 +1,4 @@
-"""Repositories of the Hugging Face hub as folders that are looked at anew each time.
+"""Repositories of the Hugging Face hub as folders, listed afresh each time.
 
 Its filesystem keeps the listings that it has seen, and so would miss what other processes write.
 """
@@ -9,7 +9,7 @@ from pyarrow import fs
 
 
 class _Fresh(fs.FSSpecHandler):  # type: ignore[misc]
-    """A filesystem of fsspec that forgets a folder before it is asked for it."""
+    """A filesystem of fsspec whose memory of a folder is cleared before each request."""
 
     def get_file_info(self, paths: list[str]) -> list[fs.FileInfo]:
         """Say of each path what is there now."""

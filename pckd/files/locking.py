@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 POLL_SECONDS = 0.2
-"""Between two attempts to take a lock that somebody else holds."""
+"""Seconds between two attempts to take a lock that another process holds."""
 
 
 class LockHeldError(Exception):

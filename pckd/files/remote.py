@@ -23,11 +23,11 @@ SECONDS = 12.0
 on answers or on neither: a silent gs:// would take two minutes."""
 
 ATTEMPTS = 5
-"""Tries of a request to S3: 13 seconds where nobody listens, up to 60 where nobody answers. Without
+"""Attempts per S3 request: 13 seconds if it is refused, up to 60 if there is no answer. Without
 this bound, pyarrow waits 100 seconds for each request."""
 
 FIRST_ATTEMPTS = 2
-"""Tries of the first request to S3, which only asks for the bucket."""
+"""Attempts at the first S3 request, which only asks for the bucket."""
 
 PATIENCE = "retry_limit_seconds=4"
 """Option of a gs:// URI: pyarrow spends up to twice as long before it gives up."""

@@ -1,4 +1,4 @@
-"""The body of a network: all that its stage maps depend on, without what stands behind them."""
+"""The body of a network: the layers that its stage maps depend on."""
 
 from copy import deepcopy
 

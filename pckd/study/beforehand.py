@@ -116,7 +116,7 @@ def _free_ones_first(
     do: Callable[[Task, Callable[[], None]], Result],
     waits: Callable[[Task], None],
 ) -> list[Result]:
-    """Do tasks; those that other processes hold come last, and are waited for.
+    """Do the free tasks first, then wait for those that other processes hold.
 
     Args:
         tasks: What is to be done.

@@ -11,7 +11,7 @@ from pckd.study.trial import Trial
 
 
 class UntilClearPlan(FixedPlan):
-    """A plan that looks after each seed, and hands out the next only where it is needed.
+    """A plan that decides after each seed, and hands out the next only where it is needed.
 
     What is settled follows from the outcomes alone, so that a study that was interrupted between
     two looks goes on as an undisturbed one does.
@@ -33,7 +33,7 @@ class UntilClearPlan(FixedPlan):
 
     @property
     def verdicts(self) -> list[tuple[Comparison, Standing]]:
-        """Each comparison with what is known of it."""
+        """Each comparison with its present standing."""
         return [(each, self.standings[place]) for place, each in enumerate(self.comparisons)]
 
     @property

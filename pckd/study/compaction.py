@@ -41,7 +41,7 @@ def _names(store: ResultsStore, table: str) -> list[str]:
 def _merge(
     store: ResultsStore, table: str, names: list[str], rows: pa.Table, done: Collection[str] | None
 ) -> int:
-    """Merge the files of what is done, all of them for None, and those that were merged before."""
+    """Merge the files of ended trials (for None, all files) with those merged before."""
     going = [name for name in names if done is None or name in done or name.startswith(MERGED)]
     if len(going) < 2:
         return 0

@@ -22,7 +22,7 @@ class Standing:
     differences: tuple[float, ...]
     """Candidate minus reference in points of test top-1, in the order of seeds."""
     reason: str = ""
-    """Why no more seeds come although nothing is settled."""
+    """Reason why no more seeds come although nothing is settled."""
 
     @property
     def is_open(self) -> bool:
@@ -35,7 +35,7 @@ class Comparison:
     """A candidate and its reference, trained with the same seeds and the same stream of views."""
 
     candidate: Sequence[Trial]
-    """One a seed, in the order of looking."""
+    """Its trials, one per seed, in the order of looking."""
     reference: Sequence[Trial]
     """Likewise."""
     design: UntilClear

@@ -25,10 +25,10 @@ TIMED = 6
 """Batches that are timed, full ones where there are enough images."""
 
 ROUNDS = 9
-"""Times that they are timed, at most."""
+"""Largest number of timings."""
 
 SECONDS = 3.0
-"""After which they are not timed again, where few runs are timed."""
+"""Seconds after which steps are not timed again, if few runs are timed."""
 
 ALL_SECONDS = 60.0
 """Seconds that many runs share."""

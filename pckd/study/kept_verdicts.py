@@ -10,7 +10,7 @@ from pckd.study.verdict_words import verdict_sentence
 
 
 def keep_verdicts(plan: Plan, storage: Storage, say: Callable[[str], None]) -> None:
-    """Replace the table `verdicts` by what is known now, a file a comparison, and say it.
+    """Replace the table `verdicts` by what is known now, one file per comparison, and say it.
 
     Args:
         plan: Of the study; one without comparisons has no verdicts.

@@ -1,4 +1,4 @@
-"""Names and values of a plan that must stand once, or a mean would hold one trial several times."""
+"""Checks that names and values of a plan occur once, so that no mean counts a trial twice."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Names of studies, also of those that belong to others, of tables and of statuses."""
+"""Names of studies, reserved ones among them, of tables and of statuses."""
 
 from typing import Literal
 

@@ -43,7 +43,7 @@ def read_outcome(trial: "Trial", storage: Storage) -> Outcome:
     """Read the outcome of a trial.
 
     Raises:
-        RunError: It has no row, or still runs: its process ended without a word.
+        RunError: The trial has no final row; its process probably died.
     """
     store = ResultsStore(storage, trial.study)
     outcomes = outcomes_of(

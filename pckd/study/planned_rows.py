@@ -6,7 +6,7 @@ from pckd.study.results import ResultsStore
 
 
 def planned_rows(store: ResultsStore) -> tuple[list[dict[str, Any]], int]:
-    """Read the table `trials` as far as the plan names its rows.
+    """Read the rows of the table `trials` that the plan names.
 
     A trial whose images, code or settings changed has a new identity, which the plan names in place
     of the old one. Where no plan was kept, as of single runs and teachers, all rows count.

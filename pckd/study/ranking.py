@@ -1,4 +1,4 @@
-"""The order of a search's configurations, one for all that take the best of them."""
+"""The ranking of a search's configurations, one for all that need the best of them."""
 
 from collections.abc import Mapping, Sequence
 from statistics import mean

@@ -1,4 +1,4 @@
-"""A space that a search proposes configurations from, and those that it tries first."""
+"""The space of a search, and the configurations that it tries first."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any

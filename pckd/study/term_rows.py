@@ -10,7 +10,7 @@ Loss = Mapping[str, Mapping[str, Any]]
 
 
 def term_rows(loss: Loss) -> list[dict[str, Any]]:
-    """One row a term that is on and parameter, its weight among them, as `terms` of `trials`."""
+    """One row per term that is on and parameter, its weight among them, as `terms` of `trials`."""
     return [
         {
             "term": term,

@@ -38,7 +38,7 @@ class TrialRow:
         }
 
     def add(self, columns: Mapping[str, Any]) -> None:
-        """Note what the process came to know; it is written with the next status."""
+        """Add columns to the row; they are written with the next status."""
         self.columns |= columns
 
     def runs(self, records: Sequence[EpochRecord]) -> None:

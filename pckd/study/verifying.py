@@ -1,4 +1,4 @@
-"""Running stored trials again, to see that a results store says what its trials did."""
+"""Verification of a results store: some trials are run again and compared with their rows."""
 
 import json
 import random
@@ -36,7 +36,7 @@ class Check:
     machine: tuple[str, ...]
     """Differences between the machines, which may explain it."""
     refusal: str = ""
-    """Why the trial cannot be repeated; empty where it was."""
+    """Reason why the trial cannot be repeated; empty where it was."""
 
     @property
     def is_unexplained(self) -> bool:

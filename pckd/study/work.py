@@ -45,7 +45,7 @@ class Progress(Protocol):
 
 
 def begin_work(spec: StudySpec, storage: Storage, say: Say, *, retry_failed: bool) -> FixedPlan:
-    """Plan a study, keep its file and its plan, and do what must precede its trials.
+    """Plan a study, keep its file and its plan, and train what its trials need.
 
     Args:
         spec: The study.
@@ -116,7 +116,7 @@ def work_on(
 
 
 def end_work(spec: StudySpec, plan: FixedPlan, storage: Storage, say: Say) -> None:
-    """Keep the study as its results have it now, and say what others still do or have to do."""
+    """Keep the study file and the plan, and say what other processes still have to do."""
     write_study(spec, plan, storage)
     if plan.waiting:
         say(f"{spec.study}: other processes train {len(plan.waiting)} more")
@@ -151,7 +151,7 @@ def _check(spec: StudySpec, storage: Storage) -> None:
 
 
 def _unfit(spec: StudySpec, storage: Storage) -> str:
-    """Why processes cannot share the trials of a study; empty if they can."""
+    """Reason why processes cannot share the trials of a study; empty if they can."""
     if spec.search:
         return "a search learns from each trial, so one process must propose them"
     if spec.until_clear:

@@ -36,7 +36,7 @@ SAID_OTHERWISE = (
     "pckd.training.identity",
     "pckd.training.loss_config",
 )
-"""Modules whose doing an identity holds already: settings as their values, images as their
+"""Modules whose effect an identity holds already: settings as their values, images as their
 fingerprint, terms and networks as the files that their names lead to."""
 
 KEEPING = (

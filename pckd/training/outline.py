@@ -10,7 +10,7 @@ from pckd.training.config import RunConfig, expanded
 
 
 def check_outline(values: object, source: str) -> None:
-    """Refuse a run for what is wrong beside its loss; terms, and torch with them, stay unimported.
+    """Refuse a run with errors outside its loss, without importing terms or torch.
 
     Raises:
         InputError: One sentence that begins with `source`.

@@ -122,7 +122,7 @@ class PreparationStore:
         )
 
     def restore(self, key: str, preparing: Preparing) -> None:
-        """Bring a preparation to where it was interrupted; leave it alone if it never was.
+        """Restore an interrupted preparation; leave one that never began as it is.
 
         Raises:
             RunError: The file is damaged or belongs to something else.

@@ -92,7 +92,7 @@ class Preparing:
         return loss
 
     def state(self) -> dict[str, Any]:
-        """All that `load_state` needs to go on from here: tensors and plain values."""
+        """Everything `load_state` needs to resume here: tensors and plain values."""
         return {
             "losses": list(self.losses),
             "stage": self.stage.state_dict(),
@@ -101,7 +101,7 @@ class Preparing:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from where `state` was taken."""
+        """Resume where `state` was taken."""
         self.stage.load_state_dict(state["stage"])
         if self.student is not None:
             self.student.load_state_dict(state["student"])

@@ -26,7 +26,7 @@ class Differences:
 
 @styled
 def differences_plot(comparisons: Sequence[Differences], ylabel: str) -> Figure:
-    """A panel a comparison, below each other.
+    """Draw one panel per comparison, one below the other.
 
     The band is what does not matter, up to the smallest difference; the interval stands right of
     the seeds.

@@ -1,4 +1,4 @@
-"""Means with intervals and the single seeds behind them, one row a case."""
+"""Means with intervals and the single seeds behind them, one row per case."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class DotPanel:
 
 @styled
 def dot_plot(groups: Sequence[DotPanel], xlabel: str) -> Figure:
-    """Accuracies: a panel below the other, each with its own horizontal axis.
+    """Draw accuracies in panels below one another, each with its own horizontal axis.
 
     Args:
         groups: One panel each, with a row or more.
@@ -65,7 +65,7 @@ def dot_plot(groups: Sequence[DotPanel], xlabel: str) -> Figure:
 
 @styled
 def effects_plot(groups: Sequence[DotPanel], xlabel: str) -> Figure:
-    """Differences, in the same way but on one axis, with a line at zero.
+    """Draw differences in the same way, but on one axis with a line at zero.
 
     Args:
         groups: One panel each, with a row or more.
@@ -112,7 +112,7 @@ def _draw_panel(axes: Axes, group: DotPanel) -> None:
 
 
 def _draw_row(axes: Axes, height: int, row: DotRow) -> None:
-    """The seeds just below the line of the interval, so that neither hides the other."""
+    """Draw the seeds just below the line of the interval, so that neither hides the other."""
     if isfinite(row.paper):
         axes.plot(row.paper, height, **PAPER)
     if row.interval.count == 0:

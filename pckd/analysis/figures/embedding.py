@@ -25,7 +25,7 @@ from pckd.analysis.figures.style import (
 from pckd.analysis.numbers.pictures import Matrix
 
 MARKERS = ("o", "^", "s", "D", "v")
-"""As many as do not divide the colours evenly: a class has a pair of its own up to 35 classes."""
+"""Markers by class; with the colours, up to 35 classes have a pair of their own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +43,7 @@ class Embedding:
 
 @styled
 def embedding_plot(items: Sequence[Embedding], class_names: Sequence[str]) -> Figure:
-    """A panel a network. Axes have no unit, and each panel a scale of its own.
+    """Draw one panel per network; axes have no unit, and each panel has its own scale.
 
     Args:
         items: One a network, all with the same labels.

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from pckd.analysis.figures.style import BLUE, COLUMN, PAGE, grid_of, styled
 
 FEW_EPOCHS = 8
-"""Below which each epoch has a marker."""
+"""Number of epochs below which each has a marker."""
 
 
 def draw_line(axes: Axes, line: pd.DataFrame, shade: str, **style: Any) -> None:  # noqa: ANN401

@@ -31,7 +31,7 @@ class ExampleRow:
 
 @styled
 def examples_plot(rows: Sequence[ExampleRow]) -> Figure:
-    """A row below the other; below each image its weight and its difficulty.
+    """Draw rows of images, with the weight and the difficulty below each image.
 
     The frame of an easy image is blue, that of a hard one vermillion.
 

@@ -1,4 +1,4 @@
-"""Figure 1: heat maps of category centres, a column a network."""
+"""Figure 1: heat maps of category centres, one column per network."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class HeatMaps:
 
 @styled
 def heat_maps_plot(items: Sequence[HeatMaps], class_names: Sequence[str]) -> Figure:
-    """Above: the centres themselves; below: the cosine of each pair, the diagonal of ones in grey.
+    """Draw the centres above and the cosines of all pairs below, their diagonal of ones in grey.
 
     Args:
         items: One a network, their classes in the same order.

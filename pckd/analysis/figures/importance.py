@@ -8,7 +8,7 @@ from pckd.analysis.figures.style import BLUE, PAGE, grid_of, letters, styled
 
 @styled
 def importance_plot(found: pd.DataFrame) -> Figure:
-    """One panel a method, parameters in one order, bars with bootstrap intervals.
+    """One panel per method, parameters in one order, bars with bootstrap intervals.
 
     Args:
         found: Of `importances`.

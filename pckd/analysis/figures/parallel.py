@@ -26,7 +26,7 @@ Ticks = Sequence[tuple[float, str]]
 
 @styled
 def parallel_plot(ranked: pd.DataFrame, parameters: Sequence[SearchedKey], label: str) -> Figure:
-    """A line a configuration, an axis a parameter and the accuracy last.
+    """Draw one line per configuration; one axis per parameter, and the accuracy's last.
 
     Args:
         ranked: Of `configurations`; only completed and stopped ones are drawn.

@@ -32,7 +32,7 @@ SEED: dict[str, Any] = {"marker": "o", "lw": 0, "ms": 2.8, "mfc": "none", "mec":
 
 @styled
 def sensitivity_plot(items: Sequence[Sensitivity], ylabel: str) -> Figure:
-    """One panel a key, with one vertical axis for all, so that effects can be compared.
+    """One panel per key, with one vertical axis for all, so that effects can be compared.
 
     Args:
         items: Of one pair.
@@ -54,7 +54,7 @@ def sensitivity_plot(items: Sequence[Sensitivity], ylabel: str) -> Figure:
 
 
 def _draw_panel(axes: Axes, item: Sensitivity) -> None:
-    """The seeds stand just right of the interval, so that neither hides the other."""
+    """Draw the seeds just right of the interval, so that neither hides the other."""
     table = item.summary
     values = table["value"].tolist()
     places = _places(values, item)

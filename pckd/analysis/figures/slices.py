@@ -31,7 +31,7 @@ STOPPED: dict[str, Any] = {"marker": "x", "color": GREY, "ms": 3.5, "lw": 0, "me
 
 @styled
 def slices_plot(ranked: pd.DataFrame, parameters: Sequence[SearchedKey], ylabel: str) -> Figure:
-    """One panel a parameter.
+    """One panel per parameter.
 
     Args:
         ranked: Of `configurations`.

@@ -25,7 +25,7 @@ def cosines(centers: Matrix) -> Matrix:
 
 
 def center_numbers(items: Sequence[LookedAt]) -> pd.DataFrame:
-    """One row a network: how far its centres are apart, and how alike they are to the teacher's.
+    """One row per network: how far its centres are apart, and how alike they are to the teacher's.
 
     Returns:
         Columns network, width; nearest_cosine (of a centre with the nearest of another class, mean
@@ -46,7 +46,7 @@ def center_numbers(items: Sequence[LookedAt]) -> pd.DataFrame:
 
 
 def class_order(centers: Matrix) -> NDArray[np.int64]:
-    """The classes such that like centres stand side by side, by average linkage: [M]."""
+    """Order the classes by average linkage, so that similar centres are adjacent: [M]."""
     if len(centers) < 3:
         return np.arange(len(centers))
     distances = squareform(1 - cosines(centers), checks=False).clip(min=0)

@@ -25,7 +25,7 @@ METRICS: tuple[Metric, ...] = ("top1", "top5")
 
 
 def compare_cases(study: StudyResults) -> pd.DataFrame:
-    """One row a pair and case, in the order of the study file, those without a result too.
+    """One row per pair and case, in the order of the study file, those without a result too.
 
     A case that the pair leaves out has a row without numbers, and the verdict `left out`. A method
     of the paper's table whose formula is not public has a last row with the paper's number.
@@ -62,7 +62,7 @@ def _compared(study: StudyResults, pair: Hashable, of_pair: pd.DataFrame) -> pd.
 
 
 def _quoted(study: StudyResults, pair: Hashable, of_pair: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Rows of the paper's table that nobody can run, for studies that list pairs, as tables do."""
+    """Rows of the paper's table whose formula is not public, for studies that list pairs."""
     teacher, student = (str(of_pair[name].iloc[0]) for name in ("teacher_model", "student_model"))
     quoted = unpublished(study.source, teacher, student) if pair else {}
     cases = set(of_pair["case"])
@@ -73,7 +73,7 @@ def _quoted(study: StudyResults, pair: Hashable, of_pair: pd.DataFrame) -> Itera
 
 
 def compare_teachers(study: StudyResults) -> pd.DataFrame:
-    """One row a teacher that was trained or imported, in the order of the pairs.
+    """One row per teacher that was trained or imported, in the order of the pairs.
 
     Returns:
         Columns teacher, test, paper and gap (percent; NaN where there is nothing to compare with).

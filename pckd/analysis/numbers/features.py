@@ -40,7 +40,7 @@ def embedding(features: Matrix) -> Matrix:
 
 
 def feature_numbers(items: Sequence[LookedAt]) -> pd.DataFrame:
-    """One row a network, measured on all d dimensions of the features, not on their t-SNE.
+    """One row per network, measured on all d dimensions of the features, not on their t-SNE.
 
     Returns:
         Columns network, width, images; silhouette (mean, Euclidean, -1 to 1; NaN where each class

@@ -43,7 +43,7 @@ METHODS: dict[str, Evaluator] = {"fANOVA": _fanova, "PED-ANOVA": _ped_anova}
 
 
 def reason_against(done: pd.DataFrame, parameters: Sequence[SearchedKey]) -> str | None:
-    """Why importances cannot be computed; None if they can.
+    """Return why importances cannot be computed; None if they can.
 
     Args:
         done: Configurations with their accuracies at equal budget.

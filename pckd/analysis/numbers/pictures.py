@@ -1,4 +1,4 @@
-"""Which networks the pictures of a study show."""
+"""Choice of the networks that a study's pictures show."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

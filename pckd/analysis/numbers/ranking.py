@@ -16,7 +16,7 @@ TOP_SHARE = 0.2
 
 
 def configurations(study: StudyResults) -> pd.DataFrame:
-    """One row a configuration, the best first, then those that did not complete.
+    """One row per configuration, the best first, then those that did not complete.
 
     Only those whose `pckd.study.ranking.standing` is completed are ranked.
 

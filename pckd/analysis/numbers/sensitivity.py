@@ -22,14 +22,14 @@ class Sensitivity:
     """Response of the test accuracy to one key."""
 
     key: str
-    """As people write it."""
+    """Dotted key as study files write it."""
     name: str
     """In words."""
     pair: str
     points: pd.DataFrame
-    """One row a completed trial: value, seed, top1 (percent)."""
+    """One row per completed trial: value, seed, top1 (percent)."""
     summary: pd.DataFrame
-    """One row a value: value, is_default, n, mean, low, high (95% t-interval over seeds),
+    """One row per value: value, is_default, n, mean, low, high (95% t-interval over seeds),
     difference, difference_low, difference_high, difference_n (paired, from the default, of which
     they are NaN and 0)."""
     spread: Spread | None

@@ -22,7 +22,7 @@ PAPER_TARGETS = {"stl10": 5_000, "tiny-imagenet": 100_000}
 
 
 def probe_points(study: StudyResults) -> pd.DataFrame:
-    """One row a network and target: the mean over the probe's own seeds.
+    """One row per network and target: the mean over the probe's own seeds.
 
     Returns:
         Columns target (words), data (name), is_whole (all of its classes), protocol, measure, role,

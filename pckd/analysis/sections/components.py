@@ -84,7 +84,7 @@ def _table(study: StudyResults, effects: list[Effect]) -> Table:
 
 
 def _picture(study: StudyResults, effects: list[Effect]) -> Picture:
-    """A panel a component with a row a pair; without pairs one panel with a row a component."""
+    """One panel per component with one row per pair, or without pairs one panel for all."""
     names = list(dict.fromkeys(effect.component for effect in effects))
     panels: dict[str, list[DotRow]] = {}
     for effect in effects:

@@ -1,4 +1,4 @@
-"""Which of the searched parameters matter."""
+"""Importance of the searched parameters."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""A study in an experiment tracker: each trial that has ended is a run there, once."""
+"""Export of a study to an experiment tracker: one run for each trial that has ended."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""The trials of a study as an experiment tracker knows runs: parameters, metrics and tags."""
+"""Trials of a study as runs of an experiment tracker: parameters, metrics and tags."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence

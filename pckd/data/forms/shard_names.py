@@ -8,7 +8,7 @@ from pckd.data.words import listed
 from pckd.errors import InputError
 
 NUMBERED = re.compile(r"[a-z]+-(\d+)-of-(\d+)(-[0-9a-f]+)?\.parquet")
-"""As exports name them, on the hub with a hash behind: train-00000-of-00002.parquet."""
+"""Names of numbered files, on the hub with a hash behind: train-00000-of-00002.parquet."""
 
 COPY = re.compile(r"\(\d+\)|\bcopy\b| ", re.IGNORECASE)
 """Marks that file managers add to the names of copies."""

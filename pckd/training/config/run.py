@@ -131,7 +131,7 @@ class RunConfig(Settings):
         return self.teacher.hash if self.teacher and self.needs_teacher else None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """As text with this process's plug-ins, wherever a run is sent to another process."""
+        """Pickle as text with this process's plug-ins, for another process."""
         return _received, (loaded_plugins(), self.model_dump_json())
 
     def teacher_run(self) -> "RunConfig":
@@ -159,7 +159,7 @@ class RunConfig(Settings):
 
 
 def _unweighted(term: str) -> str:
-    """Why the samples of a term cannot be weighted, '' where they can."""
+    """Reason why the samples of a term cannot be weighted, '' where they can."""
     kind = find_term(term)
     if method.only_prepares(kind):
         return "only prepares the student"
