@@ -19,15 +19,19 @@ Value = float | int | str | bool
 class Parameter(Settings):
     """A parameter of the search: `low` and `high`, or `choices`."""
 
-    type: Literal["float", "int", "choice"] = Field("float", description="choices make it a choice")
+    type: Literal["float", "int", "choice"] = Field(
+        "float", description="choice where choices are given"
+    )
     low: float | None = Field(None, description="smallest value")
     high: float | None = Field(None, description="largest value")
     log: bool = Field(False, description="search on a log scale")
-    step: float | None = Field(None, gt=0, description="distance of allowed values")
-    choices: tuple[Value, ...] | None = Field(None, min_length=1, description="all values")
+    step: float | None = Field(None, gt=0, description="distance between allowed values")
+    choices: tuple[Value, ...] | None = Field(
+        None, min_length=1, description="the values to choose from"
+    )
     when: dict[str, Value | Annotated[tuple[Value, ...], Field(strict=False)]] = Field(
         default_factory=dict,
-        description="active only where an earlier choice has this value, or one of these",
+        description="searched only where an earlier choice has this value, or one of these",
     )
 
     @model_validator(mode="before")
@@ -41,11 +45,11 @@ class Parameter(Settings):
     def _complete(self) -> "Parameter":
         if self.type == "choice":
             if self.choices is None or self.low is not None or self.high is not None:
-                raise ValueError("a choice has choices, and neither low nor high")
+                raise ValueError("a choice takes choices, and neither low nor high")
             check_once("choices", self.choices)
             return self
         if self.choices is not None or self.low is None or self.high is None:
-            raise ValueError("a parameter has either low and high, or choices")
+            raise ValueError("give a parameter either low and high, or choices")
         if not self.low < self.high:
             raise ValueError(f"low ({self.low:g}) must be below high ({self.high:g})")
         if self.log and (self.low <= 0 or self.step is not None):

@@ -19,7 +19,7 @@ class Resources(Settings):
     bank_memory: float | None = Field(
         None,
         ge=0,
-        description="GiB of each machine for what teachers say of views; half of it by default",
+        description="GiB of each machine for teachers' features; by default half of its memory",
     )
 
     price: float | None = Field(

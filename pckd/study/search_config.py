@@ -37,15 +37,17 @@ class StopConfig(Settings):
 class SearchConfig(Space):
     """A search; where the cases of a study are searched, each has a space, and all one budget."""
 
-    trials: int = Field(ge=1, description="configurations to try; of each case, if it has a space")
+    trials: int = Field(ge=1, description="configurations to try, in each case that has a space")
     parameters: dict[str, Parameter] = Field(
-        default_factory=dict, description="in the order of choosing"
+        default_factory=dict,
+        description="what is searched, by dotted key; `when` looks at keys above",
     )
     spaces: dict[str, Space] = Field(
-        default_factory=dict, description="instead of parameters: the space of each case, by name"
+        default_factory=dict,
+        description="the space of each case, by its name, instead of parameters",
     )
     sampler: Annotated[SamplerConfig, BeforeValidator(named_sampler)] = Field(
-        default_factory=SamplerConfig, description="who proposes"
+        default_factory=SamplerConfig, description="proposes the configurations: one of Optuna's"
     )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="of the sampler")
     objectives: tuple[Literal["accuracy", "seconds", "flops"], ...] = Field(

@@ -22,7 +22,7 @@ class StartFrom(Settings):
     """Start of a search: `from: STUDY` is short for `from: {study: STUDY}`."""
 
     study: str = Field(description="a study below the same results root")
-    points: int = Field(3, ge=1, description="so many of its best configurations are tried first")
+    points: int = Field(3, ge=1, description="how many of its best configurations are tried first")
 
 
 def _named_study(value: Any) -> Any:  # noqa: ANN401
@@ -32,7 +32,9 @@ def _named_study(value: Any) -> Any:  # noqa: ANN401
 class Space(Settings):
     """Parameters of a search, dotted keys of the run, and the points to try first."""
 
-    parameters: dict[str, Parameter] = Field(min_length=1, description="in the order of choosing")
+    parameters: dict[str, Parameter] = Field(
+        min_length=1, description="what is searched, by dotted key; `when` looks at keys above"
+    )
     first: tuple[Point, ...] = Field(
         (), description="configurations to try first; a mapping gives them names"
     )

@@ -30,30 +30,36 @@ class StudySpec(Settings):
     Cases and a search stand together where each case has a space of its own to search.
     """
 
-    study: Annotated[str, Field(pattern=NAME, description="name")]
+    study: Annotated[str, Field(pattern=NAME, description="name of the study")]
     source: str = Field("", description="the table or figure that this reproduces")
     plugins: tuple[str, ...] = Field(
         (), description="Python files with terms, networks and data sets, beside the study file"
     )
-    run: dict[str, Any] = Field(description="the RunConfig that the plan starts from")
-    cases: dict[str, dict[str, Any]] | None = Field(None, min_length=1, description="named changes")
-    grid: dict[str, list[Any]] | None = Field(None, min_length=1, description="every combination")
-    vary_one: dict[str, list[Any]] | None = Field(
-        None, min_length=1, description="one key at a time"
+    run: dict[str, Any] = Field(description="the run that the plan starts from")
+    cases: dict[str, dict[str, Any]] | None = Field(
+        None, min_length=1, description="changes to the run, by the name of the case"
     )
-    search: SearchConfig | None = Field(None, description="Optuna proposes")
-    pairs: tuple[Pair, ...] = Field((), description="teacher-student pairs, times the plan")
+    grid: dict[str, list[Any]] | None = Field(
+        None, min_length=1, description="values of several keys, in every combination"
+    )
+    vary_one: dict[str, list[Any]] | None = Field(
+        None, min_length=1, description="values of several keys, one key at a time"
+    )
+    search: SearchConfig | None = Field(None, description="configurations that Optuna proposes")
+    pairs: tuple[Pair, ...] = Field(
+        (), description="teacher-student pairs, each with the whole plan"
+    )
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (0,),
         min_length=1,
-        description="seeds, times the plan",
+        description="seeds, each with the whole plan",
         json_schema_extra={"uniqueItems": True},
     )
     until_clear: UntilClear | None = Field(
         None, description="written as `seeds: {until: clear, ...}`: no more seeds than are needed"
     )
     resources: Resources = Field(
-        default_factory=Resources, description="what one trial takes of the machines"
+        default_factory=Resources, description="processes, CPUs and GPUs of one trial"
     )
     keep: Literal["last", "best", "none"] = Field(
         "last", description="the student that is kept: of the last or the best epoch, or none"
@@ -61,8 +67,10 @@ class StudySpec(Settings):
     confirm: ConfirmConfig | None = Field(
         None, description="compares the best with references on fresh seeds, once the plan ended"
     )
-    probe: ProbeStage | None = Field(None, description="starts when training is done")
-    pictures: PictureStage | None = Field(None, description="likewise: Figures 1, 7 and 8")
+    probe: ProbeStage | None = Field(None, description="linear probes, after training")
+    pictures: PictureStage | None = Field(
+        None, description="material of Figures 1, 7 and 8, after training"
+    )
     smoke: dict[str, Any] = Field(
         default_factory=dict, exclude=True, description="what --scale smoke changes, by dotted key"
     )

@@ -30,7 +30,7 @@ class PictureStage(Settings):
         description="Figure 7: the class whose easiest and hardest training images are kept; by "
         "default the first",
     )
-    examples: int = Field(5, ge=1, le=20, description="Figure 7: how many of either")
+    examples: int = Field(5, ge=1, le=20, description="Figure 7: number of each")
     feature_classes: tuple[ClassName, ...] | None = Field(
         None,
         min_length=2,
