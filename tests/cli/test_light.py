@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ for name in json.loads(sys.argv[1]):
     sys.modules[name] = None  # cannot be imported
 from pckd.cli import main
 ended = []
-for words in json.loads(sys.argv[2]):
+names, commands = json.loads(sys.argv[2]), json.loads(sys.argv[3])
+for words in commands:
     sys.argv = ["pckd", *words.split()]
     text = io.StringIO()
     with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
@@ -29,7 +31,7 @@ for words in json.loads(sys.argv[2]):
         except SystemExit as end:
             code = end.code
     ended.append([code, text.getvalue()])
-print(json.dumps(ended))
+print(json.dumps([ended, [name for name in names if sys.modules.get(name)]]))
 """
 
 HELP = (
@@ -67,13 +69,18 @@ READ = (
 )
 
 
-def _ended(without: tuple[str, ...], commands: tuple[str, ...], folder: Path) -> list[list[object]]:
-    """Exit code and text of commands, in a process in which some packages cannot be imported."""
-    arguments = [json.dumps(without), json.dumps(commands)]
+def _ended(
+    without: tuple[str, ...], commands: tuple[str, ...], folder: Path
+) -> tuple[list[list[object]], list[str]]:
+    """Exit code and text of commands, in a process in which some packages cannot be imported.
+
+    And which of TABLES were imported all the same.
+    """
+    arguments = map(json.dumps, (without, TABLES, commands))
     program = [sys.executable, "-c", PROGRAM, *arguments]
     ended = subprocess.run(program, cwd=folder, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
-    found: list[list[object]] = json.loads(ended.stdout)
+    found: tuple[list[list[object]], list[str]] = json.loads(ended.stdout)
     return found
 
 
@@ -83,18 +90,20 @@ def _folder(tmp_path: Path) -> Path:
     (tmp_path / "key.yaml").write_text(yaml.safe_dump({"study": "key", "run": {"dta": "digits"}}))
     store = ResultsStore(Storage(tmp_path / "results"), "demo")
     row = {"study": "demo", "trial": "a", "epochs_done": 1, "epochs_planned": 2}
+    row["started"] = datetime(2026, 1, 2, tzinfo=UTC)
     store.write("trials", "a", [{**row, "status": "completed"}])
     return tmp_path
 
 
 def test_help_lists_and_refusals_need_nothing_slow(folder: Path) -> None:
-    ended = _ended(SLOW + TABLES, ANSWERED + REFUSED, folder)
+    ended, _ = _ended(SLOW + TABLES, ANSWERED + REFUSED, folder)
     for words, (code, text) in zip(ANSWERED + REFUSED, ended, strict=True):
         assert code == (2 if words in REFUSED else 0), f"{words}: {text}"
         assert text, words
 
 
 def test_results_are_read_without_torch_and_pandas(folder: Path) -> None:
-    without = (*SLOW, "pandas")
-    for words, (code, text) in zip(READ, _ended(without, READ, folder), strict=True):
+    ended, imported = _ended(SLOW, READ, folder)
+    for words, (code, text) in zip(READ, ended, strict=True):
         assert code == 0, f"{words}: {text}"
+    assert imported == ["pyarrow"]  # which imports pandas by itself for scalars and zones of time
