@@ -117,9 +117,11 @@ def what_takes_time(config: RunConfig) -> str:
     """Key of a run, the same for runs whose epochs take equally long."""
     optimization = config.optimization
     teacher = config.teacher.model if config.teacher and config.needs_teacher else None
-    parts = (config.data, config.protocol, config.student, teacher, sorted(config.loss.active))
+    parts = (config.data, config.protocol, config.student, teacher)
+    # Settings of a term decide what it needs, such as a second, strong view of each image.
+    terms = (sorted(config.loss.active), config.loss.needs)
     shape = (optimization.batch_size, optimization.accumulation)
-    return repr((*parts, *shape, optimization.precision, optimization.compile))
+    return repr((*parts, *terms, *shape, optimization.precision, optimization.compile))
 
 
 def _time(config: RunConfig, placement: Placement, patience: float) -> Timing:

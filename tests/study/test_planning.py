@@ -12,6 +12,7 @@ from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.document import changes_since, write_spec
 from pckd.study.dry_run import dry_run
+from pckd.study.estimate import what_takes_time
 from pckd.study.planning import check_plan, make_plan, optuna_journal, set_aside
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
@@ -85,6 +86,13 @@ def test_a_dry_run_names_the_trials_and_writes_nothing(storage: Storage) -> None
     assert re.search(r"tables: about 0\.[1-9] MiB", text)
     assert any(line.startswith("    kd: {weight: 1.0") for line in lines)
     assert not Path(storage.base).exists()
+
+
+def test_runs_of_one_term_that_look_at_images_twice_are_timed_apart() -> None:
+    plain = {"method": "cross_entropy"}
+    cases = {"CE": plain, "twice": {**plain, "loss.cross_entropy.strong_view": True}}
+    configs = [trial.config for trial in fixed_trials(_spec(cases=cases, seeds=[0]))]
+    assert len(set(map(what_takes_time, configs))) == 2
 
 
 def test_a_dry_run_of_a_study_that_is_done_trains_nothing_first(storage: Storage) -> None:
