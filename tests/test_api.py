@@ -48,6 +48,14 @@ def test_the_tables_are_frames(study: pckd.Study) -> None:
     assert again.verdicts.empty
 
 
+def test_rows_of_earlier_plans_are_not_among_the_trials(study: pckd.Study) -> None:
+    before = len(study.trials), len(study.epochs)
+    study.store.write("trials", "earlier", [{"trial": "earlier", "case": "plain"}])
+    study.store.write("epochs", "earlier", [{"trial": "earlier", "epoch": 1}])
+    assert (len(study.trials), len(study.epochs)) == before
+    assert len(study.table("trials")) == before[0] + 1
+
+
 def test_a_student_is_a_module_that_takes_images_as_they_are(study: pckd.Study) -> None:
     row = study.trials.iloc[0]
     student = study.student(row["trial"][:8])

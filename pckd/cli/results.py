@@ -1,5 +1,6 @@
 """`pckd results`: the tables on the terminal, or as one file."""
 
+import sys
 from pathlib import Path
 from textwrap import fill
 from typing import Annotated, Literal
@@ -33,6 +34,9 @@ TELLING = {
     "verdicts": "candidate reference name estimate low high seeds reason",
 }
 """Columns of each table, the most telling first."""
+
+OF_EARLIER = "among these are trials of earlier plans, code or images: {}"
+"""Sentence on rows that the plan does not name."""
 
 
 @app.command()
@@ -77,7 +81,7 @@ def show(
     for sentence in (*mixed_teachers(planned), *mixed_teachers(confirming)):
         print(fill(sentence, line_width()))
     if table == "trials" and others:
-        print(f"among these are trials of earlier plans, code or images: {others}")
+        print(OF_EARLIER.format(others))
 
 
 @app.command()
@@ -120,6 +124,8 @@ def export(
     from pckd.analysis import exporting
     from pckd.storage import Storage
     from pckd.study.earlier_plan import ensure_plan
+    from pckd.study.planned_rows import planned_rows
+    from pckd.study.results import open_study
 
     chosen = form or exporting.format_of(to or Path())
     if to is not None:
@@ -127,6 +133,10 @@ def export(
     storage = Storage(results)
     ensure_plan(storage, study)
     content = exporting.export(storage, study, chosen, table)
+    if chosen in exporting.ROWS and table in (None, "trials"):
+        _, others = planned_rows(open_study(storage, study))
+        if others:
+            print(OF_EARLIER.format(others), file=sys.stderr)
     if to is None:
         print(content.decode(), end="")
         return

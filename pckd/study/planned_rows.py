@@ -5,6 +5,11 @@ from typing import Any
 from pckd.study.results import ResultsStore
 
 
+def planned_trials(store: ResultsStore) -> set[str]:
+    """The identities that the plan of a study names; none where no plan was kept."""
+    return set(store.read_table("plan")["trial"].drop_null().to_pylist())
+
+
 def planned_rows(store: ResultsStore) -> tuple[list[dict[str, Any]], int]:
     """Read the rows of the table `trials` that the plan names.
 
@@ -17,8 +22,7 @@ def planned_rows(store: ResultsStore) -> tuple[list[dict[str, Any]], int]:
     Returns:
         The rows, and the number of those that are left out.
     """
-    rows = store.rows("trials")
-    planned = set(store.read_table("plan")["trial"].drop_null().to_pylist())
+    rows, planned = store.rows("trials"), planned_trials(store)
     if not planned:
         return rows, 0
     kept = [row for row in rows if row["trial"] in planned]

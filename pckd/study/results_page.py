@@ -30,17 +30,19 @@ ABOUT = {
 LINES = """\
 ## In one line
 
-With pandas, after
+A trial whose settings, code or images changed has a new identity, and its old row stays: those that
+count are named by the table `plan`. With pandas, after
 
 ```python
 import pandas as pd
 
-trials = pd.read_parquet("results/demo/trials")
-epochs = pd.read_parquet("results/demo/epochs")
+plan = pd.read_parquet("results/demo/plan")
+trials = pd.read_parquet("results/demo/trials").merge(plan[["trial"]].drop_duplicates())
+epochs = pd.read_parquet("results/demo/epochs").merge(trials[["trial"]])
 ```
 
-or with DuckDB, in its shell or as `duckdb.sql(...)`. Terms have no columns of their own:
-a trial has a list of its terms' parameters, an epoch one of its terms' losses."""
+or, of all rows, with DuckDB, in its shell or as `duckdb.sql(...)`. Terms have no columns of their
+own: a trial has a list of its terms' parameters, an epoch one of its terms' losses."""
 
 IN_ONE_LINE = {
     "Mean accuracy of each method": (

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from pckd.analysis import exporting
+from pckd.cli.main import main
 from pckd.storage import Storage
 from pckd.study.results import ResultsStore
 
@@ -104,10 +105,16 @@ def test_text_is_printed_where_no_file_is_named(command: Command) -> None:
 
 
 @pytest.mark.usefixtures("_rows")
-def test_rows_that_the_plan_does_not_name_are_counted(command: Command) -> None:
+def test_rows_that_the_plan_does_not_name_are_counted(
+    command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     sentence = "among these are trials of earlier plans, code or images"
     assert sentence not in command("results", "show", "demo")
     ResultsStore(Storage("results"), "demo").write(
         "plan", "plan", [{"study": "demo", "trial": "a"}]
     )
     assert command("results", "show", "demo").endswith(f"{sentence}: 1\n")
+    monkeypatch.setattr("sys.argv", ["pckd", "results", "export", "demo", "rows.csv"])
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().err == f"{sentence}: 1\n"

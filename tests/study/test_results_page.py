@@ -34,6 +34,7 @@ def _demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ]
         rows = [{"trial": method, "epoch": epoch, "terms": terms} for epoch in (1, 2)]
         store.write("epochs", method, rows)
+    store.write("plan", "plan", [{"trial": method} for method in LOSSES])
     monkeypatch.chdir(tmp_path)
 
 
