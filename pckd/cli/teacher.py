@@ -109,7 +109,7 @@ def _compare(top1: float, published: dict[str, float], card: "TeacherCard") -> N
     from pckd.training.published import TOLERANCE
 
     if not published:
-        print(f"no accuracy of {card.model} on {card.data} as selected is published here")
+        print(f"no published accuracy of {card.model} on {card.data} as selected is known")
         return
     rows = [
         {"published by": source, "top1": value, "difference": f"{top1 - value:+.2f}"}
@@ -118,8 +118,8 @@ def _compare(top1: float, published: dict[str, float], card: "TeacherCard") -> N
     print_rows(rows, as_json=False)
     if all(abs(top1 - value) > TOLERANCE for value in published.values()):
         print(
-            f"more than {TOLERANCE} points away from every published accuracy: is it the network, "
-            "and are these the images, that were published?"
+            f"more than {TOLERANCE} points away from every published accuracy: check the network "
+            "and the images"
         )
 
 

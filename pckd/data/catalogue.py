@@ -121,8 +121,8 @@ def published_normalisation(name: str) -> Normalisation:
     if normalisation is None:
         known = ", ".join(name for name, entry in CATALOGUE.items() if entry.normalisation)
         raise InputError(
-            f"no normalisation is published for data set '{name}', so there is no telling how a "
-            f"network of others was shown its images; there is one for {known}"
+            f"no normalisation is published for data set '{name}', which a network of other code "
+            f"needs; there is one for {known}"
         )
     return normalisation
 

@@ -114,7 +114,7 @@ class StudySpec(Settings):
     def _plain_name(cls, name: Any) -> Any:  # noqa: ANN401
         if isinstance(name, str) and not re.fullmatch(NAME, name):
             raise ValueError(
-                f"{name!r} is no name: it has small letters, digits, - and _, and begins with a "
+                f"{name!r} cannot be a name: use small letters, digits, - and _, and begin with a "
                 "letter or a digit"
             )
         return name

@@ -81,7 +81,9 @@ def _check_name(study: str, source: str) -> None:
         InputError: It is too long, or that of a confirmation.
     """
     if len(study) > LONGEST:
-        raise InputError(f"{source}: study has a name of {len(study)} letters: at most {LONGEST}")
+        raise InputError(
+            f"{source}: the name of the study has {len(study)} letters, more than {LONGEST}"
+        )
     if study.removesuffix(SMOKE).endswith(CONFIRM):
         raise InputError(
             f"{source}: {study}: names that end with {CONFIRM} are for studies that confirm another"

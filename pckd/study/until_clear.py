@@ -92,7 +92,9 @@ class UntilClear(Settings):
                 raise ValueError(f"seeds compare {name}, which pair {pair} is without")
         comparisons = len(compared) * max(len(pairs), 1)
         if not comparisons:
-            raise ValueError("seeds until clear need a case that is no reference, nor the same run")
+            raise ValueError(
+                "seeds until clear need a case besides the references, and of another run"
+            )
         if self.level / comparisons < LEAST_LEVEL:
             raise ValueError(
                 f"level {self.level} is too small for {comparisons} comparisons: each takes its "

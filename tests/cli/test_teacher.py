@@ -48,7 +48,7 @@ def test_what_import_prints_can_be_pasted_into_a_study_file(
 ) -> None:
     out = command(*IMPORT, *THREE)
     assert re.match(r"resnet8: top-1 \d+\.\d\d % on \d+ images\n", out)
-    assert "no accuracy of resnet8 on digits as selected is published here" in out
+    assert "no published accuracy of resnet8 on digits as selected is known" in out
     (card,) = TeacherStore(Storage("results")).cards()
     assert (card.origin, card.num_classes, card.data) == ("ckpt_epoch_240.pth", 3, "digits")
     line = out.splitlines()[-1]

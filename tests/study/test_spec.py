@@ -118,9 +118,12 @@ def searching(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no study name": ({"study": None}, r"study .*"),
-    "name with a space": ({"study": "my study"}, r"study: 'my study' is no name: it has .*"),
-    "name of a folder above": ({"study": ".."}, r"study: '\.\.' is no name: .*"),
-    "name of 201 letters": ({"study": "a" * 201}, r"study has a name of 201 letters: at most 200"),
+    "name with a space": ({"study": "my study"}, r"study: 'my study' cannot be a name: use .*"),
+    "name of a folder above": ({"study": ".."}, r"study: '\.\.' cannot be a name: .*"),
+    "name of 201 letters": (
+        {"study": "a" * 201},
+        r"the name of the study has 201 letters, more than 200",
+    ),
     "name of a confirmation": (
         {"study": "demo-confirm"},
         r"demo-confirm: names that end with -confirm are for studies that confirm another",
