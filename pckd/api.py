@@ -10,7 +10,7 @@ from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study import results
 from pckd.study.names import TableName
-from pckd.study.planned_rows import planned_trials
+from pckd.study.planned_rows import planned_frame
 from pckd.study.spec import StudySpec
 from pckd.study.table_store import store_of
 from pckd.training.scale import Scale
@@ -47,12 +47,12 @@ class Study:
     @property
     def trials(self) -> "pd.DataFrame":
         """One row per trial that the plan names; `table` has those of earlier plans, too."""
-        return self._planned("trials")
+        return planned_frame(self.store)
 
     @property
     def epochs(self) -> "pd.DataFrame":
         """One row per epoch of these trials."""
-        return self._planned("epochs")
+        return planned_frame(self.store, "epochs")
 
     @property
     def probes(self) -> "pd.DataFrame":
@@ -72,11 +72,6 @@ class Study:
     def table(self, name: TableName) -> "pd.DataFrame":
         """Read a whole table, which holds the rows of earlier plans, code and images, too."""
         return store_of(self.storage, self.name, name).read(name)
-
-    def _planned(self, name: TableName) -> "pd.DataFrame":
-        """Rows of the trials that the plan names; all where no plan was kept."""
-        rows, planned = self.table(name), planned_trials(self.store)
-        return rows[rows["trial"].isin(planned)].reset_index(drop=True) if planned else rows
 
     def configurations(self, case: str = "") -> "pd.DataFrame":
         """The configurations of a search, the best first: one row each, with its searched keys.

@@ -7,6 +7,7 @@ import pandas as pd
 from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.study.paths import student_path
+from pckd.study.planned_rows import planned_frame
 from pckd.study.probe_task import Probed, ProbeTask, read_probed
 from pckd.study.results import open_study
 from pckd.training.config import DataConfig
@@ -21,10 +22,12 @@ from pckd.transfer.target import open_target
 def probe_tasks(storage: Storage, study: str, stage: ProbeStage) -> list[ProbeTask]:
     """List all probes of a study: each completed student and each teacher, x targets x seeds.
 
+    Trials of earlier plans, code or images are left out.
+
     Raises:
         InputError: There is no such study, or one of its teachers is no longer in the store.
     """
-    rows = open_study(storage, study).read("trials")
+    rows = planned_frame(open_study(storage, study))
     done = rows[rows["status"] == "completed"]
     networks = [*_students(storage, study, done), *_teachers(storage, study, done)]
     return tasks_of(study, networks, stage, storage)

@@ -11,6 +11,7 @@ import pandas as pd
 from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.study.names import REPEATS
+from pckd.study.planned_rows import planned_frame
 from pckd.study.repeat import repeat_trial
 from pckd.study.results import ResultsStore, open_study
 
@@ -62,7 +63,7 @@ def verify_study(
     seed: int,
     on_check: Callable[[Check], None] = lambda check: None,
 ) -> list[Check]:
-    """Train some completed trials of a study again, drawn at random, in this process.
+    """Train some completed trials of a study's plan again, drawn at random, in this process.
 
     Args:
         study: Its name.
@@ -74,7 +75,7 @@ def verify_study(
     Raises:
         InputError: There is no such study, or none of its trials completed.
     """
-    rows = open_study(storage, study).read("trials")
+    rows = planned_frame(open_study(storage, study))
     completed = rows[rows["status"] == "completed"].sort_values("trial").to_dict("records")
     if not completed:
         raise InputError(f"study {study} has no completed trial to verify")

@@ -141,6 +141,16 @@ def test_only_completed_trials_are_probed(
     assert fewer == [task for task in tasks if task.network.trial != trial]
 
 
+def test_students_of_earlier_plans_are_not_probed(study: Finished, tasks: list[ProbeTask]) -> None:
+    first, *others = [trial.identity for trial in study.trials]
+    study.store.write("plan", "plan", [{"trial": trial} for trial in others])
+    try:
+        planned = probe_tasks(study.storage, "small", STAGE)
+    finally:
+        study.storage.delete(study.store.path("plan", "plan"))
+    assert planned == [task for task in tasks if task.network.trial != first]
+
+
 def test_a_study_that_has_trained_nothing_has_no_probes(tmp_path: Path) -> None:
     storage = Storage(tmp_path)
     ResultsStore(storage, "fresh").write_document("study.json", {})

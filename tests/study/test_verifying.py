@@ -81,6 +81,13 @@ def test_another_machine_explains_other_numbers(storage: Storage) -> None:
     assert "torch was 1.0" in str(check)
 
 
+def test_trials_of_earlier_plans_are_not_drawn(storage: Storage) -> None:
+    store = ResultsStore(storage, "tiny")
+    (_, kept) = sorted(store.read("trials")["trial"])
+    store.write("plan", "plan", [{"trial": kept}])
+    assert list(_verified(storage)) == [kept]
+
+
 def test_a_study_without_completed_trials_cannot_be_verified(tmp_path: Path) -> None:
     storage = Storage(tmp_path)
     ResultsStore(storage, "tiny").write("trials", "0123", [{"trial": "0123", "status": "failed"}])
