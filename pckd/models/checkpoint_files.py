@@ -53,20 +53,30 @@ def read_checkpoint(path: Path) -> object:
     Raises:
         InputError: the file cannot be read, is no checkpoint, or would run code.
     """
+    head = _beginning(path)
     try:
-        with path.open("rb") as file:
-            head = file.read(64)
         if head[8:9] == b"{":  # behind the length of the header
             return load_safetensors(path.read_bytes())
         with safe_globals(ALLOWED), warnings.catch_warnings(action="ignore"):
             content: object = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise InputError(f"checkpoint {path} cannot be read: {error.strerror or error}") from error
     except SafetensorError as error:
         raise InputError(f"checkpoint {path} is a damaged safetensors file: {error}") from error
-    except Exception as error:  # damaged or hostile bytes fail in any way
+    except Exception as error:  # damaged or hostile bytes fail in any way, also as an OSError
         raise InputError(f"checkpoint {path} {_why_not_loaded(path, head)}") from error
     return content
+
+
+def _beginning(path: Path) -> bytes:
+    """Read the first bytes of a file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(64)
+    except OSError as error:
+        raise InputError(f"checkpoint {path} cannot be read: {error.strerror or error}") from error
 
 
 def _why_not_loaded(path: Path, head: bytes) -> str:

@@ -19,8 +19,9 @@ STATE_KEYS = ("model", "state_dict", "net", "model_state_dict", "network", "weig
 RepDistiller and mdistiller, SSKD and Lightning, HSAKD, and what tutorials show.
 """
 
-AVERAGE = re.compile(r"ema|swa|averag", re.IGNORECASE)
-"""Part of a key's name that marks a running average of weights, kept beside the last weights."""
+AVERAGE = re.compile(r"ema|swa|averag|momentum|encoder_k", re.IGNORECASE)
+"""Part of a place's name that marks a running average of weights, kept beside the last weights, as
+self-supervised networks do too."""
 
 COMPILED = "_orig_mod."
 """Part of every entry's name in a module that torch.compile wraps."""
