@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
+from typing import Any
 
 from pckd.cli.output import WRAPPED, shown
 
@@ -10,6 +11,11 @@ NARROW = 27
 
 GAP = 2
 """Characters between columns."""
+
+
+def as_started(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Trials in the order in which they started; rows of other tables stay in their order."""
+    return sorted(rows, key=lambda row: (row.get("started") is None, row.get("started")))
 
 
 def picked(rows: Iterable[Mapping[str, object]], names: Sequence[str]) -> list[dict[str, object]]:

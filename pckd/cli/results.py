@@ -52,7 +52,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Print the most telling columns of a table of a study."""
-    from pckd.cli.columns import filled, fitting, picked
+    from pckd.cli.columns import as_started, filled, fitting, picked
     from pckd.storage import Storage
     from pckd.study.mixed_teachers import mixed_teachers
     from pckd.study.planned_rows import planned_rows
@@ -60,7 +60,7 @@ def show(
 
     storage = Storage(results)
     store = store_of(storage, study, table)
-    rows = store.rows(table)
+    rows = as_started(store.rows(table))
     columns = [name for name in filled(rows) if not name.startswith("config")]
     if as_json:
         print_rows(picked(rows, columns), as_json=True)
@@ -184,7 +184,7 @@ def compact_study(study: Study, results: Results = "results") -> None:
     from pckd.study.results import open_study
 
     merged = compact(open_study(Storage(results), study))
-    print(", ".join(f"{table}: {count} files merged" for table, count in merged.items()))
+    print(", ".join(f"{table}: {plural(count, 'file')} merged" for table, count in merged.items()))
 
 
 def _track(study: str, tracker: str, place: str | None, results: str) -> None:

@@ -142,6 +142,7 @@ def trial(
     from pckd.progress import Display
     from pckd.storage import Storage
     from pckd.study.repeat import repeat_trial
+    from pckd.words import plural
 
     display = Display()
     before, now = repeat_trial(
@@ -156,8 +157,8 @@ def trial(
         print(f"{name}: {outcome.status}, {value}")
     epochs = min(len(before.history), len(now.history))
     if before.history[:epochs] != now.history[:epochs]:
-        raise RunError(f"the accuracies of the first {epochs} epochs differ")
-    print(f"the accuracies of all {epochs} epochs agree")
+        raise RunError(f"the accuracies differ, of {plural(epochs, 'epoch')} that both have")
+    print(f"the accuracies agree, of {plural(epochs, 'epoch')}")
 
 
 @app.command("list")

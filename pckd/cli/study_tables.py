@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from pckd.cli.columns import fitting, picked
+from pckd.cli.columns import as_started, fitting, picked
 from pckd.cli.output import line_width, print_rows, print_text
 from pckd.study.names import DONE, RESERVED
 from pckd.words import plural
@@ -22,7 +22,7 @@ def show_status(results: str, study: str, *, as_json: bool) -> None:
     from pckd.study.results import open_study
 
     rows, left_out = planned_rows(open_study(Storage(results), study))
-    trials = sorted(rows, key=lambda row: (row["started"] is None, row["started"]))
+    trials = as_started(rows)
     for row in trials:
         row["epochs"] = f"{row['epochs_done']}/{row['epochs_planned']}"
     columns = ["case", "status", "epochs", "last_top1", "test_top1", "trial", "seed"]

@@ -67,10 +67,10 @@ def _until_clear(design: UntilClear, comparisons: int, deviation: Deviation) -> 
     shown, mean = difference_shown_until_clear(
         deviation.points, design.smallest_difference, level, design.at_least, design.at_most
     )
+    shared = f"{comparisons} comparisons share " if comparisons > 1 else ""
     yield (
         f"{design.at_least} to {design.at_most} seeds show a difference of {shown:.2f} points with "
-        f"80 % power, after {mean:.1f} on average ({comparisons} comparisons share level "
-        f"{design.level:g})"
+        f"80 % power, after {mean:.1f} on average ({shared}level {design.level:g})"
     )
     needed = seeds_for(deviation.points, design.smallest_difference, level)
     number = "more than 1000" if needed is None else str(needed)

@@ -5,6 +5,7 @@ import math
 import os
 import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -117,6 +118,18 @@ def test_a_table_shows_what_tells_most_in_a_line(
     assert max(map(len, lines)) <= width
     assert "…" not in lines[0]
     assert more.endswith("more columns: --wide, or --json")
+
+
+def test_trials_are_shown_in_the_order_in_which_they_started(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = ResultsStore(Storage(tmp_path), "demo")
+    for trial, hour in {"a": 3, "b": 1, "c": 2}.items():
+        started = datetime(2026, 1, 2, hour, tzinfo=UTC)
+        store.write("trials", trial, [{"study": "demo", "trial": trial, "started": started}])
+    store.write("trials", "d", [{"study": "demo", "trial": "d"}])
+    rows = json.loads(shown(tmp_path, capsys, "--json"))
+    assert [row["trial"] for row in rows] == ["b", "c", "a", "d"]
 
 
 def test_a_terminal_gets_the_first_rows_and_a_pipe_all(

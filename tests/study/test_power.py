@@ -96,6 +96,11 @@ def test_the_deviation_comes_from_stored_differences(tmp_path: Path) -> None:
         ({"seeds": [0]}, "noise stays unknown"),
         ({"seeds": [0, 1, 2]}, "3 seeds show a difference of"),
         ({"seeds": SEEDS}, "4 to 8 seeds show a difference of"),
+        ({"seeds": SEEDS}, "on average (level 0.05)"),
+        (
+            {"seeds": SEEDS, "cases": {**CASES, "FitNet": {"method": "fitnet"}}},
+            "2 comparisons share",
+        ),
         ({"seeds": SEEDS}, "smallest_difference 0.5 takes"),
         (
             {"confirm": CONFIRM},

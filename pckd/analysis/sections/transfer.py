@@ -28,6 +28,7 @@ from pckd.analysis.words import (
     signed,
     without_repeats,
 )
+from pckd.words import plural
 
 ROWS_SHOWN = 12
 """Rows shown for a search and one target: the teacher and the best; the CSV file has all."""
@@ -50,10 +51,8 @@ def transfer(study: StudyResults) -> Section | None:
     if study.kind == "search":
         shown = summary.groupby(GROUP, sort=False).head(ROWS_SHOWN)
     if len(shown) < len(summary):
-        left_out = len(summary) - len(shown)
-        parts.append(
-            Paragraph(f"Not shown here: {left_out} rows of the CSV file, the last ranked.")
-        )
+        left_out = plural(len(summary) - len(shown), "row")
+        parts.append(Paragraph(f"Not shown here: {left_out} of the CSV file, the last ranked."))
     picture = _picture(study, shown, points)
     return Section("Transfer", [_table(study, summary, shown), *parts, picture])
 
