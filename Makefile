@@ -28,8 +28,8 @@ lowest:  ## the tests without Ray, on the lowest versions that pyproject.toml al
 	    --resolution lowest-direct --editable '.[dev]'
 	.venv-lowest/bin/pytest $(LOWEST)
 
-test-cluster: $(INSTALLED)  ## the tests on Ray clusters of many nodes; minutes
-	$(BIN)/pytest -m cluster tests/cluster
+test-cluster: $(INSTALLED)  ## the tests on Ray that take minutes: many nodes, kills, workers
+	$(BIN)/pytest -m cluster tests/cluster tests/distributed
 
 test-faults: $(INSTALLED)  ## what test-cluster leaves out because it takes minutes
 	$(BIN)/pytest -m faults tests/cluster

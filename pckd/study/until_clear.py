@@ -93,7 +93,8 @@ class UntilClear(Settings):
         comparisons = len(compared) * max(len(pairs), 1)
         if not comparisons:
             raise ValueError(
-                "seeds until clear need a case besides the references, and of another run"
+                "seeds until clear need a case that is no reference, and does not come to the same "
+                "run as one"
             )
         if self.level / comparisons < LEAST_LEVEL:
             raise ValueError(

@@ -113,6 +113,7 @@ class _Killer(tune.Callback):  # type: ignore[misc]
             os.kill(result["pid"], signal.SIGKILL)
 
 
+@pytest.mark.cluster
 def test_a_trial_whose_process_dies_again_and_again_goes_on_from_its_checkpoints(
     make_study: MakeStudy, storage: Storage, tmp_path: Path
 ) -> None:
@@ -145,6 +146,7 @@ def test_a_trial_whose_teacher_is_missing_trains_it_and_has_its_reason_to_fail(
     assert rows["reason"]["broken"].startswith("training the teacher resnet14 failed: ")
 
 
+@pytest.mark.cluster
 def test_a_trial_of_two_workers_trains_in_a_nested_run(
     make_study: MakeStudy, storage: Storage, display: Display
 ) -> None:

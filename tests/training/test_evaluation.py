@@ -137,5 +137,5 @@ def test_swapped_teacher_weights_are_refused(trained: TrainedNetwork, tmp_path: 
     card = store.add(trained)
     other = replace(trained, state={k: v * 2 for k, v in trained.state.items()})
     storage.write(f"teachers/store/{card.hash}.safetensors", other.to_bytes())
-    with pytest.raises(InputError, match="not those that its name promises"):
+    with pytest.raises(InputError, match="do not match the hash in its name"):
         store.load(card)
