@@ -32,7 +32,7 @@ test-cluster: $(INSTALLED)  ## the tests on Ray that take minutes: many nodes, k
 	$(BIN)/pytest -m cluster tests/cluster tests/distributed
 
 test-faults: $(INSTALLED)  ## what test-cluster leaves out because it takes minutes
-	$(BIN)/pytest -m faults tests/cluster
+	$(BIN)/pytest -m faults tests/cluster tests/distributed
 
 fuzz: $(INSTALLED)  ## read a thousand damaged files of each kind; minutes
 	$(BIN)/python -m fuzz

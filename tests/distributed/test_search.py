@@ -109,7 +109,7 @@ def _statuses(root: Path) -> list[str]:
     return [pd.read_parquet(path)["status"].item() for path in folder.glob("[!.]*.parquet")]
 
 
-@pytest.mark.cluster
+@pytest.mark.faults
 def test_a_study_goes_on_after_its_driver_was_killed(make_study: MakeStudy, tmp_path: Path) -> None:
     parameters = {"loss.kd": {"low": 0.1, "high": 10.0, "log": True}}
     spec = make_study(run=_run(make_study, 6), search={"trials": 4, "parameters": parameters})

@@ -146,7 +146,7 @@ def test_a_trial_whose_teacher_is_missing_trains_it_and_has_its_reason_to_fail(
     assert rows["reason"]["broken"].startswith("training the teacher resnet14 failed: ")
 
 
-@pytest.mark.cluster
+@pytest.mark.faults
 def test_a_trial_of_two_workers_trains_in_a_nested_run(
     make_study: MakeStudy, storage: Storage, display: Display
 ) -> None:
