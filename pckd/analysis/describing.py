@@ -1,12 +1,9 @@
 """Description of a study in words, for its header and for every caption."""
 
-import pandas as pd
-
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.paper import paper_scale
 from pckd.analysis.settings import setting
 from pckd.analysis.words import listing, number, numbers_range, plain
-from pckd.study.mixed_teachers import mixed_teachers as sentences_on_teachers
 
 TEST_ACCURACY = "top-1 accuracy on the test images with the last weights"
 STATUSES = ("completed", "stopped", "failed", "running")
@@ -71,12 +68,6 @@ def labelled(study: StudyResults, caption: str) -> str:
     """A caption with the scale before it, if that is not full."""
     label = scale_label(study)
     return f"[{label}] {caption}" if label else caption
-
-
-def mixed_teachers(trials: pd.DataFrame) -> list[str]:
-    """A sentence for each recipe of a teacher whose students learned from different weights."""
-    taught = trials.dropna(subset=["teacher", "config"])
-    return sentences_on_teachers(taught[["teacher", "config"]].to_dict("records"))
 
 
 def first_case(study: StudyResults) -> str:

@@ -6,7 +6,7 @@ from math import isfinite
 
 import pandas as pd
 
-from pckd.analysis.describing import TEST_ACCURACY, basis, first_case, labelled, mixed_teachers
+from pckd.analysis.describing import TEST_ACCURACY, basis, first_case, labelled
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.numbers.comparison import NOT_HERE, compare_cases
 from pckd.analysis.numbers.ranking import completed, configurations
@@ -15,6 +15,7 @@ from pckd.analysis.sections.search import HELDOUT_ACCURACY
 from pckd.analysis.statistics import Interval
 from pckd.analysis.words import MISSING, number, numbers_range, plain, signed, without_repeats
 from pckd.errors import InputError
+from pckd.study.mixed_teachers import mixed_teachers
 
 ACCURACY = "top-1 (%)"
 """The column in which the best two stand out."""
@@ -120,10 +121,11 @@ def _of_spaces(done: pd.DataFrame, keys: Sequence[str]) -> dict[str, object]:
 
 
 def _caption(study: StudyResults, counts: "pd.Series[int]", note: str, accuracy: str) -> str:
+    said = [basis(study, accuracy), *mixed_teachers(study.trials.to_dict("records"))]
     return labelled(
         study,
         f"Top-1 accuracy in percent: mean and 95% t-interval, n = {numbers_range(counts)}."
-        f"{note} {' '.join([basis(study, accuracy), *mixed_teachers(study.trials)])}",
+        f"{note} {' '.join(said)}",
     )
 
 

@@ -13,11 +13,11 @@ def mixed_teachers(rows: Iterable[Mapping[Any, Any]]) -> list[str]:
     """A sentence for each recipe of a teacher whose students learned from different weights.
 
     Args:
-        rows: Of the table `trials`.
+        rows: Of the table `trials`; those without a teacher, or a configuration, count for none.
     """
     recipes: dict[str, dict[str, None]] = defaultdict(dict)
     for row in rows:
-        if row["teacher"] and row["config"]:
+        if isinstance(row["teacher"], str) and isinstance(row["config"], str):  # pandas has NaN
             recipes[_recipe(row["config"])][row["teacher"][:HASH_DIGITS]] = None
     sentences = []
     for hashes in recipes.values():

@@ -276,7 +276,8 @@ def _bears_its_name(table: str, name: str, content: pa.Table) -> bool:
     """Return whether a file has a name that its rows give it, or that merged files have."""
     if table == "plan":
         return OF_A_PLAN.fullmatch(name) is not None
-    given = set(pc.unique(content[KEYS[table]]).to_pylist()) - {None}  # no value for Arrow: pandas
+    # Compared as Python's values, because pyarrow imports pandas to compare with one.
+    given = set(pc.unique(content[KEYS[table]]).to_pylist()) - {None}
     return name.startswith(MERGED) or given <= {name}
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from pckd.analysis.describing import mixed_teachers
 from pckd.analysis.figures.differences import Differences, differences_plot
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.parts import Paragraph, Picture, Section, Table
 from pckd.analysis.words import bounds, listing, number, sentence, signed
+from pckd.study.mixed_teachers import mixed_teachers
 from pckd.words import duration, plural
 
 CAPTION = (
@@ -26,7 +26,10 @@ def answer(study: StudyResults) -> Section | None:
     if rows.empty:
         return None
     said = [Paragraph(_question(rows)), *map(Paragraph, map(sentence, rows["sentence"]))]
-    said += [Paragraph(text, is_warning=True) for text in mixed_teachers(study.confirming)]
+    said += [
+        Paragraph(text, is_warning=True)
+        for text in mixed_teachers(study.confirming.to_dict("records"))
+    ]
     cost = Paragraph(_cost(study))
     caption = CAPTION.format(level=rows["level"].max())
     table = Table("verdicts", caption, rows.drop(columns="differences"), _shown(rows))

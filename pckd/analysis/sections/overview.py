@@ -8,7 +8,6 @@ from pckd.analysis.describing import (
     differences_from_paper,
     epochs_words,
     is_unfinished,
-    mixed_teachers,
     progress_words,
     seeds_words,
     unique,
@@ -16,6 +15,7 @@ from pckd.analysis.describing import (
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.parts import Paragraph, Part, Section, Table
 from pckd.analysis.words import listing, numbers_range, plain
+from pckd.study.mixed_teachers import mixed_teachers
 from pckd.words import HASH_DIGITS, duration, noticed, plural
 
 KINDS = {
@@ -122,7 +122,7 @@ def _warnings(study: StudyResults) -> list[str]:
             f"Trials of {study.mixed_codes} code versions are mixed: differences between them may "
             "stem from the code. Run the study again to replace the older ones."
         )
-    found += mixed_teachers(trials)
+    found += mixed_teachers(trials.to_dict("records"))
     if study.unplanned_rows:
         rows = plural(study.unplanned_rows, "trial")
         found.append(f"{rows} of earlier plans, code or images are left out.")
