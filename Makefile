@@ -19,7 +19,7 @@ demo: $(INSTALLED)  ## search the loss weights on handwritten digits, probe the 
 	$(BIN)/pckd report demo
 
 test: $(INSTALLED)  ## the test suite
-	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
+	$(BIN)/pytest --numprocesses 3 --dist loadgroup
 
 lowest:  ## the tests without Ray, on the lowest versions that pyproject.toml allows
 	$(PYTHON) -m venv .venv-lowest

@@ -87,6 +87,7 @@ ARROWS: dict[str, set[str]] = {
         "study.names",
         "study.ranking",
         "study.results",
+        "study.table_files",
         "study.pictures.file",
         "version",
         "words",

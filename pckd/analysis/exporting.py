@@ -13,7 +13,8 @@ from pckd.analysis.markdown import summary_text
 from pckd.analysis.summary import Summary, summarise
 from pckd.errors import InputError
 from pckd.storage import Storage
-from pckd.study.results import ResultsStore, open_study, to_parquet
+from pckd.study.results import ResultsStore, open_study
+from pckd.study.table_files import to_parquet
 
 
 def csv_rows(store: ResultsStore, table: str) -> bytes:

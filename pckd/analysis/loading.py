@@ -13,7 +13,8 @@ from pckd.analysis.terms import Labels, labels_of
 from pckd.storage import Storage
 from pckd.study.document import read_carried, read_groups, read_power, read_spec
 from pckd.study.names import confirm_name
-from pckd.study.results import EARLIER_PLAN, ResultsStore, open_study
+from pckd.study.results import ResultsStore, open_study
+from pckd.study.table_files import EARLIER_PLAN
 
 Kind = Literal["cases", "grid", "vary_one", "search", "single"]
 DEFAULT_CASE = "default"

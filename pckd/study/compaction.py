@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pckd.study.names import DONE
-from pckd.study.results import MERGED, ResultsStore
+from pckd.study.results import ResultsStore
 from pckd.study.schema import KEYS
+from pckd.study.table_files import MERGED
 
 
 def compact(store: ResultsStore) -> dict[str, int]:

@@ -14,10 +14,11 @@ from pckd.storage import Storage
 from pckd.study.document import read_spec
 from pckd.study.plan import Planned, fixed_plan
 from pckd.study.plan_table import plan_files, write_plan
-from pckd.study.results import EARLIER_PLAN, ResultsStore
+from pckd.study.results import ResultsStore
 from pckd.study.searched import Searched, searches
 from pckd.study.space import Point
 from pckd.study.spec import StudySpec
+from pckd.study.table_files import EARLIER_PLAN
 from pckd.study.trial import Trial
 from pckd.training.changes import written_out
 from pckd.training.config import RunConfig

@@ -10,8 +10,8 @@ from torch import nn
 from pckd.data.splits import ImageSplit
 from pckd.models import Network, create_model
 from pckd.study.placement import Placement
-from pckd.study.results import Row, to_parquet, to_table
 from pckd.study.rows import epoch_row, trial_columns
+from pckd.study.table_files import Row, to_parquet, to_table
 from pckd.study.trial import Trial
 from pckd.training.config import RunConfig
 from pckd.training.record import EpochRecord

@@ -10,9 +10,10 @@ from itertools import product
 
 from pckd.storage import Storage
 from pckd.study.plan import Planned, cases, pair_names
-from pckd.study.results import ResultsStore, Row
+from pckd.study.results import ResultsStore
 from pckd.study.rows import plan_row
 from pckd.study.spec import StudySpec
+from pckd.study.table_files import Row
 
 TABLE = "plan"
 WHOLE = "plan"

@@ -12,7 +12,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from pckd.errors import InputError
 from pckd.storage import Storage
-from pckd.study.results import ResultsStore, Row
+from pckd.study.results import ResultsStore
+from pckd.study.table_files import Row
 from pckd.training.config import DataConfig
 from pckd.training.identity import DIGITS
 from pckd.training.network_file import TrainedNetwork

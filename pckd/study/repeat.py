@@ -15,7 +15,8 @@ from pckd.study.execution import run_trial
 from pckd.study.names import REPEATS
 from pckd.study.outcome import Outcome, read_outcome
 from pckd.study.placement import Placement
-from pckd.study.results import ResultsStore, Row, open_study
+from pckd.study.results import ResultsStore, open_study
+from pckd.study.table_files import Row
 from pckd.study.trial import Trial
 from pckd.study.trial_row import restart_row
 from pckd.training.config import RunConfig

@@ -8,42 +8,35 @@ each file old or new, never half. A file under another name, such as a copy, doe
 
 import json
 import logging
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pckd.data import listed
 from pckd.errors import InputError
-from pckd.files.parquet import DamagedParquetError, damage_named, open_parquet, read_columns
 from pckd.storage import Storage
-from pckd.study.schema import KEYS, SCHEMAS, TIME, VERSION
-from pckd.study.upgrades import upgraded
+from pckd.study.schema import KEYS, SCHEMAS
+from pckd.study.table_files import (
+    MERGED,
+    PassedOverError,
+    Row,
+    from_parquet,
+    no_rows,
+    to_parquet,
+    to_rows,
+    to_table,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 log = logging.getLogger(__name__)
 
-EARLIER_PLAN = "from-study-file"
-"""The file of a plan that was made from rows, whatever code they ran (`pckd.study.earlier_plan`);
-the study's next run replaces it."""
-
-MERGED = "compact-"
-"""Prefix of the names of merged files."""
-
-OF_A_PLAN = re.compile(rf"plan|{EARLIER_PLAN}|\d+")
-"""Names of the files of a plan: the whole of it, and the proposals of a search by position."""
-
 READERS = 16
 """Number of files read side by side: on an object store, waiting takes most of the time."""
-
-Row = Mapping[str, Any]
 
 
 class ResultsStore:
@@ -89,12 +82,7 @@ class ResultsStore:
 
         None stands for what is missing, and for a number that is none.
         """
-        naive = [
-            field.with_type(pa.timestamp("us")) if field.type == TIME else field
-            for field in SCHEMAS[table]
-        ]  # pyarrow imports pandas for a time that has a zone
-        rows = self.read_table(table).cast(pa.schema(naive)).to_pylist()
-        return [{name: _plain(value) for name, value in row.items()} for row in rows]
+        return to_rows(table, self.read_table(table))
 
     def read_table(self, table: str) -> pa.Table:
         """Read all rows, as `read` does, as an Arrow table."""
@@ -102,7 +90,7 @@ class ResultsStore:
             try:
                 own, merged = self.file_names(table)
                 parts = self._parts(table, [*own, *merged])
-                return pa.concat_tables([_no_rows(table), *parts])
+                return pa.concat_tables([no_rows(table), *parts])
             except FileNotFoundError:
                 continue  # merged meanwhile: look again
         raise InputError(f"{self.study}/{table}: files come and go while they are read")
@@ -190,12 +178,12 @@ class ResultsStore:
             return own
         _, merged = self.file_names(table)
         found = self._parts(table, merged)
-        everything = pa.concat_tables([_no_rows(table), *found])
+        everything = pa.concat_tables([no_rows(table), *found])
         return everything.filter(pc.equal(everything[KEYS[table]], identity))
 
     def _parts(self, table: str, names: Sequence[str]) -> Iterator[pa.Table]:
         """Read the files in order; of rows that occur in several, keep the first file's."""
-        seen = _no_rows(table)[KEYS[table]]
+        seen = no_rows(table)[KEYS[table]]
         for name, content in zip(names, self._contents(table, names), strict=True):
             if content is None:
                 continue
@@ -212,42 +200,10 @@ class ResultsStore:
     def _read_file(self, table: str, name: str) -> pa.Table | None:
         path = self.path(table, name)
         try:
-            with damage_named():
-                file = open_parquet(pa.BufferReader(self.storage.read(path)))
-                content = read_columns(file)
-                version = int((content.schema.metadata or {}).get(b"pckd.version", b"0"))
-                content = upgraded(table, content, version)
-                fitted = None if version > VERSION else _fitted(content, SCHEMAS[table])
-        except DamagedParquetError as error:
-            log.warning("%s is damaged and left out: %s", path, error)
+            return from_parquet(table, name, self.storage.read(path))
+        except PassedOverError as reason:
+            log.warning("%s %s", path, reason)
             return None
-        if fitted is None:
-            log.warning("%s has schema %d, newer than %d, and is left out", path, version, VERSION)
-            return None
-        if not _bears_its_name(table, name, fitted):
-            log.warning("%s does not have the name of its rows, as a copy, and is left out", path)
-            return None
-        return fitted
-
-
-def to_table(table: str, rows: Sequence[Row]) -> pa.Table:
-    """Convert rows to an Arrow table with a table's schema; missing columns are null.
-
-    Raises:
-        ValueError: A row has a column that the table does not know.
-    """
-    schema = SCHEMAS[table]
-    unknown = {key for row in rows for key in row} - set(schema.names)
-    if unknown:
-        raise ValueError(f"table {table} has no columns {sorted(unknown)}")
-    return pa.Table.from_pylist([dict(row) for row in rows], schema)
-
-
-def to_parquet(content: pa.Table) -> bytes:
-    """Encode an Arrow table as the content of a file."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(content, sink)
-    return bytes(sink.getvalue().to_pybytes())
 
 
 def kept_studies(storage: Storage) -> list[str]:
@@ -270,34 +226,3 @@ def open_study(storage: Storage, study: str) -> ResultsStore:
         known = ", ".join(kept_studies(storage)) or "none"
         raise InputError(f"{storage.root} holds no study {study!r}; it holds: {known}")
     return ResultsStore(storage, study)
-
-
-def _bears_its_name(table: str, name: str, content: pa.Table) -> bool:
-    """Return whether a file has a name that its rows give it, or that merged files have."""
-    if table == "plan":
-        return OF_A_PLAN.fullmatch(name) is not None
-    # Compared as Python's values, because pyarrow imports pandas to compare with one.
-    given = set(pc.unique(content[KEYS[table]]).to_pylist()) - {None}
-    return name.startswith(MERGED) or given <= {name}
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC)
-    return None if value != value else value
-
-
-def _no_rows(table: str) -> pa.Table:
-    return pa.Table.from_batches([], SCHEMAS[table])  # pyarrow's empty_table() imports pandas
-
-
-def _fitted(content: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Give the table the schema's columns, null where an older file lacks one."""
-    there = set(content.column_names)
-    columns = [
-        content.column(entry.name).cast(entry.type)
-        if entry.name in there
-        else pa.nulls(len(content), entry.type)
-        for entry in schema
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)

@@ -11,7 +11,7 @@ import torch
 from pckd.nested import leaves
 from pckd.study.placement import Placement
 from pckd.study.plan import Planned
-from pckd.study.results import Row
+from pckd.study.table_files import Row
 from pckd.study.term_rows import term_rows
 from pckd.study.trial import Trial
 from pckd.training.code import code_of

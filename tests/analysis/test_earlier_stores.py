@@ -14,7 +14,8 @@ from pckd.analysis.numbers.sensitivity import sensitivities
 from pckd.storage import Storage
 from pckd.study.earlier_plan import MISSING, ensure_plan
 from pckd.study.plan_table import plan_files
-from pckd.study.results import EARLIER_PLAN, ResultsStore
+from pckd.study.results import ResultsStore
+from pckd.study.table_files import EARLIER_PLAN
 
 
 @pytest.fixture(params=["version1", "version2"])

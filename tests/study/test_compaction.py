@@ -11,7 +11,8 @@ import pytest
 
 from pckd.storage import Storage
 from pckd.study.compaction import compact
-from pckd.study.results import MERGED, ResultsStore
+from pckd.study.results import ResultsStore
+from pckd.study.table_files import MERGED
 
 
 def _fill(store: ResultsStore, trials: range, status: str = "completed") -> None:
