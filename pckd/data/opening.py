@@ -9,6 +9,7 @@ import torch
 from pckd.data.building import build_content, flaw_problems, label_problems, refuse
 from pckd.data.cache import load_or_build
 from pckd.data.catalogue import IMAGENET_NORMALISATION, STREAMED, find_entry, is_streamed
+from pckd.data.class_names import alike
 from pckd.data.encoded import ImageFiles
 from pckd.data.forms.class_folders import ClassTree
 from pckd.data.images import DataSet, ImageData, channel_statistics
@@ -18,7 +19,7 @@ from pckd.data.streamed import FileSet, StreamedContent
 from pckd.errors import InputError
 
 _notices: dict[tuple[str, str], tuple[str, ...]] = {}
-"""Sentences on what lies beside the data sets that this process opened, by name and root."""
+"""Sentences on the data sets that this process opened, by name and root."""
 
 
 def data_notices(name: str, root: Path | str | None) -> tuple[str, ...]:
@@ -63,13 +64,13 @@ def open_data(
             f"data set '{name}' is too large to decode at its own size: set data.image_size"
         )
     where, source = entry.locate(name, root, download)
-    _notices[name, str(root)] = tuple(source.notices)
     stamps = [(stamp.location, stamp.size, stamp.modified) for stamp in source.files]
     content, fingerprint = load_or_build(
         name,
         [stamps, source.meaning, image_size, PIL.__version__],
         lambda: build_content(name, where, source.read(), image_size),
     )
+    _notices[name, str(root)] = (*source.notices, *alike(content.class_names))
     mean, std = entry.normalisation or channel_statistics(content.train.images)
     return ImageData(name, content.train, content.test, content.class_names, mean, std, fingerprint)
 
@@ -95,11 +96,11 @@ def open_streamed(
             has no room for what is packed.
     """
     where, found = STREAMED[name].locate(name, root, download)
-    _notices[name, str(root)] = tuple(found.notices)
     if isinstance(found, ClassTree):
         content = _open_tree(name, where, found)
     else:
         content = open_packed(name, where, found)
+    _notices[name, str(root)] = (*found.notices, *alike(content.class_names))
     train, test = (
         replace(split, loader_workers=loader_workers) for split in (content.train, content.test)
     )

@@ -11,6 +11,7 @@ import torch
 
 from pckd.data.building import flaw_problems, label_problems, too_large
 from pckd.data.catalogue import find_entry
+from pckd.data.class_names import alike
 from pckd.data.forms.base import RawData, RawSplit
 from pckd.data.forms.files import is_system
 from pckd.data.tracking import tracked
@@ -110,6 +111,7 @@ def survey_data(
     used = {stamp.location for stamp in source.files}
     oddities = [
         *source.notices,
+        *alike(raw.class_names),
         *_shared_images(splits),
         *_odd_properties(splits),
         *_passed_over(used),

@@ -60,6 +60,14 @@ def test_splits_that_are_not_used_are_named(
     assert data_notices("folder", tree) == ("extra, val beside train and test are not used",)
 
 
+def test_classes_that_differ_in_case_alone_are_named(tree: Path) -> None:
+    for split in ("train", "test"):
+        (tree / split / "dog").rename(tree / split / "Cat")
+    assert open_data("folder", tree).class_names == ("Cat", "cat")
+    (notice,) = data_notices("folder", tree)
+    assert notice.endswith("are two classes: 'Cat' and 'cat'")
+
+
 def test_a_pipe_is_refused_and_not_waited_for(tree: Path) -> None:
     os.mkfifo(tree / "train/cat/a.png")
     with pytest.raises(InputError, match=r"train/cat/a\.png is no file but a pipe or a device"):

@@ -74,6 +74,13 @@ def test_splits_that_are_not_used_are_named(root: Path, write: Callable[..., Non
     assert data_notices("parquet", root) == ("validation beside train and test is not used",)
 
 
+def test_class_names_that_look_alike_are_named(root: Path, write: Callable[..., None]) -> None:
+    write({"class_names": ["caf\u00e9", "cafe\u0301"]})
+    open_data("parquet", root)
+    (notice,) = data_notices("parquet", root)
+    assert notice.endswith(r": 'caf\xe9' and 'cafe\u0301'")
+
+
 @pytest.mark.parametrize(
     ("metadata", "class_names"),
     [

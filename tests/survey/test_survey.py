@@ -55,6 +55,13 @@ def test_a_split_that_is_not_used_is_said(root: Path) -> None:
     assert survey(root).oddities == ["val beside train and test is not used"]
 
 
+def test_classes_that_differ_in_case_alone_are_named(root: Path) -> None:
+    for split in ("train", "test"):
+        (root / split / "leaf").rename(root / split / "Apple")
+    (oddity,) = survey(root).oddities
+    assert oddity.endswith("are two classes: 'Apple' and 'apple'")
+
+
 def _profile(space: str) -> bytes:
     made = ImageCms.createProfile(space)  # type: ignore[arg-type]
     return ImageCms.ImageCmsProfile(made).tobytes()
