@@ -10,6 +10,7 @@ from urllib.error import URLError
 
 from pckd.data.forms.base import Form, Found, RawData, Source
 from pckd.data.place import FileStamp, Place, open_place
+from pckd.data.seeking import seek
 from pckd.errors import InputError
 
 Colour = tuple[float, float, float]
@@ -92,10 +93,10 @@ class Stored(Generic[Found]):
         place = open_place(root)
         if place.is_file():
             raise InputError(f"data.root is the file {place}: name the folder that holds it")
-        found = self._find(place)
+        found = seek(place, self.folders, self.forms)
         if found is None and download:
             self._fetch(name, place)
-            found = self._find(place)
+            found = seek(place, self.folders, self.forms)
         if found is None:
             seen = f"looked there and in {', '.join(self.folders)} below it"
             problem = f"is not in {place} ({seen})" if place.exists() else f"has no folder {place}"
@@ -104,28 +105,6 @@ class Stored(Generic[Found]):
                 f"{self._advice(str(place))}"
             )
         return str(place), found
-
-    def _find(self, place: Place) -> Found | None:
-        """Return the first form found in the root or in one of the folders below it.
-
-        Raises:
-            InputError: A folder cannot be looked into, or holds one form incomplete and no other.
-        """
-        for folder in ("", *self.folders):
-            incomplete: list[InputError] = []
-            for form in self.forms:
-                try:
-                    found = form.find(place.below(folder))
-                except InputError as error:
-                    incomplete.append(error)
-                except OSError as error:
-                    raise InputError(f"cannot look into {place.below(folder)}: {error}") from error
-                else:
-                    if found is not None:
-                        return found
-            if incomplete:
-                raise incomplete[0]
-        return None
 
     def _fetch(self, name: str, place: Place) -> None:
         if self.download is None:

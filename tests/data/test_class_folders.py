@@ -268,6 +268,25 @@ def test_a_form_that_is_incomplete_gives_way_to_one_that_is_whole(
     expected = open_data("folder", tree).fingerprint
     write_parquet(tree / "train.parquet", [encode(images[0])], [0])
     assert open_data("cifar100", tree).fingerprint == expected
+    (notice,) = data_notices("cifar100", tree)
+    assert notice.endswith(f"-*.parquet in {tree} (incomplete or damaged)")
     (tree / "test").rename(tree / "other")
     with pytest.raises(InputError, match="holds only training Parquet files"):
         open_data("cifar100", tree)
+
+
+def test_of_several_forms_it_is_said_which_is_read(
+    tree: Path, write_parquet: Callable[..., None], encode: Callable[..., bytes], images: Pixels
+) -> None:
+    (tree / "data").mkdir()
+    for split, part in (("train", images[:4]), ("test", images[4:])):
+        labels = [0, 1] * (len(part) // 2)
+        write_parquet(tree / f"data/{split}.parquet", [encode(image) for image in part], labels)
+    open_data("cifar100", tree)
+    assert data_notices("cifar100", tree) == (
+        "the images are read from class folders train/CLASS/ and test/CLASS/ or val/CLASS/ in "
+        f"{tree}, and not from Parquet files train-*.parquet and test-*.parquet or val-*.parquet "
+        f"in {tree / 'data'}",
+    )
+    open_data("folder", tree)
+    assert data_notices("folder", tree) == ()

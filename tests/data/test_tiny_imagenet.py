@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from pckd.data import open_data
+from pckd.data import data_notices, open_data
 from pckd.data.forms import tiny_imagenet
 from pckd.errors import InputError
 
@@ -146,6 +146,7 @@ def test_validation_images_may_have_moved_to_their_classes(tree: Path, below: st
         (tree / "val" / wnid / below).mkdir(parents=True, exist_ok=True)
         (tree / "val/images" / file).rename(tree / "val" / wnid / below / file)
     assert open_data("tiny-imagenet", tree).fingerprint == before.fingerprint
+    assert data_notices("tiny-imagenet", tree) == ()
 
 
 def test_an_image_that_is_annotated_twice_is_named(tree: Path) -> None:

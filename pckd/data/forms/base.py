@@ -1,9 +1,9 @@
 """Interface of a form of a data set: undecoded images, their labels, and the files behind them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,24 +40,33 @@ class RawData:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Source:
-    """A data set that was found.
+class Findings:
+    """A data set that was found, whether listed already or not.
+
+    Attributes:
+        notices: Sentences for the user, about what lies there and is not read.
+    """
+
+    notices: Sequence[str] = field(default=(), kw_only=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source(Findings):
+    """A data set that was found, with its files.
 
     Attributes:
         files: All files behind it; when one changes, what was cached is out of date.
         read: Reads them.
         meaning: What else decides what is read, such as labels that stand in the names of folders,
             as JSON can write it.
-        notices: Sentences for the user, about what lies there and is not read.
     """
 
     files: Sequence[FileStamp]
     read: Callable[[], RawData]
     meaning: object = None
-    notices: Sequence[str] = ()
 
 
-Found = TypeVar("Found", covariant=True)
+Found = TypeVar("Found", bound=Findings, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,9 @@ class Form(Generic[Found]):
         looked_for: What marks it, for the message that nothing was found.
         find: Returns what was found if exactly this folder holds the form, else nothing; raises
             InputError if the form is there but incomplete.
+        covers: Forms that the same files may seem to be, too.
     """
 
     looked_for: str
     find: Callable[[Place], Found | None]
+    covers: "tuple[Form[Any], ...]" = ()

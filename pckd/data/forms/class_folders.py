@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pckd.data.forms.base import Form, RawData, RawSplit, Source
+from pckd.data.forms.base import Findings, Form, RawData, RawSplit, Source
 from pckd.data.forms.files import Once, is_image, is_system
 from pckd.data.place import FileStamp, Place
 from pckd.data.words import listed, unused
@@ -23,7 +23,7 @@ LabelledFile = tuple[Path, int]
 
 
 @dataclass(frozen=True, slots=True)
-class ClassTree:
+class ClassTree(Findings):
     """A tree with one folder per class, found but not yet listed.
 
     Attributes:
@@ -31,14 +31,12 @@ class ClassTree:
         train: The folder of the training images.
         test: The folder of the test images.
         class_names: Folders in either split, in their order; the position is the label.
-        notices: Sentences on what lies beside both and is not used.
     """
 
     root: Path
     train: Path
     test: Path
     class_names: tuple[str, ...]
-    notices: Sequence[str] = ()
 
 
 def find_tree(place: Place) -> ClassTree | None:
@@ -64,7 +62,7 @@ def find_tree(place: Place) -> ClassTree | None:
     names = in_order(train_names | test_folders[test_folder])
     _check_told_apart(local, names)
     notices = unused(_beside(local, {"train", test_folder.name}, names), test_folder.name)
-    return ClassTree(local, local / "train", test_folder, names, notices)
+    return ClassTree(local, local / "train", test_folder, names, notices=notices)
 
 
 def find(place: Place) -> Source | None:

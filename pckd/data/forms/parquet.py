@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pckd.data.forms.base import Form, RawData, RawSplit, Source
+from pckd.data.forms.base import Findings, Form, RawData, RawSplit, Source
 from pckd.data.forms.parquet_file import (
     Layout,
     choice_notices,
@@ -26,20 +26,18 @@ TEST_SPLITS = ("test", "val", "valid", "validation")
 
 
 @dataclass(frozen=True, eq=False)  # without slots, which leave no room for a cached property
-class Shards:
+class Shards(Findings):
     """The Parquet files of a data set, found but not yet read.
 
     Attributes:
         place: The folder that holds them.
         train: The files of the training images, by name.
         test: The files of the test images, by name.
-        notices: Sentences on splits that lie there and are not used.
     """
 
     place: Place
     train: Sequence[FileStamp]
     test: Sequence[FileStamp]
-    notices: Sequence[str] = ()
 
     @cached_property
     def layout(self) -> Layout:
@@ -98,7 +96,7 @@ def find_shards(place: Place, test_splits: Sequence[str] = TEST_SPLITS) -> Shard
         check_whole(str(place), split, [file_name(stamp) for stamp in splits[split]])
     others = unused(sorted(splits.keys() - {"train", test_split}), test_split)
     chosen = choice_notices(place, splits["train"][0])
-    return Shards(place, splits["train"], splits[test_split], (*others, *chosen))
+    return Shards(place, splits["train"], splits[test_split], notices=(*others, *chosen))
 
 
 def find(place: Place, test_splits: Sequence[str] = TEST_SPLITS) -> Source | None:
@@ -108,7 +106,7 @@ def find(place: Place, test_splits: Sequence[str] = TEST_SPLITS) -> Source | Non
         return None
     files = [*shards.train, *shards.test]
     meaning = [len(shards.train), len(shards.test)]
-    return Source(files, lambda: _read(shards), meaning, shards.notices)
+    return Source(files, lambda: _read(shards), meaning, notices=shards.notices)
 
 
 LOOKED_FOR = "Parquet files train-*.parquet and test-*.parquet or val-*.parquet"

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from pckd.data.forms.base import Form, Source
+from pckd.data.forms.class_folders import FORM as CLASS_FOLDERS
 from pckd.data.forms.class_folders import LabelledFile, class_files, class_folders, image_source
 from pckd.data.forms.files import Once
 from pckd.data.place import Place
@@ -47,7 +48,7 @@ def find(place: Place) -> Source | None:
     return image_source(local, train, test, class_names, others)
 
 
-FORM = Form(f"the official folder {FOLDER}", find)
+FORM = Form(f"the official folder {FOLDER}", find, covers=(CLASS_FOLDERS,))
 
 
 def download(folder: Path) -> None:
