@@ -9,7 +9,7 @@ import pandas as pd
 
 from pckd.errors import InputError
 from pckd.storage import Storage
-from pckd.study.pictures.file import Array, picture_path, read_pictures
+from pckd.study.pictures.file import Array, picture_path, read_pictures, shows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +44,7 @@ class StudyPictures:
     damaged: Sequence[str] = ()
     """Files that cannot be read, a sentence each."""
     outdated: int = 0
-    """Files of earlier settings, left out."""
+    """Files of earlier settings or students, left out."""
 
 
 def load_pictures(
@@ -74,7 +74,8 @@ def load_pictures(
             damaged.append(str(error))
             continue
         made_with = json.loads(str(arrays["settings"]))
-        if all(asked.get(key) == value for key, value in made_with.items()):
+        has_settings = all(asked.get(key) == value for key, value in made_with.items())
+        if has_settings and shows(arrays, row["network"]):
             students.append(_student(row, arrays))
         else:
             outdated += 1

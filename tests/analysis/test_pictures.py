@@ -55,6 +55,7 @@ def arrays(builder: "StudyBuilder", strategy: str, *, has_teacher: bool = True) 
     return {
         "settings": np.array(json.dumps(builder.spec.pictures.content())),
         "class_names": np.array(["ant", "<bee>", "cat"]),
+        "student_network": np.array("a" * 64),
         "student_centers": student.centers,
         "feature_labels": student.labels,
         "student_features": student.features,
@@ -205,6 +206,10 @@ def test_what_is_not_there_is_said(new_study: NewStudy, tmp_path: Path) -> None:
     builder.respecify(pictures={"examples": 7})
     text = page_text(builder, tmp_path)
     assert "1 picture file of earlier settings" in text and "Pictures of 0 of 3" in text
+    builder.respecify(pictures={})
+    keep(builder, builder.trial("PCKD", CASES["PCKD"], 0, network="b" * 64))
+    text = page_text(builder, tmp_path)
+    assert "1 picture file of earlier settings or students" in text
     builder.respecify(pictures=None)
     assert "Category centres" not in page_text(builder, tmp_path)
 

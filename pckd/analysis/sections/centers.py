@@ -33,7 +33,8 @@ def _warnings(study: StudyResults) -> list[str]:
     shown = len(shown_students(study))
     found = [f"Left out: {sentence_}." for sentence_ in kept.damaged]
     if kept.outdated:
-        found.append(f"{plural(kept.outdated, 'picture file')} of earlier settings are left out.")
+        files = plural(kept.outdated, "picture file")
+        found.append(f"{files} of earlier settings or students are left out.")
     if shown < wanted:
         found.append(
             f"Pictures of {shown} of {plural(wanted, 'student')} are shown. The others are not "

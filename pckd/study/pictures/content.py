@@ -79,12 +79,14 @@ def make_pictures(
     data = prepare_data(trial.config.data, trial.config.protocol)
     labels = picture_labels(stage, data)
     tested = data.test.at(_first_of_each(data.test.labels, labels.features, stage.feature_images))
-    networks = {"student": _load(storage, network_path(trial)).network(device)}
+    student = _load(storage, network_path(trial))
+    networks = {"student": student.network(device)}
     if teacher is not None:
         networks["teacher"] = _load(storage, f"{TEACHERS}/{teacher}{SUFFIX}").network(device)
     arrays: dict[str, Array] = {
         "settings": np.array(json.dumps(stage.content())),
         "class_names": np.array(data.class_names),
+        "student_network": np.array(student.content_hash()),
         "feature_labels": tested.labels.numpy(),
         **example_arrays(trial.config, networks["student"], data, labels.example, stage.examples),
     }

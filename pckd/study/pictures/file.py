@@ -24,6 +24,7 @@ ARRAYS: Mapping[str, tuple[str, str]] = {
     "version": ("int64", f"of the file, {VERSION}"),
     "settings": ("text", "JSON: the keys of the study file that decide what is here"),
     "class_names": ("text [M]", "of all M classes; the position is the label"),
+    "student_network": ("text", "content hash of the student, as `trials.network`"),
     "student_centers": ("float32 [M, d]", "category centres: the weight of the last layer"),
     "teacher_centers": ("float32 [M, d']", "of the teacher; only where the student had one"),
     "feature_labels": ("int64 [N]", "labels of the test images behind the features"),
@@ -56,6 +57,9 @@ ARRAYS: Mapping[str, tuple[str, str]] = {
 """Each array with its type and shape, and what it means."""
 
 OF_TEACHER = {"teacher_centers", "teacher_features"}
+
+NEW = {"student_network"}
+"""Arrays that files of earlier versions lack."""
 
 
 def picture_path(study: str, trial: str) -> str:
@@ -92,7 +96,20 @@ def read_pictures(storage: Storage, path: str) -> dict[str, Array]:
         raise InputError(f"{path} is damaged: {first_line(error)}") from None
     if int(arrays.get("version", 0)) > VERSION:
         raise InputError(f"{path} has version {arrays['version']}, newer than {VERSION}")
-    lacking = sorted(ARRAYS.keys() - OF_TEACHER - arrays.keys())
+    lacking = sorted(ARRAYS.keys() - OF_TEACHER - NEW - arrays.keys())
     if lacking:
         raise InputError(f"{path} is damaged: it lacks {', '.join(lacking)}")
     return arrays
+
+
+def shows(arrays: Mapping[str, Array], network: object) -> bool:
+    """Return whether a file may show the student of a content hash.
+
+    Files, and rows of trials, of earlier versions do not say which weights they are of.
+
+    Args:
+        arrays: Of the file.
+        network: As the row of the trial has it; None or NaN where it does not say.
+    """
+    pictured = str(arrays.get("student_network", ""))
+    return not pictured or not isinstance(network, str) or pictured == network

@@ -13,7 +13,7 @@ from pckd.storage import Storage
 from pckd.study.paths import network_path
 from pckd.study.pictures.config import PictureStage
 from pckd.study.pictures.content import make_pictures, picture_labels
-from pckd.study.pictures.file import picture_path, read_pictures
+from pckd.study.pictures.file import picture_path, read_pictures, shows
 from pckd.study.plan import cases
 from pckd.study.ranking import best_first, ran
 from pckd.study.results import ResultsStore
@@ -34,6 +34,8 @@ class PictureTask:
     trial: Trial
     teacher: str | None
     """Content hash; None of a student that had no teacher."""
+    network: str | None
+    """Content hash of the student; None where the row of its trial does not say."""
     stage: PictureStage
 
     @property
@@ -90,11 +92,15 @@ def picture_tasks(spec: StudySpec, storage: Storage) -> list[PictureTask]:
                 f"pictures need the students, but {storage.root} holds no {network_path(trial)}: "
                 "set keep to last or best and run the study with --fresh"
             )
-    return [PictureTask(trial, rows[trial.identity]["teacher"], stage) for trial in trials]
+    return [_task(trial, rows[trial.identity], stage) for trial in trials]
+
+
+def _task(trial: Trial, row: Mapping[str, Any], stage: PictureStage) -> PictureTask:
+    return PictureTask(trial, row["teacher"], row["network"], stage)
 
 
 def missing_pictures(storage: Storage, tasks: Iterable[PictureTask]) -> list[PictureTask]:
-    """List the tasks that have no readable file with the same settings."""
+    """List the tasks that have no readable file of the same student with the same settings."""
     return [task for task in tasks if not _is_made(task, storage)]
 
 
@@ -103,7 +109,8 @@ def _is_made(task: PictureTask, storage: Storage) -> bool:
         arrays = read_pictures(storage, task.path)
     except (FileNotFoundError, InputError):
         return False
-    return bool(json.loads(str(arrays["settings"])) == task.stage.content())
+    has_settings = json.loads(str(arrays["settings"])) == task.stage.content()
+    return has_settings and shows(arrays, task.network)
 
 
 def _check_names(spec: StudySpec, stage: PictureStage) -> None:

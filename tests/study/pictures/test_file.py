@@ -7,7 +7,14 @@ import pytest
 
 from pckd.errors import InputError
 from pckd.storage import Storage
-from pckd.study.pictures.file import ARRAYS, OF_TEACHER, VERSION, read_pictures, write_pictures
+from pckd.study.pictures.file import (
+    ARRAYS,
+    OF_TEACHER,
+    VERSION,
+    read_pictures,
+    shows,
+    write_pictures,
+)
 
 PATH = "study/pictures/trial.npz"
 VALUES = {name: np.array(1.0) for name in ARRAYS.keys() - {"version"}}
@@ -62,3 +69,9 @@ def test_a_file_that_lacks_an_array_or_is_newer_is_refused(tmp_path: Path) -> No
     assert "newer than 1" in damaged(storage, (tmp_path / "newer.npz").read_bytes())
     np.savez(tmp_path / "pickled.npz", settings=np.array([{"a": 1}], dtype=object))
     assert "damaged" in damaged(storage, (tmp_path / "pickled.npz").read_bytes())
+
+
+def test_a_file_shows_the_student_whose_hash_it_holds() -> None:
+    made = {"student_network": np.array("a" * 64)}
+    assert shows(made, "a" * 64) and not shows(made, "b" * 64)
+    assert shows({}, "a" * 64) and shows(made, None) and shows(made, np.nan)

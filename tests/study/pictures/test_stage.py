@@ -1,5 +1,6 @@
 """Which students are looked at, what is missing of them, and what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,8 @@ def test_only_what_is_missing_damaged_or_of_other_settings_is_made(study: "Finis
     assert missing_pictures(study.storage, study.tasks(cases=["KD"], seed=1)) == []
     others = study.tasks(example_class=1)
     assert missing_pictures(study.storage, others) == others
+    retrained = replace(tasks[0], network="another content hash")
+    assert missing_pictures(study.storage, [retrained, *tasks]) == [retrained]
     file = study.file(tasks[0].path)
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
