@@ -64,7 +64,7 @@ def open_data(
             f"data set '{name}' is too large to decode at its own size: set data.image_size"
         )
     where, source = entry.locate(name, root, download)
-    stamps = [(stamp.location, stamp.size, stamp.modified) for stamp in source.files]
+    stamps = [stamp.key for stamp in source.files]
     content, fingerprint = load_or_build(
         name,
         [stamps, source.meaning, image_size, PIL.__version__],

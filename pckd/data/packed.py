@@ -76,7 +76,7 @@ def open_packed(name: str, where: str, shards: Shards) -> StreamedContent:
             image is missing, truncated or none, and all are named at once; or the cache has no
             room or cannot be written.
     """
-    stamps = [(stamp.location, stamp.size, stamp.modified) for stamp in _files(shards)]
+    stamps = [stamp.key for stamp in _files(shards)]
     entry = entry_path(f"{name}-packed", [str(shards.place), len(shards.train), stamps])
     found = _load(entry)
     if found is not None:

@@ -19,11 +19,19 @@ class FileStamp:
         size: Bytes.
         modified: Nanoseconds since 1970; of a local file those of its status, which a program
             cannot set back when it writes another content.
+        mark: What its filesystem says of its content, such as a hash, if anything.
     """
 
     location: str
     size: int
     modified: int
+    mark: str = ""
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """All that shows a change, as JSON can write it."""
+        known = (self.location, self.size, self.modified)
+        return (*known, self.mark) if self.mark else known
 
     @classmethod
     def of(cls, file: Path) -> "FileStamp":
@@ -81,12 +89,18 @@ class Place:
         """Return the files directly in the folder by name; none if it does not exist."""
         from pyarrow.fs import FileSelector
 
+        from pckd.files.hub import content_marks
+
         entries = self.filesystem.get_file_info(FileSelector(self.path, allow_not_found=True))
         files = [entry for entry in entries if entry.is_file]
         if self.local:
             stamps = [FileStamp.of(Path(entry.path)) for entry in files]
         else:
-            stamps = [FileStamp(entry.path, entry.size, entry.mtime_ns or 0) for entry in files]
+            marks = content_marks(self.filesystem, self.path) if files else {}
+            stamps = [
+                FileStamp(file.path, file.size, file.mtime_ns or 0, marks.get(file.path, ""))
+                for file in files
+            ]
         return sorted(stamps, key=lambda stamp: stamp.location)
 
 

@@ -7,6 +7,12 @@ from contextlib import suppress
 
 from pyarrow import fs
 
+MARKS = (
+    *("blob_id", "xet_hash", "etag", "ETag", "sha", "checksum", "md5Hash"),
+    *("LastModified", "last_modified", "updated", "modified", "created"),
+)
+"""Names under which filesystems of fsspec say which content a file has, or else when it got it."""
+
 
 class _Fresh(fs.FSSpecHandler):  # type: ignore[misc]
     """A filesystem of fsspec whose memory of a folder is cleared before each request."""
@@ -41,3 +47,22 @@ def open_hub(uri: str) -> tuple[fs.FileSystem, str]:
 def always_fresh(filesystem: fs.PyFileSystem) -> fs.PyFileSystem:
     """Return a filesystem of fsspec without its memory of listings."""
     return fs.PyFileSystem(_Fresh(filesystem.handler.fs))
+
+
+def content_marks(filesystem: fs.FileSystem, folder: str) -> dict[str, str]:
+    """Say of each file in a folder which content it has, as far as fsspec knows.
+
+    Its time alone, which pyarrow hands on, is missing for files on the hub.
+
+    Returns:
+        A mark for each path that changes with the content; none for other filesystems.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+    """
+    handler = getattr(filesystem, "handler", None)
+    if not isinstance(handler, fs.FSSpecHandler):
+        return {}
+    known = handler.fs.find(folder, maxdepth=1, detail=True)
+    marks = {path: [info[name] for name in MARKS if info.get(name)] for path, info in known.items()}
+    return {path: str(found[0]) for path, found in marks.items() if found}

@@ -1,18 +1,24 @@
 """Decoded images are decoded again when one of their sources changes."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from numpy.typing import NDArray
 from PIL import Image
+from pyarrow import fs
 
 from pckd.data import open_data
+from pckd.data.place import FileStamp, Place
+from pckd.files.hub import always_fresh
 
 Pixels = NDArray[np.uint8]
 WNIDS = ("n01", "n02", "n03")
@@ -146,3 +152,32 @@ def test_another_decoder(tiny: Path, cache_folder: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("PIL.__version__", "0.0")
     open_data("tiny-imagenet", tiny)
     assert len(list(cache_folder.glob("tiny-imagenet-*.pt"))) == 2
+
+
+class Hub(MemoryFileSystem):  # type: ignore[misc]
+    """Files in memory of which no time is known, but a hash, as on the hub."""
+
+    store: dict[str, Any] = {}  # noqa: RUF012
+    pseudo_dirs: list[str] = [""]  # noqa: RUF012
+
+    def ls(self, path: str, detail: bool = True, **kwargs: object) -> Any:  # noqa: ANN401
+        entries = super().ls(path, detail=True, **kwargs)
+        for entry in entries:
+            entry.pop("created", None)
+            if entry["type"] == "file":
+                content = self.store[entry["name"]].getvalue()
+                entry["blob_id"] = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+        return entries if detail else [entry["name"] for entry in entries]
+
+
+def test_a_file_on_the_hub_whose_size_stayed() -> None:
+    hub = Hub()
+    hub.pipe("/datasets/a/b/train.parquet", b"one")
+    place = Place(always_fresh(fs.PyFileSystem(fs.FSSpecHandler(hub))), "/datasets/a/b")
+    (before,) = place.files()
+    assert [stamp.key for stamp in place.files()] == [before.key]
+    hub.pipe("/datasets/a/b/train.parquet", b"two")
+    (after,) = place.files()
+    assert (after.size, after.modified) == (before.size, before.modified)
+    assert after.key != before.key
+    assert FileStamp("/a", 3, 9).key == ("/a", 3, 9), "what was cached before stays valid"
