@@ -85,6 +85,7 @@ ARROWS: dict[str, set[str]] = {
         "study.document",
         "study.mixed_teachers",
         "study.names",
+        "study.planned_rows",
         "study.ranking",
         "study.results",
         "study.table_files",

@@ -13,13 +13,23 @@ from pckd.analysis.markdown import summary_text
 from pckd.analysis.summary import Summary, summarise
 from pckd.errors import InputError
 from pckd.storage import Storage
+from pckd.study.planned_rows import IS_PLANNED, OF_TRIALS, are_planned
 from pckd.study.results import ResultsStore, open_study
 from pckd.study.table_files import to_parquet
 
 
+def all_rows(store: ResultsStore, table: str) -> pa.Table:
+    """A whole table; where it keeps rows of earlier plans, a column says so of each row."""
+    content = store.read_table(table)
+    if table not in OF_TRIALS:
+        return content
+    said = are_planned(store, table, content["trial"].to_pylist())
+    return content.append_column(IS_PLANNED, pa.array(said, pa.bool_()))
+
+
 def csv_rows(store: ResultsStore, table: str) -> bytes:
     """A whole table as CSV; lists are written as JSON."""
-    content = store.read_table(table)
+    content = all_rows(store, table)
     nested = {
         entry.name: [value and json.dumps(value) for value in content[entry.name].to_pylist()]
         for entry in content.schema
@@ -31,7 +41,7 @@ def csv_rows(store: ResultsStore, table: str) -> bytes:
 
 def parquet_rows(store: ResultsStore, table: str) -> bytes:
     """A whole table as one Parquet file, with the types of the store."""
-    return to_parquet(store.read_table(table))
+    return to_parquet(all_rows(store, table))
 
 
 ROWS: Mapping[str, Callable[[ResultsStore, str], bytes]] = {

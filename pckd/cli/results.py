@@ -35,7 +35,7 @@ TELLING = {
 }
 """Columns of each table, the most telling first."""
 
-OF_EARLIER = "among these are trials of earlier plans, code or images: {}"
+OF_EARLIER = "among these are rows of earlier plans, code or images (is_planned: False): {}"
 """Sentence on rows that the plan does not name."""
 
 
@@ -55,12 +55,14 @@ def show(
     from pckd.cli.columns import as_started, filled, fitting, picked
     from pckd.storage import Storage
     from pckd.study.mixed_teachers import mixed_teachers
-    from pckd.study.planned_rows import planned_rows
+    from pckd.study.planned_rows import IS_PLANNED, are_planned, planned_rows
     from pckd.study.table_store import store_of
 
     storage = Storage(results)
     store = store_of(storage, study, table)
     rows = as_started(store.rows(table))
+    said = are_planned(store, table, [row.get("trial") for row in rows])
+    rows = [{**row, IS_PLANNED: each} for row, each in zip(rows, said, strict=True)]
     columns = [name for name in filled(rows) if not name.startswith("config")]
     if as_json:
         print_rows(picked(rows, columns), as_json=True)
@@ -76,11 +78,11 @@ def show(
         print(f"{plural(more, 'more row')}: --all, or --json")
     if more := len(columns) - len(names):
         print(f"{plural(more, 'more column')}: --wide, or --json")
-    planned, others = planned_rows(store)
+    planned, _ = planned_rows(store)
     confirming, _ = planned_rows(compared) if compared.study != store.study else ([], 0)
     for sentence in (*mixed_teachers(planned), *mixed_teachers(confirming)):
         print(fill(sentence, line_width()))
-    if table == "trials" and others:
+    if others := said.count(False):
         print(OF_EARLIER.format(others))
 
 
@@ -124,7 +126,7 @@ def export(
     from pckd.analysis import exporting
     from pckd.storage import Storage
     from pckd.study.earlier_plan import ensure_plan
-    from pckd.study.planned_rows import planned_rows
+    from pckd.study.planned_rows import rows_of_earlier
     from pckd.study.results import open_study
 
     chosen = form or exporting.format_of(to or Path())
@@ -133,8 +135,8 @@ def export(
     storage = Storage(results)
     ensure_plan(storage, study)
     content = exporting.export(storage, study, chosen, table)
-    if chosen in exporting.ROWS and table in (None, "trials"):
-        _, others = planned_rows(open_study(storage, study))
+    if chosen in exporting.ROWS:
+        others = rows_of_earlier(open_study(storage, study), table or "trials")
         if others:
             print(OF_EARLIER.format(others), file=sys.stderr)
     if to is None:

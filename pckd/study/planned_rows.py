@@ -1,11 +1,18 @@
 """Rows of the trials that a study plans now, without those of earlier plans, code or images."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pckd.study.results import ResultsStore
 
 if TYPE_CHECKING:
     import pandas as pd
+
+OF_TRIALS = ("trials", "epochs", "probes")
+"""Tables that keep rows of trials that are no longer planned."""
+
+IS_PLANNED = "is_planned"
+"""Column that says so of each row, where a table is printed or exported."""
 
 
 def planned_rows(store: ResultsStore) -> tuple[list[dict[str, Any]], int]:
@@ -33,6 +40,28 @@ def planned_frame(
     """Read the rows of a table that belong to these trials, as a frame."""
     rows, planned = store.read(table), _planned(store)
     return rows[rows["trial"].isin(planned)].reset_index(drop=True) if planned else rows
+
+
+def are_planned(store: ResultsStore, table: str, trials: Sequence[str | None]) -> list[bool | None]:
+    """Say of each row of a table whether the plan names its trial.
+
+    Args:
+        store: The tables of a study.
+        table: The rows are from it.
+        trials: Of each row.
+
+    Returns:
+        None for rows of no trial, such as a teacher's probe, and for all where no plan was kept.
+    """
+    planned = _planned(store) if table in OF_TRIALS else set()
+    return [trial in planned if trial and planned else None for trial in trials]
+
+
+def rows_of_earlier(store: ResultsStore, table: str) -> int:
+    """Count the rows of a table that are those of trials which the plan does not name."""
+    if table not in OF_TRIALS:
+        return 0
+    return are_planned(store, table, store.read_table(table)["trial"].to_pylist()).count(False)
 
 
 def _planned(store: ResultsStore) -> set[str]:

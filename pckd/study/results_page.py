@@ -31,7 +31,8 @@ LINES = """\
 ## In one line
 
 A trial whose settings, code or images changed has a new identity, and its old row stays: those that
-count are named by the table `plan`. With pandas, after
+count are named by the table `plan`, and `pckd results show` and `export` say so in a column
+`is_planned`. With pandas, after
 
 ```python
 import pandas as pd

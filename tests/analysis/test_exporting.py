@@ -177,10 +177,11 @@ def test_rows_go_to_csv_and_parquet_whole(study: "StudyBuilder") -> None:
     for table in ("trials", "epochs"):
         rows = study.store.read(table)
         written = pd.read_parquet(io.BytesIO(export(study.storage, "demo", "parquet", table)))
+        assert written.pop("is_planned").all()
         pd.testing.assert_frame_equal(written, rows)
         text = pd.read_csv(io.StringIO(exported(study, "csv", table)))
         assert len(text) == len(rows)
-        assert list(text.columns) == list(rows.columns)
+        assert list(text.columns) == [*rows.columns, "is_planned"]
     assert json.loads(text["terms"][0])[0]["term"] == "cross_entropy"
 
 

@@ -108,13 +108,20 @@ def test_text_is_printed_where_no_file_is_named(command: Command) -> None:
 def test_rows_that_the_plan_does_not_name_are_counted(
     command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sentence = "among these are trials of earlier plans, code or images"
-    assert sentence not in command("results", "show", "demo")
-    ResultsStore(Storage("results"), "demo").write(
-        "plan", "plan", [{"study": "demo", "trial": "a"}]
+    sentence = "among these are rows of earlier plans, code or images (is_planned: False)"
+    store = ResultsStore(Storage("results"), "demo")
+    store.write(
+        "epochs", "b", [{"study": "demo", "trial": "b", "epoch": epoch} for epoch in (1, 2)]
     )
+    assert sentence not in command("results", "show", "demo")
+    store.write("plan", "plan", [{"study": "demo", "trial": "a"}])
     assert command("results", "show", "demo").endswith(f"{sentence}: 1\n")
+    assert command("results", "show", "demo", "epochs").endswith(f"{sentence}: 2\n")
+    rows = json.loads(command("results", "show", "demo", "--json"))
+    assert [(row["trial"], row["is_planned"]) for row in rows] == [("a", True), ("b", False)]
+    assert "is_planned" not in command("results", "show", "demo", "plan", "--json")
     monkeypatch.setattr("sys.argv", ["pckd", "results", "export", "demo", "rows.csv"])
     with pytest.raises(SystemExit):
         main()
     assert capsys.readouterr().err == f"{sentence}: 1\n"
+    assert pd.read_csv("rows.csv")["is_planned"].tolist() == [True, False]
