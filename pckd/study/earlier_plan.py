@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
-from pckd.errors import InputError
+from pckd.errors import InputError, first_line
 from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.document import read_spec
@@ -36,7 +36,7 @@ def ensure_plan(storage: Storage, study: str) -> None:
     not installed: its rows are then shown as they are.
 
     Raises:
-        InputError: The study's copy of its file is damaged.
+        InputError: The study's copy of its file is damaged, or the plan cannot be written.
     """
     if not _lacks_plan(storage, study):
         return
@@ -47,8 +47,15 @@ def ensure_plan(storage: Storage, study: str) -> None:
         planned = [] if spec is None else _Recorded(spec, store.read("trials")).plan()
     except InputError:
         return
-    if spec is not None:
+    if spec is None:
+        return
+    try:
         write_plan(storage, spec, planned, EARLIER_PLAN)
+    except OSError as error:
+        raise InputError(
+            f"study {study} was kept without its plan, which cannot be added to {storage.root} "
+            f"({error.strerror or first_line(error)}): copy the results to where you can write"
+        ) from error
 
 
 def _lacks_plan(storage: Storage, study: str) -> bool:

@@ -1,5 +1,6 @@
 """Stores of earlier versions, as these versions wrote them, are read and drawn."""
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ from pckd.analysis.loading import StudyResults, load_study
 from pckd.analysis.numbers.comparison import compare_cases
 from pckd.analysis.numbers.ranking import configurations
 from pckd.analysis.numbers.sensitivity import sensitivities
+from pckd.errors import InputError
 from pckd.storage import Storage
 from pckd.study.earlier_plan import MISSING, ensure_plan
 from pckd.study.plan_table import plan_files
@@ -119,3 +121,14 @@ def test_code_versions_that_no_plan_holds_apart_are_counted(store: Storage) -> N
     row = results.find("trials", trial) or {}
     results.write("trials", trial, [{**row, "code_version": "code2"}])
     assert loaded(store, "cases").mixed_codes == 2
+
+
+def test_a_plan_that_cannot_be_written_is_one_sentence(
+    store: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str, content: bytes) -> None:
+        raise PermissionError(errno.EROFS, "Read-only file system", path)
+
+    monkeypatch.setattr(store, "write", refuse)
+    with pytest.raises(InputError, match=r"cannot be added to .* \(Read-only file system\): copy"):
+        ensure_plan(store, "cases")
