@@ -83,6 +83,15 @@ class Batch:
         teacher = None if self.teacher is None else _changed(self.teacher, rounded)
         return replace(self, student=_changed(self.student, rounded), teacher=teacher)
 
+    def upright(self) -> "Batch":
+        """Return the batch with the upright copy of each image in the place of the turned ones."""
+
+        def repeated(values: Tensor) -> Tensor:
+            return values[:, :1].expand_as(values)
+
+        teacher = None if self.teacher is None else _changed(self.teacher, repeated)
+        return replace(self, student=_changed(self.student, repeated), teacher=teacher)
+
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on a device."""
 
@@ -130,12 +139,17 @@ class Case:
         """Return why the term does not suit the pair, None if it does."""
         return self.kind.unfit(self.config, self._task())
 
-    def build(self, precision: torch.dtype = torch.float64) -> Term[Any]:
-        """Return the term after one step on other images, with BatchNorm statistics frozen."""
+    def new(self, precision: torch.dtype = torch.float64) -> Term[Any]:
+        """Return the term before its first step, with BatchNorm statistics frozen."""
         term = build_term(self.kind, self.config, self._task(), precision)
         for layer in term.modules():
             if isinstance(layer, nn.modules.batchnorm._BatchNorm):
                 layer.eval()
+        return term
+
+    def build(self, precision: torch.dtype = torch.float64) -> Term[Any]:
+        """Return the term after one step on other images, with BatchNorm statistics frozen."""
+        term = self.new(precision)
         with torch.no_grad():
             term(self.batch(seed=1, precision=precision).step())
         return term
@@ -239,11 +253,11 @@ def _alike(own: Any, other: Any) -> Any:  # noqa: ANN401
     """Copies of the other tensors, where they have the shapes of the own ones."""
     if isinstance(own, Tensor):
         return other.clone() if own.shape == other.shape else own
-    return own if own is None else type(own)(map(_alike, own, other))
+    return type(own)(map(_alike, own, other)) if own else own
 
 
 def _each(value: Any, change: Callable[[Tensor], Tensor]) -> Any:  # noqa: ANN401
     """Changed tensors: of one, of a tuple of them, or of none."""
-    if value is None:
-        return None
-    return change(value) if isinstance(value, Tensor) else type(value)(map(change, value))
+    if isinstance(value, Tensor):
+        return change(value)
+    return type(value)(map(change, value)) if value else value

@@ -4,10 +4,12 @@ import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pckd.method import Term, find_term
+from pckd.errors import first_line
+from pckd.method import Term, TermConfig
 from pckd.settings import validate
 from pckd.testing import training_checks, value_checks
 from pckd.testing.cases import PAIRS, Case
+from pckd.testing.terms import class_of
 
 Check = Callable[[Case], str | None]
 """A check returns the fault that it finds, None if there is none."""
@@ -45,10 +47,10 @@ def check_term(term: str | type[Term[Any]], parameters: Mapping[str, Any] | None
         TermError: A check fails; one sentence says which.
         InputError: There is no such term, or it has no such settings.
     """
-    kind = find_term(term) if isinstance(term, str) else term
+    kind = class_of(term)
     label = getattr(kind, "label", kind.__name__)
-    _refuse(label, _undescribed(kind))
     config = validate(kind.Config, dict(parameters or {}), label)
+    _refuse(label, _undescribed(kind) or _not_stored(config))
     cases = [Case(kind, config, pair) for pair in PAIRS]
     try:
         fitting = [case for case in cases if case.unfit is None]
@@ -70,14 +72,18 @@ def _undescribed(kind: type[Term[Any]]) -> str | None:
     for name, field in kind.Config.model_fields.items():
         if not field.description:
             return f"its setting {name} has no description"
-    try:
-        config = kind.Config()
-    except ValueError as error:
-        return f"its default settings are not valid: {error}"
-    same = kind.Config.model_validate_json(config.model_dump_json())
-    if same != config or pickle.loads(pickle.dumps(config)) != config:
-        return "its settings are not the same after they were stored"
     return None
+
+
+def _not_stored(config: TermConfig) -> str | None:
+    """Return what keeps settings from a results store, or from another process."""
+    try:
+        stored = type(config).model_validate_json(config.model_dump_json())
+        sent = pickle.loads(pickle.dumps(config))
+    except Exception as error:
+        return f"its settings cannot be stored and sent: {first_line(error)}"
+    same = stored == config == sent
+    return None if same else "its settings are not the same after they were stored"
 
 
 def _outcome(check: Check, case: Case) -> str | None:

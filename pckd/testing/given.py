@@ -1,6 +1,6 @@
 """Steps made of given tensors: other fields cannot be read, and reads are recorded."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -19,10 +19,19 @@ AXES = {2: "M, d", 1: "M"}
 
 
 class _NoMaps(tuple[Tensor, ...]):
-    """No maps were given: an error where one is asked for."""
+    """No maps were given: an error where one is asked for, in a loop too."""
 
     def __getitem__(self, place: Any) -> Any:  # noqa: ANN401
         raise InputError("the term reads stage maps, which are not given")
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter([self[0]])
+
+    def __len__(self) -> int:
+        return len(self[0])
+
+    def __bool__(self) -> bool:
+        return False
 
 
 class GivenSide(Side):
@@ -170,7 +179,7 @@ def _shape(side: Side) -> NetworkShape:
     widths = [_given(side, name) for name in ("features", "centers")]
     return NetworkShape(
         next((each.shape[-1] for each in widths if each is not None), 0),
-        *(tuple(tuple(each.shape[2:]) for each in _given(side, name)) for name in MAPS),
+        *(tuple(tuple(each.shape[2:]) for each in _given(side, name) or ()) for name in MAPS),
     )
 
 

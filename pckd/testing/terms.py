@@ -95,7 +95,7 @@ def term_values(
 
     The arguments are those of `evaluate_term`. What is given in half precision counts as float32.
     """
-    kind = find_term(term) if isinstance(term, str) else term
+    kind = class_of(term)
     config = validate(kind.Config, {} if parameters is None else parameters, kind.label)
     labels = whole_numbers(labels, "labels")
     places = torch.arange(len(labels)) if indices is None else whole_numbers(indices, "indices")
@@ -117,6 +117,18 @@ def term_values(
     _load(module, parts or {}, len(known))
     step = given_step(ours, theirs, labels, indices=places, epoch=epoch)
     return values_of(module, step)
+
+
+def class_of(term: str | type[AnyTerm]) -> type[AnyTerm]:
+    """The class of a term that is named, or given itself.
+
+    Raises:
+        InputError: There is no such term, or it is no term at all.
+    """
+    kind: object = find_term(term) if isinstance(term, str) else term
+    if not (isinstance(kind, type) and issubclass(kind, Term)):
+        raise InputError(f"{term!r} is no term: give its name, or its class")
+    return kind
 
 
 def build_term(

@@ -63,7 +63,7 @@ def _share(term: Term[Any], batch: Batch) -> Callable[[ThreadExchange], Tensor]:
 
 def state_is_kept(case: Case) -> str | None:
     """A term that is stored and loaded goes on as before, whatever else was drawn meanwhile."""
-    term, loaded, step = case.build(), case.build(), case.batch().step()
+    term, loaded, step = case.build(), case.new(), case.batch().step()
     term(case.batch(seed=2).step())
     loaded.load_state_dict(term.state_dict())
     expected = term(step)

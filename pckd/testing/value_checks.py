@@ -102,13 +102,20 @@ def needs_are_read(case: Case) -> str | None:
         except (InputError, ValueError):
             continue
         return f"its `needs` ask for {words}, which it does not read"
+    term, batch = case.build(), case.batch()
+    if case.needs.copies > 1 and torch.equal(_value(term, batch), _value(term, batch.upright())):
+        return f"its `needs` ask for {case.needs.copies} copies, of which it reads the first only"
     return None
 
 
 def samples_stand_alone(case: Case) -> str | None:
     """Without whole_batch in `needs`, a sample's value does not depend on the other samples."""
-    if not case.kind.per_sample or case.needs.whole_batch:
+    if case.needs.whole_batch:
         return None
+    return _alone(case) if case.kind.per_sample else _adds_up(case)
+
+
+def _alone(case: Case) -> str | None:
     term, images = case.build(), case.batch(images=IMAGES + 1)
     rest = torch.arange(1, IMAGES)
     one, other = (
@@ -120,6 +127,17 @@ def samples_stand_alone(case: Case) -> str | None:
     return "another first image changes the values of the others: say whole_batch in its `needs`"
 
 
+def _adds_up(case: Case) -> str | None:
+    term, batch = case.build(), case.batch()
+    whole = _value(term, batch)
+    if _draws(term, batch, whole):
+        return None
+    halves = [_value(term, batch.pick(half)) for half in torch.arange(IMAGES).chunk(2)]
+    if torch.allclose(whole, torch.stack(halves).mean(), rtol=1e-9, atol=1e-12):
+        return None
+    return "its value is not the mean of those of half batches: say whole_batch in its `needs`"
+
+
 def order_does_not_matter(case: Case) -> str | None:
     """Another order of the images gives the same values in that order.
 
@@ -127,8 +145,7 @@ def order_does_not_matter(case: Case) -> str | None:
     """
     term, batch = case.build(), case.batch()
     values = _value(term, batch)
-    draws = not torch.equal(values, _value(term, batch, seed=1))
-    if case.kind.ordered or draws:
+    if case.kind.ordered or _draws(term, batch, values):
         return None
     order = torch.randperm(IMAGES, generator=torch.Generator().manual_seed(3))
     expected = values[order] if case.kind.per_sample else values
@@ -152,10 +169,11 @@ def hard_inputs_stay_finite(case: Case) -> str | None:
     }.items():
         term = case.build(torch.float32)
         given, ours, _ = batch.with_leaves()
-        value = _value(term, given).mean()
+        value = term(given.step()).mean()
         if not value.isfinite():
             return f"its value is not finite for {words}"
-        gradients = torch.autograd.grad(value, ours, allow_unused=True)
+        leaves = [*ours, *learned_parts(term)]
+        gradients = torch.autograd.grad(value, leaves, allow_unused=True)
         if not all(each is None or bool(each.isfinite().all()) for each in gradients):
             return f"its gradient is not finite for {words}"
     return None
@@ -168,6 +186,11 @@ def single_precision_is_enough(case: Case) -> str | None:
     if torch.allclose(rounded.double(), exact, rtol=1e-3, atol=1e-5):
         return None
     return "its value in float32 is far from that in float64"
+
+
+def _draws(term: Term[Any], batch: Batch, values: Tensor) -> bool:
+    """Return whether a term draws random numbers: another seed gives other values."""
+    return not torch.equal(values, _value(term, batch, seed=1))
 
 
 def _value(term: Term[Any], batch: Batch, seed: int = 0) -> Tensor:

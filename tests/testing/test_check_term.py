@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
+from pckd.errors import InputError
 from pckd.method import Needs, Off, Refused, Step, Task, Term, TermConfig, list_terms, whole_batch
 from pckd.testing import TermError, check_term
 from pckd.testing.ranks import ThreadExchange, on_ranks
@@ -127,11 +129,27 @@ class Greedy(Sound):
         return Needs(maps=True)
 
 
+class Turned(Sound):
+    """T_i = rotated copies are asked for and not read."""
+
+    @classmethod
+    def needs(cls, config: TermConfig) -> Needs:
+        return Needs(copies=4)
+
+
 class Secret(Sound):
     """S_i = stage maps are read and not asked for."""
 
     def forward(self, step: Step) -> Tensor:
         return step.student.maps[-1][:, 0].square().sum((1, 2, 3))
+
+
+class SecretLoop(Sound):
+    """S_i = stage maps are read in a loop and not asked for."""
+
+    def forward(self, step: Step) -> Tensor:
+        means = [each[:, 0].mean((1, 2, 3)) for each in step.student.maps]
+        return super().forward(step) + sum(means, torch.zeros(()))
 
 
 class Related(Sound):
@@ -140,6 +158,16 @@ class Related(Sound):
     def forward(self, step: Step) -> Tensor:
         rows = step.student.features[:, 0]
         return super().forward(step) + (rows @ rows.T).square().mean(1)
+
+
+class RelatedScalar(Related):
+    """R = relations to the samples of all processes that `needs` does not name."""
+
+    per_sample = False
+
+    def forward(self, step: Step) -> Tensor:
+        rows = whole_batch(step.student.features[:, 0], step.exchange)
+        return Sound.forward(self, step).mean() + (rows @ rows.T).square().mean()
 
 
 class Local(Related):
@@ -165,6 +193,18 @@ class Fragile(Sound):
         return super().forward(step) + step.student.logits[:, 0].square().sum(-1).log()
 
 
+class FragilePart(Sound):
+    """F_i = S_i + 0 sqrt(w |z|^2), whose gradient for w, and for w alone, is not finite at z = 0."""
+
+    def __init__(self, config: TermConfig, task: Task) -> None:
+        super().__init__(config, task)
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, step: Step) -> Tensor:
+        length = step.student.logits[:, 0].square().sum(-1).detach()
+        return super().forward(step) + 0 * (self.scale * length).sqrt()
+
+
 class Idle(Sound):
     """I_i = a learned part that does nothing."""
 
@@ -183,6 +223,18 @@ class Forgetful(Sound):
         total = value + self.former
         self.former = self.former + whole_batch(value.detach(), step.exchange).mean().item()
         return total
+
+
+class Lost(Sound):
+    """L_i = S_i / Z, with Z of the first step, in no buffer."""
+
+    first: Tensor | None = None
+
+    def forward(self, step: Step) -> Tensor:
+        value = super().forward(step)
+        if self.first is None:
+            self.first = whole_batch(value.detach(), step.exchange).mean()
+        return value / self.first
 
 
 class Diverging(Sound):
@@ -236,6 +288,11 @@ class Silent(Sound):
         (Doubled, "slope"),
         (Distance, "not finite for a student like its teacher"),
         (Writing, "writes into"),
+        (Turned, "4 copies, of which it reads the first only"),
+        (SecretLoop, "which are not given"),
+        (RelatedScalar, "half batches: say whole_batch"),
+        (FragilePart, "gradient is not finite for outputs that are all 0"),
+        (Lost, "keep state in buffers"),
         (Relabelling, "writes into"),
         (Greedy, "does not read"),
         (Secret, "which are not given"),
@@ -259,6 +316,54 @@ def test_each_fault_is_found_and_named(term: type[Sound], sentence: str) -> None
 
 def test_the_sound_term_of_which_the_faulty_ones_are_made_passes() -> None:
     check_term(Sound)
+
+
+class Looping(Sound):
+    """L_i = sum over maps of the squared difference of their means."""
+
+    @classmethod
+    def needs(cls, config: TermConfig) -> Needs:
+        return Needs(maps=True)
+
+    def forward(self, step: Step) -> Tensor:
+        pairs = zip(step.student.maps, step.taught().maps, strict=True)
+        means = [[each[:, 0].mean((1, 2, 3)) for each in pair] for pair in pairs]
+        return sum([(own - other.detach()).square() for own, other in means], torch.zeros(()))
+
+
+def test_maps_may_be_read_in_a_loop() -> None:
+    check_term(Looping)
+
+
+class DemandingConfig(TermConfig):
+    factor: float = Field(description="without a default")
+
+
+class Demanding(Sound):
+    """D_i = a S_i."""
+
+    Config = DemandingConfig
+
+
+def test_a_setting_without_a_default_is_asked_for() -> None:
+    check_term(Demanding, {"factor": 2.0})
+    with pytest.raises(InputError, match="Sound: factor is missing"):
+        check_term(Demanding)
+
+
+def test_settings_that_no_other_process_could_read_are_named() -> None:
+    class Local(TermConfig):
+        pass
+
+    faulty = type("Faulty", (Sound,), {"Config": Local, "__doc__": "F_i = S_i."})
+    with pytest.raises(TermError, match="settings cannot be stored and sent: .*Local"):
+        check_term(faulty)
+
+
+def test_what_is_no_term_is_refused() -> None:
+    given: Any = 3
+    with pytest.raises(InputError, match="3 is no term"):
+        check_term(given)
 
 
 def test_an_error_of_one_rank_ends_the_others() -> None:
