@@ -92,7 +92,7 @@ def _parameters(config: type[BaseModel], above: str = "") -> list[ParameterDescr
 def _allowed(schema: dict[str, Any]) -> str:
     """Describe in words the values that a JSON schema allows."""
     if "enum" in schema:
-        return " or ".join(schema["enum"])
+        return " or ".join(map(str, schema["enum"]))
     if "anyOf" in schema:
         return " or ".join(_allowed(each) for each in schema["anyOf"])
     kind = schema.get("type", "anything")

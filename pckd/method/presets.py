@@ -150,13 +150,13 @@ DEFAULT_METHOD = "pckd"
 """The method of a run that names none."""
 
 
-def find_preset(name: str) -> Preset:
+def find_preset(name: object) -> Preset:
     """The preset of a method.
 
     Raises:
         InputError: There is no such method.
     """
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         known = sorted(PRESETS)
         raise InputError(
             f"{name!r} is not a known method{near_misses(str(name), known)}; "

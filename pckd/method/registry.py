@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
@@ -65,8 +66,10 @@ def register_term(name: str, term: "type[Term[Any]]") -> None:
     """Register a term under a name, for this process.
 
     Raises:
-        InputError: The name belongs to a term of another module.
+        InputError: It is no term, or the name has other characters than letters, digits, _ and -,
+            is a word of PyTorch's, or belongs to a term of another module.
     """
+    _checked(name, term)
     known = _registered.get(name)
     is_other = known is not None and known.__module__ != term.__module__
     if name in BUILT_IN or name in _offered() or is_other:
@@ -80,16 +83,28 @@ def _offered() -> dict[str, EntryPoint]:
 
 
 def _loaded(point: EntryPoint) -> "type[Term[Any]]":
-    from pckd.method.term import Term
-
     try:
         found = point.load()
     except Exception as error:
         raise InputError(
             f"the term {point.name} of {point.value} cannot be imported: {error}"
         ) from error
+    return _checked(point.name, found)
+
+
+def _checked(name: str, found: object) -> "type[Term[Any]]":
+    """Return a plug-in's term, which an objective can hold under its name."""
+    from torch import nn
+
+    from pckd.method.term import Term
+
+    if not re.fullmatch(r"[\w-]+", name) or hasattr(nn.ModuleDict(), name):
+        raise InputError(
+            f"the term {name!r}: a name has letters, digits, _ and - only, and is no word of "
+            "PyTorch's modules, such as type or keys"
+        )
     if not (isinstance(found, type) and issubclass(found, Term)):
-        raise InputError(f"the term {point.name}: {point.value} is not a subclass of Term")
+        raise InputError(f"the term {name}: {found!r} is not a subclass of Term")
     return found
 
 

@@ -165,6 +165,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"loss": {"temperature": 1}}, "loss.temperature is now called loss.kd.temperature"),
     ({"loss": {"kd": 1}, "loss.kd": 2}, "loss.kd.weight is set twice"),
     ({"method": "pkd"}, "'pkd' is not a known method; did you mean .*?; allowed: .*"),
+    ({"method": ["crd"]}, r"\['crd'\] is not a known method; did you mean crd?; allowed: .*"),
     ({"student": "resnet88"}, "student: model 'resnet88' is not known; did you mean resnet8,.*"),
     ({"student": 8}, "student.* 8.*"),
     ({"student": None}, "student.* None.*"),
