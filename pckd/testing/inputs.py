@@ -42,7 +42,8 @@ def whole_numbers(given: object, name: str) -> Tensor:
         numbers = torch.as_tensor(given)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{name} are no tensor: {error}") from None
-    if numbers.dim() != 1 or numbers.is_floating_point() or not len(numbers) or numbers.min() < 0:
+    whole = not (numbers.is_floating_point() or numbers.is_complex())
+    if numbers.dim() != 1 or not whole or not len(numbers) or numbers.long().min() < 0:
         raise InputError(f"{name} must be whole numbers from 0, one an image: [B]")
     return numbers.long()
 

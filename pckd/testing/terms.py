@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.func import functional_call
 
 from pckd.errors import InputError, first_line
 from pckd.method import Step, Task, Term, TermConfig, find_term
@@ -114,9 +115,9 @@ def term_values(
     check_needs(kind, config, student, teacher)
     task = task_of(ours, theirs, known, classes)
     module = build_term(kind, config, task, precision)
-    _load(module, parts or {}, len(known))
+    given = _given_parts(module, parts or {}, len(known))
     step = given_step(ours, theirs, labels, indices=places, epoch=epoch)
-    return values_of(module, step)
+    return values_of(module, step, given)
 
 
 def class_of(term: str | type[AnyTerm]) -> type[AnyTerm]:
@@ -147,14 +148,19 @@ def build_term(
         return kind(config, task).to(precision)
 
 
-def values_of(module: AnyTerm, step: Step) -> Tensor:
+def values_of(module: AnyTerm, step: Step, parts: Mapping[str, Tensor] | None = None) -> Tensor:
     """The term's values on a step.
+
+    Args:
+        module: The term.
+        step: The step.
+        parts: Tensors in the place of its own, by name in its state dict.
 
     Raises:
         InputError: The tensors do not fit together, in the words of PyTorch.
     """
     try:
-        values: Tensor = module(step)
+        values: Tensor = functional_call(module, dict(parts or {}), (step,))
     except (RuntimeError, ValueError, IndexError) as error:
         copies = module.needs(module.config).copies
         asked = f"; in training it gets {copies} copies of each image, [B, {copies}, ...]"
@@ -163,8 +169,8 @@ def values_of(module: AnyTerm, step: Step) -> Tensor:
     return values
 
 
-def _load(module: AnyTerm, parts: Mapping[str, Any], images: int) -> None:
-    """Put given tensors in the place of a term's own.
+def _given_parts(module: AnyTerm, parts: Mapping[str, Any], images: int) -> dict[str, Tensor]:
+    """Copies of given tensors that can stand for a term's own; the gradient flows through them.
 
     Args:
         module: The term.
@@ -176,7 +182,7 @@ def _load(module: AnyTerm, parts: Mapping[str, Any], images: int) -> None:
     """
     if not isinstance(parts, Mapping):
         raise InputError(f"parts of {module.label} must be a mapping of names to tensors")
-    own = module.state_dict()
+    own, copies = module.state_dict(), {}
     for name, value in parts.items():
         if name not in own:
             allowed = sorted(own)
@@ -192,5 +198,5 @@ def _load(module: AnyTerm, parts: Mapping[str, Any], images: int) -> None:
                 f"parts: {name} has the shape {tuple(given.shape)}, not {tuple(own[name].shape)}"
                 f"{advice}"
             )
-        own[name] = given
-    module.load_state_dict(own)
+        copies[name] = given.clone()
+    return copies

@@ -87,6 +87,23 @@ def test_indices_point_into_the_memory_of_all_training_images() -> None:
     assert value > 0
 
 
+def test_a_gradient_flows_to_parts_that_are_given_and_they_stay_as_they_are() -> None:
+    map_of = {"maps": [RANDOM.normal(size=(3, 4, 2, 2))]}
+    scale = torch.full((4,), 2.0, dtype=torch.float64, requires_grad=True)
+    mean = torch.zeros(4)
+    given = {"embed.1.weight": scale, "embed.1.running_mean": mean}
+    value = evaluate_term("ickd", student=map_of, teacher=map_of, labels=LABELS, parts=given)
+    (gradient,) = torch.autograd.grad(value, scale)
+    assert gradient.any() and not mean.any()
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint16, np.uint64])
+def test_whole_numbers_of_any_kind_count(kind: type[np.integer[Any]]) -> None:
+    labels = np.array(LABELS, dtype=kind)
+    value = evaluate_term("dkd", student=STUDENT, teacher=TEACHER, labels=labels, indices=labels)
+    assert value == evaluate_term("dkd", student=STUDENT, teacher=TEACHER, labels=LABELS)
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -113,6 +130,7 @@ def test_indices_point_into_the_memory_of_all_training_images() -> None:
         ),
         ({"labels": [0, 5, 2]}, "labels go up to 5, but there are 5 classes"),
         ({"labels": [0.0, 1.0, 2.0]}, "labels must be whole numbers"),
+        ({"labels": [0j, 1j, 2j]}, "labels must be whole numbers"),
         ({"labels": [[0], [4], [2]]}, "labels must be whole numbers"),
         ({"labels": []}, "labels must be whole numbers"),
         ({"indices": [0, 1]}, "indices are 2, but labels 3"),
