@@ -1,6 +1,8 @@
 """Checks of a run's settings and images before anything is trained."""
 
 from pckd.errors import InputError
+from pckd.method import Task, find_term
+from pckd.method.stage_maps import stage_shapes
 from pckd.training.config import RunConfig
 from pckd.training.group import check_even_batches
 from pckd.training.reach import BIAS, STAGES, WEIGHT, untrained_parts
@@ -13,8 +15,9 @@ def check_run(config: RunConfig) -> None:
 
     Raises:
         InputError: The data set cannot be opened, its images are not square where they are
-            turned by 90 degrees, a term cannot be computed for its networks, no term trains the
-            classifier or the stages, or the parts of a batch have one image each.
+            turned by 90 degrees, a term cannot be computed for its networks, which may show no
+            stages, no term trains the classifier or the stages, or the parts of a batch have one
+            image each.
     """
     data = prepare_data(config.data, config.protocol)
     height, width = data.image_size
@@ -26,6 +29,7 @@ def check_run(config: RunConfig) -> None:
             "terms off by weight 0"
         )
     task = task_of(config, data)
+    _check_stages(config, task)
     fitting_terms(config.loss, task)
     untrained = untrained_parts(config, task)
     if WEIGHT in untrained or STAGES in untrained:
@@ -39,6 +43,29 @@ def check_run(config: RunConfig) -> None:
             f"optimization.accumulation cuts batches of {optimization.batch_size} images into "
             "parts of one, of which BatchNorm has no variance: choose fewer parts"
         )
+
+
+def _check_stages(config: RunConfig, task: Task) -> None:
+    """Refuse terms on stage maps where a network shows no stage, as a vision transformer.
+
+    Raises:
+        InputError: One shows none.
+    """
+    names = [
+        name
+        for name, settings in config.loss.active.items()
+        for needs in [find_term(name).needs(settings)]
+        if needs.maps or needs.maps_before_relu
+    ]
+    networks = {config.student: task.student}
+    if config.teacher is not None and task.teacher is not None:
+        networks[config.teacher.model] = task.teacher
+    for model, shape in networks.items():
+        if names and not stage_shapes(shape):
+            raise InputError(
+                f"{model} shows no stage maps, on which {' and '.join(names)} rest: choose another "
+                "network, or terms on logits or features"
+            )
 
 
 def check_workers(config: RunConfig, workers: int) -> None:

@@ -62,7 +62,7 @@ class Student(nn.Module):
             raise InputError(f"images have the shape {list(images.shape)}: it must be [B, 3, H, W]")
         if images.dtype != torch.uint8 and not images.is_floating_point():
             raise InputError(f"images are {images.dtype}: they must be uint8, or from 0 to 1")
-        pixels = images / 255 if images.dtype == torch.uint8 else images
+        pixels = images / 255 if images.dtype == torch.uint8 else images.to(self.mean.dtype)
         if tuple(images.shape[2:]) != self.image_size:
             pixels = F.interpolate(pixels, self.image_size, mode="bilinear", antialias=True)
         return (pixels - self.mean) / self.std

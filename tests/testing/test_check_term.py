@@ -194,7 +194,7 @@ class Fragile(Sound):
 
 
 class FragilePart(Sound):
-    """F_i = S_i + 0 sqrt(w |z|^2), whose gradient for w, and for w alone, is not finite at z = 0."""
+    """F_i = S_i + 0 sqrt(w |z|^2), whose gradient for w alone is not finite at z = 0."""
 
     def __init__(self, config: TermConfig, task: Task) -> None:
         super().__init__(config, task)
@@ -356,7 +356,7 @@ def test_settings_that_no_other_process_could_read_are_named() -> None:
         pass
 
     faulty = type("Faulty", (Sound,), {"Config": Local, "__doc__": "F_i = S_i."})
-    with pytest.raises(TermError, match="settings cannot be stored and sent: .*Local"):
+    with pytest.raises(TermError, match=r"settings cannot be stored and sent: .*Local"):
         check_term(faulty)
 
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from pckd.errors import InputError
 from pckd.method import find_term, list_terms
 from pckd.method.preparation import only_prepares
-from pckd.models import create_model
+from pckd.models import Network, Outputs, create_model
 from pckd.settings import validate
 from pckd.storage import Storage
 from pckd.study.planning import check_plan
@@ -60,6 +61,34 @@ def test_a_study_refuses_them_while_it_is_planned(oblong: dict[str, object]) -> 
     run = {"data": oblong, "student": "resnet8", "teacher": "resnet8"}
     with pytest.raises(InputError, match="16x24 pixels"):
         check_plan(validate(StudySpec, {"study": "x", "run": run}, "here"))
+
+
+class Flat(Network):
+    """A network with a stem and no stage."""
+
+    classifier_name = "head"
+
+    def __init__(self, *, num_classes: int) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, num_classes)
+
+    def forward(self, images: torch.Tensor) -> Outputs:
+        stem = self.stem(images)
+        features = stem.mean((2, 3))
+        before_relu = (stem,) if self.shows_before_relu else ()
+        return Outputs((stem,), features, self.head(features), before_relu)
+
+
+@pytest.mark.parametrize("method", ["ft", "ab"])
+@pytest.mark.parametrize("pair", [("flat", "resnet8"), ("resnet8", "flat")])
+def test_terms_on_stages_need_networks_that_show_some(
+    method: str, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pckd.models.names._registered", {"flat": Flat})
+    values = {"data": "digits", "student": pair[0], "teacher": pair[1], "method": method}
+    with pytest.raises(InputError, match=f"^flat shows no stage maps, on which {method} rest"):
+        check_run(RunConfig.model_validate(values))
+    check_run(RunConfig.model_validate({**values, "method": "kd"}))
 
 
 def test_one_class_is_no_task() -> None:
