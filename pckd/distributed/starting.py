@@ -3,11 +3,11 @@
 import os
 import shutil
 import socket
-import tempfile
 from pathlib import Path
 
 import grpc
 import ray
+from ray._common.utils import get_default_system_temp_dir
 from ray._private.grpc_utils import init_grpc_channel
 from ray._private.services import canonicalize_bootstrap_address
 
@@ -94,14 +94,14 @@ def _token() -> str:
 
 
 def check_temporary_folder() -> None:
-    """Refuse a temporary folder in which Ray cannot start.
+    """Refuse a temporary folder in which Ray cannot start; Ray makes one that is missing.
 
     Raises:
         InputError: Its path is too long for sockets, or it cannot be written.
         RunError: It is full.
     """
     name = "RAY_TMPDIR" if "RAY_TMPDIR" in os.environ else "TMPDIR"
-    folder = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir())
+    folder = Path(get_default_system_temp_dir()).absolute()
     way_out = "set RAY_TMPDIR to another folder of this machine"
     length = len(os.fsencode(folder))
     if length > LONGEST:
@@ -109,9 +109,10 @@ def check_temporary_folder() -> None:
             f"{name} {folder} is too long for the sockets of Ray ({length} of at most {LONGEST} "
             f"bytes): {way_out}"
         )
-    if not os.access(folder, os.W_OK):
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
         raise InputError(f"Ray cannot write to its temporary folder {folder}: {way_out}")
-    free = shutil.disk_usage(folder).free
+    free = shutil.disk_usage(there).free
     if free < ROOM:
         raise RunError(
             f"{folder} has {free / 2**20:.0f} MiB left, Ray needs {ROOM // 2**20} for its logs and "

@@ -120,6 +120,20 @@ def test_a_folder_whose_path_is_too_long_for_sockets_is_refused(
         start()
 
 
+def test_the_folder_is_looked_at_that_ray_takes_though_it_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_TMPDIR", raising=False)
+    monkeypatch.setenv("TMPDIR", "/gone" * 20)
+    with pytest.raises(InputError, match=r"^TMPDIR /gone.* is too long"):
+        start()
+    monkeypatch.setattr(starting, "LONGEST", 1000)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "file/below"))
+    with pytest.raises(InputError, match=r"^Ray cannot write to its temporary folder .*file/below"):
+        start()
+
+
 def test_the_longest_folder_that_is_let_through_leaves_room_for_a_socket() -> None:
     session = "/ray/session_2026-12-31_23-59-59_999999_4194304/sockets/plasma_store"
     assert starting.LONGEST + len(session) == 107  # and a zero, of the 108 that Linux has
