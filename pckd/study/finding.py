@@ -85,7 +85,8 @@ def _copy_into(file: Path, stream: BinaryIO) -> None:
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for suffix in SUFFIXES for path in folder.glob(f"*{suffix}")}
+    found = (path for suffix in SUFFIXES for path in folder.glob(f"*{suffix}"))
+    return {path.stem: path for path in found if path.is_file()}
 
 
 def _check_alone(file: Path) -> None:

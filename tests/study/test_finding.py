@@ -49,6 +49,13 @@ def test_both_endings_of_yaml_are_found_by_name_and_not_side_by_side() -> None:
     assert find_study_file("demo").stem == "demo"
 
 
+def test_a_folder_that_is_named_as_a_study_file_is_none(folder: Path) -> None:
+    (folder / "studies/mine.yaml").mkdir(parents=True)
+    assert "mine" not in available_studies()
+    with pytest.raises(InputError, match="there is no study named mine"):
+        find_study_file("mine")
+
+
 def test_installed_studies_are_found_by_name_in_an_empty_folder() -> None:
     assert {"demo", "search", "table1", "sensitivity"} <= set(available_studies())
     assert read_study(find_study_file("demo"), {}).study == "demo"
