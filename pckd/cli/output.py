@@ -20,6 +20,10 @@ WRAPPED = (
 LINE = 100
 """Characters of a line of text where no terminal limits it."""
 
+NARROWEST = 60
+"""Characters that a line may have on every terminal: a narrower one breaks it where it ends, and a
+table made for it would show no columns."""
+
 FIRST_ROWS = 40
 """Rows of a long table that a terminal shows, unless all are asked for."""
 
@@ -75,7 +79,7 @@ def line_width() -> int:
     from rich.console import Console
 
     console = Console()
-    return console.width if console.is_terminal else LINE
+    return max(console.width, NARROWEST) if console.is_terminal else LINE
 
 
 def first_rows(rows: int) -> int:
@@ -121,6 +125,5 @@ def _console() -> "Console":
     from rich.console import Console
 
     console = Console()
-    if not console.is_terminal:
-        console.width = UNLIMITED
+    console.width = max(console.width, NARROWEST) if console.is_terminal else UNLIMITED
     return console

@@ -120,6 +120,18 @@ def test_a_table_shows_what_tells_most_in_a_line(
     assert more.endswith("more columns: --wide, or --json")
 
 
+def test_a_very_narrow_terminal_gets_the_lines_of_a_narrow_one(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    outputs = []
+    for width in (20, 60):
+        monkeypatch.setenv("COLUMNS", str(width))
+        outputs.append(shown(root, capsys))
+    assert outputs[0] == outputs[1]
+    assert "case" in outputs[0]
+
+
 def test_trials_are_shown_in_the_order_in_which_they_started(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
