@@ -21,6 +21,14 @@ def as_shown(name: str) -> str:
     return unicodedata.normalize("NFC", "".join(visible))
 
 
+def unseen(text: str) -> str:
+    """The first sign that looks like a space, or like nothing, and is no space; '' without any."""
+    if text.isascii():
+        return ""
+    kinds = ("Cf", "Zl", "Zp", "Zs")
+    return next((sign for sign in text if sign != " " and unicodedata.category(sign) in kinds), "")
+
+
 def plural(count: int, word: str) -> str:
     """`1 seed`, `3 seeds`."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from pckd.words import UNWRITABLE
+from pckd.words import UNWRITABLE, unseen
 
 TAG = "tag:yaml.org,2002:"
 
@@ -100,10 +100,16 @@ class _Reader(yaml.SafeLoader):
         return node
 
     def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:  # noqa: ANN401
-        """Compose a scalar, after a check of what its escapes stand for."""
+        """Compose a scalar, after a check of what its escapes and its signs stand for."""
         node = super().compose_scalar_node(anchor)
         if UNWRITABLE.search(node.value):
             problem = "a sign that no file can hold: an escape that is null or half a character"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        if node.style is None and (sign := unseen(node.value)):
+            problem = (
+                f"U+{ord(sign):04X}, which looks like a space or like nothing: write a space or "
+                "nothing there, or quotation marks around the text"
+            )
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
         return node
 

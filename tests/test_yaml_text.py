@@ -99,6 +99,14 @@ def test_what_cannot_be_read_is_refused_with_its_place(text: str, problem: str) 
         parse_yaml(text)
 
 
+@pytest.mark.parametrize("text", ["a: 1\u00a0", "a:\u00a01", "a:\n\u00a0\u00a0b: 1", "a: x\u200b"])
+def test_what_looks_like_a_space_or_nothing_is_named_unless_it_is_quoted(text: str) -> None:
+    with pytest.raises(ValueError, match=r"\(line [12]\): U\+(00A0|200B), which looks"):
+        parse_yaml(text)
+    assert parse_yaml("a: '1\u00a0\u200b' # \u00a0") == {"a": "1\u00a0\u200b"}
+    assert parse_yaml("\ufeffa: \u03bb") == {"a": "\u03bb"}, "a mark at the beginning is none of it"
+
+
 @pytest.mark.parametrize(
     "next_level",
     [
