@@ -28,7 +28,7 @@ def planned_rows(store: ResultsStore) -> tuple[list[dict[str, Any]], int]:
         The rows, and the number of those that are left out.
     """
     rows, planned = store.rows("trials"), _planned(store)
-    if not planned:
+    if planned is None:
         return rows, 0
     kept = [row for row in rows if row["trial"] in planned]
     return kept, len(rows) - len(kept)
@@ -39,7 +39,7 @@ def planned_frame(
 ) -> "pd.DataFrame":
     """Read the rows of a table that belong to these trials, as a frame."""
     rows, planned = store.read(table), _planned(store)
-    return rows[rows["trial"].isin(planned)].reset_index(drop=True) if planned else rows
+    return rows if planned is None else rows[rows["trial"].isin(planned)].reset_index(drop=True)
 
 
 def are_planned(store: ResultsStore, table: str, trials: Sequence[str | None]) -> list[bool | None]:
@@ -53,8 +53,10 @@ def are_planned(store: ResultsStore, table: str, trials: Sequence[str | None]) -
     Returns:
         None for rows of no trial, such as a teacher's probe, and for all where no plan was kept.
     """
-    planned = _planned(store) if table in OF_TRIALS else set()
-    return [trial in planned if trial and planned else None for trial in trials]
+    planned = _planned(store) if table in OF_TRIALS else None
+    if planned is None:
+        return [None] * len(trials)
+    return [trial in planned if trial else None for trial in trials]
 
 
 def rows_of_earlier(store: ResultsStore, table: str) -> int:
@@ -64,6 +66,11 @@ def rows_of_earlier(store: ResultsStore, table: str) -> int:
     return are_planned(store, table, store.read_table(table)["trial"].to_pylist()).count(False)
 
 
-def _planned(store: ResultsStore) -> set[str]:
-    """The identities that the plan of a study names; none where no plan was kept."""
+def _planned(store: ResultsStore) -> set[str] | None:
+    """The identities that the plan of a study names; None where no plan was kept.
+
+    The plan of a search that was changed names none before its first proposal.
+    """
+    if not any(store.file_names("plan")):
+        return None
     return set(store.read_table("plan")["trial"].drop_null().to_pylist())

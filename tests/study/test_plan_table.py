@@ -13,7 +13,7 @@ from pckd.storage import Storage
 from pckd.study.outcome import Outcome
 from pckd.study.plan import fixed_plan
 from pckd.study.plan_table import add_to_plan, plan_files, write_plan
-from pckd.study.planned_rows import planned_rows
+from pckd.study.planned_rows import planned_frame, planned_rows
 from pckd.study.planning import make_plan, write_study
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
@@ -130,3 +130,12 @@ def test_rows_of_earlier_images_are_left_out_and_counted(storage: Storage) -> No
     write_study(spec, make_plan(spec, storage, retry_failed=False), storage)
     rows, left_out = planned_rows(store)
     assert ([row["trial"] for row in rows], left_out) == ([first.identity], 1)
+
+
+def test_an_empty_plan_names_no_row(storage: Storage) -> None:
+    """A search that was changed and has proposed nothing yet: its old rows are not its trials."""
+    store = ResultsStore(storage, "example")
+    open_row(fixed_plan(study(seeds=[0]))[0].trial, storage)
+    store.write("plan", "plan", [])
+    assert planned_rows(store) == ([], 1)
+    assert planned_frame(store).empty
