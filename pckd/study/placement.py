@@ -25,6 +25,11 @@ def this_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def device_for(gpus: float) -> torch.device:
+    """Choose the device of a trial that takes so many GPUs: the CPU where it takes or has none."""
+    return this_device() if gpus else torch.device("cpu")
+
+
 def this_process() -> Placement:
     """Place a trial in this process, with all CPUs it may use and the first GPU if there is one."""
     return Placement(this_device(), available_cpus())

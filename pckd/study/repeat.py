@@ -4,8 +4,6 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-import torch
-
 from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
@@ -14,7 +12,7 @@ from pckd.study.document import read_spec
 from pckd.study.execution import run_trial
 from pckd.study.names import REPEATS
 from pckd.study.outcome import Outcome, read_outcome
-from pckd.study.placement import Placement
+from pckd.study.placement import Placement, device_for
 from pckd.study.results import ResultsStore, open_study
 from pckd.study.table_files import Row
 from pckd.study.trial import Trial
@@ -45,8 +43,13 @@ def repeat_trial(
 
     Raises:
         InputError: There is no such trial, it has not ended, its teacher is gone, the code or
-            the images have changed since, or its row is damaged.
+            the images have changed since, or its row is damaged; or it is a repetition itself.
     """
+    if study == REPEATS:
+        raise InputError(
+            f"study {REPEATS} holds repetitions, each of which a further one would replace: name "
+            "the study that the trial is of"
+        )
     store = open_study(storage, study)
     row = store.row("trials", store.trial_named(identity))
     config = _config(row, store)
@@ -59,7 +62,7 @@ def repeat_trial(
         raise InputError(f"trial {row['trial']} has not ended in study {study}")
     if row["device"] is None:
         raise InputError(f"trial {row['trial']} cannot be repeated: it never started")
-    device = torch.device("cpu" if row["device"] == "cpu" else "cuda")
+    device = device_for(row["device"] != "cpu")
     keep = read_spec(store).get("keep", "last")
     with storage.lock(f"{REPEATS}/locks/{alone.identity}", on_wait):
         Checkpoint(alone, storage).delete()

@@ -73,12 +73,15 @@ def test_a_number_that_was_changed_by_hand_is_found(
         assert (named in str(check)) == (trial == changed)
 
 
-def test_another_machine_explains_other_numbers(storage: Storage) -> None:
-    changed = _change(storage, "trials", test_top1=77.7, torch="1.0")
+def test_another_machine_explains_other_numbers(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    changed = _change(storage, "trials", test_top1=77.7, torch="1.0", device="NVIDIA H100")
     check = _verified(storage)[changed]
     assert check.differences
     assert not check.is_unexplained
-    assert "torch was 1.0" in str(check)
+    assert "device was NVIDIA H100, is cpu; torch was 1.0" in str(check)
 
 
 def test_trials_of_earlier_plans_are_not_drawn(storage: Storage) -> None:
@@ -93,3 +96,11 @@ def test_a_study_without_completed_trials_cannot_be_verified(tmp_path: Path) -> 
     ResultsStore(storage, "tiny").write("trials", "0123", [{"trial": "0123", "status": "failed"}])
     with pytest.raises(InputError, match="no completed trial"):
         verify_study("tiny", storage, 1, 0)
+
+
+def test_a_repetition_is_not_verified(tmp_path: Path) -> None:
+    """It was replaced before it was compared with itself, and so was always bit-equal."""
+    row = {"trial": "0123", "case": "KD", "seed": 0, "status": "completed"}
+    ResultsStore(Storage(tmp_path), "repeats").write("trials", "0123", [row])
+    (check,) = verify_study("repeats", Storage(tmp_path), 1, 0)
+    assert "holds repetitions" in check.refusal
