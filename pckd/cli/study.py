@@ -59,13 +59,14 @@ def run(
     if only_show:
         from pckd.study.dry_run import dry_run
 
-        for line in dry_run(spec, storage, retry_failed=retry_failed):
+        for line in dry_run(spec, storage, retry_failed=retry_failed, fresh=fresh):
             print_text(line)
-        return
     if budget is not None:
         from pckd.study.cost import check_budget
 
-        check_budget(spec, storage, budget)
+        check_budget(spec, storage, budget, retry_failed=retry_failed, fresh=fresh)
+    if only_show:
+        return
     from pckd.distributed.driver import run_study
     from pckd.progress import Display
 

@@ -23,8 +23,8 @@ class UntilClearPlan(FixedPlan):
 
     def __init__(self, spec: StudySpec, finished: Mapping[str, Outcome]) -> None:
         super().__init__(fixed_plan(spec), finished)
-        self.study = spec.study
         self.same_run = spec.until_clear.same_run(spec.cases or {}) if spec.until_clear else {}
+        self.idle = spec.until_clear.idle(spec.cases or {}) if spec.until_clear else []
         self.outcomes = dict(finished)
         self.running: set[str] = set()
         self.comparisons = comparisons_of(spec)
@@ -42,12 +42,24 @@ class UntilClearPlan(FixedPlan):
         return bool(self.running)
 
     def notices(self) -> list[str]:
-        """Say which cases are a run of another name, and which are not compared for it."""
+        """Say which cases are a run of another name, and which are not compared or trained."""
         not_compared = [
             f"{candidate} is not compared with {reference}, which is the same run as {name}"
             for (candidate, reference), name in self.same_run.items()
         ]
-        return [*not_compared, *super().notices()]
+        idle = [f"{case} is neither candidate nor reference: not trained" for case in self.idle]
+        return [*idle, *not_compared, *super().notices()]
+
+    @property
+    def to_come(self) -> list[Trial]:
+        """The trials of open comparisons that are not handed out."""
+        wanted = {
+            trial.identity
+            for comparison, standing in self.verdicts
+            if standing.is_open
+            for trial in comparison.trials
+        }
+        return [trial for trial in self.waiting if trial.identity in wanted]
 
     def next_trial(self) -> Trial | None:
         """A trial up to the next look of an open comparison, lowest seeds first."""
@@ -72,11 +84,4 @@ class UntilClearPlan(FixedPlan):
         for place, comparison in enumerate(self.comparisons):
             if identity is None or any(each.identity == identity for each in comparison.trials):
                 self.standings[place] = comparison.standing(self.outcomes)
-        known = self.outcomes.keys() | self.running
-        to_come = {
-            trial.identity
-            for comparison, standing in self.verdicts
-            if standing.is_open
-            for trial in comparison.trials
-        }
-        self.total = len({trial.identity for trial in self.trials} & (known | to_come))
+        self.total = len(self.trials) - len(self.waiting) + len(self.to_come)

@@ -10,7 +10,7 @@ from pckd.settings import validate
 from pckd.study.comparisons import comparisons_of
 from pckd.study.confirm_config import WINNER, ConfirmConfig
 from pckd.study.names import confirm_name
-from pckd.study.plan import Ended
+from pckd.study.plan import Ended, Plan
 from pckd.study.ranking import Ran, best_first
 from pckd.study.spec import StudySpec
 from pckd.study.trial import make_trial
@@ -62,6 +62,16 @@ def confirm_study(spec: StudySpec, ended: Sequence[Ended]) -> StudySpec | None:
     }
     confirming = validate(StudySpec, values, f"study {spec.study}, confirm")
     return confirming if comparisons_of(confirming) else None
+
+
+def confirmation_of(spec: StudySpec, plan: Plan) -> StudySpec | None:
+    """The study that confirms another; None before its plan has ended, or without comparisons.
+
+    Raises:
+        InputError: As `confirm_study`.
+    """
+    is_due = spec.confirm is not None and plan.done == plan.total
+    return confirm_study(spec, plan.ended) if is_due else None
 
 
 def check_confirm(spec: StudySpec) -> None:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pckd.errors import InputError
 from pckd.machine import available_cpus
 from pckd.storage import Storage
+from pckd.study.confirm import confirmation_of
 from pckd.study.estimate import Estimate, estimate, estimate_each
-from pckd.study.placement import Placement, this_device
+from pckd.study.placement import Placement, device_for
 from pckd.study.plan import FixedPlan, Plan
-from pckd.study.planning import make_plan
+from pckd.study.planning import make_plan, plan_afresh
 from pckd.study.preparation_time import preparation_seconds
 from pckd.study.preparations import missing_preparations
 from pckd.study.resources import Resources
@@ -91,13 +92,13 @@ def cost_of(
         InputError: The data set cannot be opened.
     """
     resources = spec.resources
-    placement = Placement(this_device(), min(resources.cpus_per_worker, available_cpus()))
+    threads = min(resources.cpus_per_worker, available_cpus())
+    placement = Placement(device_for(resources.gpus), threads)
     waiting, shortest = plan.total - plan.done, None
     if isinstance(plan, SearchPlan):
         shortest, planned = _range(spec, plan, placement)
     else:
-        trials = plan.waiting[:waiting] if isinstance(plan, FixedPlan) else []
-        planned = estimate(trials, placement)
+        planned = estimate(plan.to_come if isinstance(plan, FixedPlan) else [], placement)
     preparing = preparation_seconds(preparations, placement)
     if teachers:
         preparing += estimate(teachers, placement).seconds
@@ -138,13 +139,33 @@ def _range_of(spec: StudySpec, searched: Searched, placement: Placement) -> tupl
     return min(each) * min(epochs), longest
 
 
-def check_budget(spec: StudySpec, storage: Storage, hours: float) -> None:
+def check_budget(
+    spec: StudySpec,
+    storage: Storage,
+    hours: float,
+    *,
+    retry_failed: bool = False,
+    fresh: bool = False,
+) -> None:
     """Refuse a study that takes longer than a budget, one trial after the other.
+
+    Of a study whose plan has ended, what is left of its confirmation counts.
+
+    Args:
+        spec: The study.
+        storage: The results root.
+        hours: The budget.
+        retry_failed: Whether trials that failed run again.
+        fresh: Whether it starts over.
 
     Raises:
         InputError: It does; how many of its trials would fit is said.
     """
-    plan = make_plan(spec, storage, retry_failed=False)
+    plan = (
+        plan_afresh(spec, storage) if fresh else make_plan(spec, storage, retry_failed=retry_failed)
+    )
+    if confirming := confirmation_of(spec, plan):
+        check_budget(confirming, storage, hours, retry_failed=retry_failed)
     if plan.done == plan.total:
         return
     teachers = missing_teachers(spec, storage)

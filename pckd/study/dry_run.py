@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 
 from pckd.storage import Storage
 from pckd.study.checks import check_stages
+from pckd.study.confirm import confirmation_of
 from pckd.study.cost import cost_of
 from pckd.study.document import changes_since
 from pckd.study.names import confirm_name
-from pckd.study.placement import this_device
+from pckd.study.placement import device_for
 from pckd.study.plan import FixedPlan, Plan
-from pckd.study.planning import check_plan, make_plan
+from pckd.study.planning import check_plan, make_plan, plan_afresh
 from pckd.study.power_words import power_lines
 from pckd.study.preparations import first_preparations, missing_preparations
 from pckd.study.searched import searches
@@ -23,15 +24,27 @@ from pckd.words import rough_duration
 from pckd.yaml_text import to_yaml
 
 
-def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterator[str]:
+def dry_run(
+    spec: StudySpec, storage: Storage, *, retry_failed: bool, fresh: bool = False
+) -> Iterator[str]:
     """Describe what a study would do, line by line; nothing is written, no trial starts.
+
+    Of a study whose plan has ended, its confirmation follows.
+
+    Args:
+        spec: The study.
+        storage: The results root.
+        retry_failed: Whether trials that failed run again.
+        fresh: Whether it starts over.
 
     Raises:
         InputError: The study cannot run as it is written.
     """
     check_stages(spec)
     check_plan(spec)
-    plan = make_plan(spec, storage, retry_failed=retry_failed)
+    plan = (
+        plan_afresh(spec, storage) if fresh else make_plan(spec, storage, retry_failed=retry_failed)
+    )
     yield from (f"changed since it last ran: {line}" for line in changes_since(spec, storage))
     config = spec.base_run(f"study {spec.study}")
     yield "the run, resolved:"
@@ -51,6 +64,9 @@ def dry_run(spec: StudySpec, storage: Storage, *, retry_failed: bool) -> Iterato
     yield from _stages(spec)
     yield from power_lines(spec, storage)
     yield from _cost(spec, plan, teachers, preparations)
+    if confirming := confirmation_of(spec, plan):
+        yield f"next, study {confirming.study}:"
+        yield from dry_run(confirming, storage, retry_failed=retry_failed)
 
 
 def _beforehand(
@@ -66,10 +82,11 @@ def _trials(spec: StudySpec, plan: Plan) -> Iterator[str]:
     yield f"trials: {plan.total}, of which {plan.done} are done"
     yield from plan.notices()
     if isinstance(plan, FixedPlan):
-        waiting = {trial.identity for trial in plan.waiting}
+        states = {trial.identity: "done" for trial, _ in plan.ended}
+        states |= {trial.identity: "to run" for trial in plan.to_come}
         for trial in plan.trials:
-            state = "to run" if trial.identity in waiting else "done"
-            yield f"  {trial.identity}  {state:6}  {trial}"
+            if state := states.get(trial.identity):  # else no comparison takes its seed
+                yield f"  {trial.identity}  {state:6}  {trial}"
     for searched in searches(spec):
         whose = f" in {searched.case}" * bool(searched.case)
         for key, parameter in searched.search.parameters.items():
@@ -104,14 +121,15 @@ def _cost(
     if plan.done == plan.total:
         return
     cost = cost_of(spec, plan, teachers, preparations)
+    at_most = ", at most" * bool(spec.search or spec.until_clear)
     students = cost.planned.student_bytes * (spec.keep != "none")
     yield f"epochs in all: {cost.planned.epochs}"
     if cost.confirming:
         yield f"trials to confirm: {cost.confirming} at most"
     yield (
         f"about {_between(cost.shortest, cost.seconds_each)} a trial on one worker of this machine "
-        f"({this_device().type}), {rough_duration(cost.trial_seconds)} for all of them, one after "
-        f"the other{', at most' if spec.search else ''}"
+        f"({device_for(spec.resources.gpus).type}), {rough_duration(cost.trial_seconds)} for all "
+        f"of them, one after the other{at_most}"
     )
     first = ["teachers"] * bool(teachers) + ["preparations"] * bool(preparations)
     if first:

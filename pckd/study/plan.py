@@ -108,6 +108,11 @@ class FixedPlan(Plan):
             if case != first
         ]
 
+    @property
+    def to_come(self) -> list[Trial]:
+        """The trials that are not handed out and may still be."""
+        return self.waiting
+
     def next_trial(self) -> Trial | None:
         """Return the next trial in the order of the study file."""
         return self.waiting.pop(0) if self.waiting else None

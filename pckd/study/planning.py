@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import optuna
+import pandas as pd
 from optuna.storages.journal import JournalFileBackend
 
 from pckd.errors import InputError
@@ -14,7 +15,7 @@ from pckd.study.clear_plan import UntilClearPlan
 from pckd.study.comparisons import comparisons_of
 from pckd.study.confirm import check_confirm
 from pckd.study.document import read_spec, write_spec
-from pckd.study.outcome import Outcome, finished, histories_of, outcomes_of
+from pckd.study.outcome import History, Outcome, finished, histories_of, outcomes_of
 from pckd.study.plan import FixedPlan, Plan, fixed_plan
 from pckd.study.plan_table import write_plan
 from pckd.study.power_words import power_lines
@@ -52,6 +53,22 @@ def make_plan(
     stop = spec.search.stop if spec.search else None
     known = finished(outcomes_of(rows, histories), retry_failed=retry_failed, stop=stop)
     _check_kept(spec, store, known)
+    return _plan(spec, storage, rows, known, histories, journal)
+
+
+def plan_afresh(spec: StudySpec, storage: Storage) -> Plan:
+    """Make the plan of a study as if none of its trials had been done; errors as of `make_plan`."""
+    return _plan(spec, storage, SCHEMAS["trials"].empty_table().to_pandas(), {}, {})
+
+
+def _plan(
+    spec: StudySpec,
+    storage: Storage,
+    rows: pd.DataFrame,
+    known: Mapping[str, Outcome],
+    histories: Mapping[str, History],
+    journal: optuna.storages.BaseStorage | None = None,
+) -> Plan:
     if spec.search:
         carried = {each.case: carried_points(each.search, storage) for each in searches(spec)}
         return SearchPlan(spec, rows, known, histories, journal, carried)

@@ -67,6 +67,11 @@ class UntilClear(Settings):
                     found.setdefault((candidate, reference), name)
         return found
 
+    def idle(self, cases: Mapping[str, Any]) -> list[str]:
+        """Names of the cases that are neither candidates nor references."""
+        taking_part = {name for both in self._named(cases) for name in both}
+        return [name for name in cases if name not in taking_part]
+
     def _named(self, cases: Mapping[str, Any]) -> list[tuple[str, str]]:
         candidates = self.candidates or [name for name in cases if name not in self.against]
         return list(product(candidates, self.against))

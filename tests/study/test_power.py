@@ -1,12 +1,14 @@
 """Power before launch: what seeds can show, from which deviation, at what cost."""
 
 import math
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 from pckd.errors import InputError
@@ -15,6 +17,7 @@ from pckd.storage import Storage
 from pckd.study import cost
 from pckd.study.cost import Cost, check_budget
 from pckd.study.estimate import Estimate
+from pckd.study.placement import Placement
 from pckd.study.planning import make_plan
 from pckd.study.power import (
     difference_shown,
@@ -30,6 +33,7 @@ from pckd.study.rows import trial_columns
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial, make_trial
 from pckd.study.verdicts import look_at
+from tests.study.plans import fixed_trials, row_of
 
 RUN = {"data": {"name": "digits", "classes": [0, 1]}, "student": "resnet8", "teacher": "resnet14"}
 CASES = {"KD": {"method": "kd"}, "CE": {"method": "cross_entropy"}}
@@ -160,3 +164,41 @@ def test_a_study_beyond_its_budget_is_refused(
     check_budget(spec, Storage(tmp_path), 2.0)
     with pytest.raises(InputError, match=r"about 2\.00 hours, .* 1\.5: 3 of its 4"):
         check_budget(spec, Storage(tmp_path), 1.5)
+
+
+def test_a_budget_holds_for_what_starts_over_or_runs_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        cost, "estimate", lambda trials, _: SimpleNamespace(seconds=1800.0 * len(trials))
+    )
+    monkeypatch.setattr(cost, "missing_teachers", lambda *_: [])
+    storage, spec = Storage(tmp_path), _spec(seeds=[0])
+    first, second = fixed_trials(spec)
+    for trial, status in ((first, "completed"), (second, "failed")):
+        row = row_of(trial, status, datetime.now(UTC))
+        ResultsStore(storage, spec.study).write("trials", trial.identity, [row])
+    check_budget(spec, storage, 0.0)
+    with pytest.raises(InputError, match=r"about 0\.50 hours"):
+        check_budget(spec, storage, 0.4, retry_failed=True)
+    with pytest.raises(InputError, match=r"about 1\.00 hours"):
+        check_budget(spec, storage, 0.9, fresh=True)
+    with pytest.raises(InputError, match=r"-confirm takes about 8\.00 hours"):
+        check_budget(_spec(seeds=[0], confirm=CONFIRM), storage, 7.9)
+
+
+def test_trials_that_take_no_gpu_are_timed_on_the_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices: list[str] = []
+
+    def timed(trials: list[Trial], placement: Placement) -> Estimate:
+        devices.append(placement.device.type)
+        return Estimate(1.0, 1, 0, 0)
+
+    monkeypatch.setattr(cost, "estimate", timed)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for gpus in (0.0, 0.25):
+        spec = _spec(seeds=[0], resources={"gpus_per_worker": gpus})
+        cost.cost_of(spec, make_plan(spec, Storage(tmp_path), retry_failed=False), [], [])
+    assert devices == ["cpu", "cuda"]
