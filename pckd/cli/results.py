@@ -31,7 +31,7 @@ TELLING = {
     "epochs": "trial epoch top1 top5 loss_total learning_rate seconds threshold easy_share",
     "probes": "case role model data top1 mean_average_precision student_seed seed protocol trial",
     "plan": "pair case seed trial position is_default",
-    "verdicts": "candidate reference name estimate low high seeds reason",
+    "verdicts": "candidate reference pair name estimate low high seeds reason",
 }
 """Columns of each table, the most telling first."""
 

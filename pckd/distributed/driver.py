@@ -148,9 +148,9 @@ def _run_held(spec: StudySpec, teachers: Sequence[Trial], launch: _Launch) -> li
             try:
                 train_trials(spec, plan, measured, storage, display)
             finally:
-                keep_verdicts(plan, storage, display.say)
+                keep_verdicts(spec.study, plan, storage, display.say)
         else:
-            keep_verdicts(plan, storage, display.say)
+            keep_verdicts(spec.study, plan, storage, display.say)
         write_study(spec, plan, storage)
         if spec.pictures is not None:
             tasks = picture_tasks(spec, storage)

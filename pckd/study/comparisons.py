@@ -8,6 +8,7 @@ from statistics import stdev
 from typing import Any
 
 from pckd.study.outcome import Outcome
+from pckd.study.plan import pair_names
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial, make_trial
 from pckd.study.until_clear import UntilClear
@@ -34,6 +35,8 @@ class Standing:
 class Comparison:
     """A candidate and its reference, trained with the same seeds and the same stream of views."""
 
+    pair: str
+    """Name of the teacher-student pair; empty where the study lists none."""
     candidate: Sequence[Trial]
     """Its trials, one per seed, in the order of looking."""
     reference: Sequence[Trial]
@@ -89,6 +92,7 @@ class Comparison:
             "verdict": self._identity(),
             "candidate": first.case,
             "reference": self.reference[0].case,
+            "pair": self.pair or None,
             "teacher_model": first.config.teacher.model if first.config.teacher else None,
             "student_model": first.config.student,
             "name": "not clear" if standing.reason else verdict.name,
@@ -125,7 +129,7 @@ def comparisons_of(spec: StudySpec) -> list[Comparison]:
         raise ValueError(f"study {spec.study} compares no cases")
     cases, design = spec.cases, spec.until_clear
     named = design.compared(cases)
-    pairs = len(spec.pair_changes())
+    pairs = pair_names(spec) or [""]
 
     def trials(case: str, pair: dict[str, Any]) -> list[Trial]:
         return [make_trial(spec, case, {**cases[case], **pair}, seed) for seed in spec.seeds]
@@ -136,12 +140,12 @@ def comparisons_of(spec: StudySpec) -> list[Comparison]:
         for place, pair in enumerate(spec.pair_changes(case))
     }
     compared = [
-        (by_case[candidate, place], by_case[reference, place])
-        for place in range(pairs)
+        (pair, by_case[candidate, place], by_case[reference, place])
+        for place, pair in enumerate(pairs)
         for candidate, reference in named
     ]
-    different = [(one, other) for one, other in compared if one[0].identity != other[0].identity]
-    return [Comparison(one, other, design, len(different)) for one, other in different]
+    different = [each for each in compared if each[1][0].identity != each[2][0].identity]
+    return [Comparison(*each, design, len(different)) for each in different]
 
 
 def _is_lost(outcome: Outcome | None) -> bool:

@@ -147,6 +147,7 @@ VERDICT_COLUMNS: list[Column] = [
     ("verdict", TEXT, "identity: hash of what is compared"),
     ("candidate", TEXT, "name of its case"),
     ("reference", TEXT, "name of its case"),
+    ("pair", TEXT, "name of the teacher-student pair; null where the study lists none"),
     ("teacher_model", TEXT, "architecture of the candidate's teacher"),
     ("student_model", TEXT, "architecture of the students"),
     ("name", TEXT, "better, worse, no difference, not clear, or go on: not settled yet"),

@@ -19,8 +19,9 @@ from pckd.study.checks import check_stages
 from pckd.study.document import changes_since
 from pckd.study.execution import run_trial
 from pckd.study.holding import check_no_driver, claim
+from pckd.study.kept_verdicts import keep_verdicts
 from pckd.study.outcome import Outcome, read_outcome
-from pckd.study.placement import Placement
+from pckd.study.placement import Placement, device_for
 from pckd.study.plan import FixedPlan
 from pckd.study.planning import make_plan, write_study
 from pckd.study.preparations import first_preparations
@@ -118,6 +119,7 @@ def work_on(
 def end_work(spec: StudySpec, plan: FixedPlan, storage: Storage, say: Say) -> None:
     """Keep the study file and the plan, and say what other processes still have to do."""
     write_study(spec, plan, storage)
+    keep_verdicts(spec.study, plan, storage, say)
     if plan.waiting:
         say(f"{spec.study}: other processes train {len(plan.waiting)} more")
         return
@@ -166,7 +168,7 @@ def _unfit(spec: StudySpec, storage: Storage) -> str:
 def _placement(spec: StudySpec) -> Placement:
     """Device and threads as under Ray, so that the numbers are the same."""
     resources = spec.resources
-    device = torch.device("cuda", 0) if resources.gpus else torch.device("cpu")
+    device = device_for(resources.gpus)
     return Placement(device, resources.cpus_per_worker, bank_bytes=resources.bank_bytes)
 
 

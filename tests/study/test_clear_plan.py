@@ -13,7 +13,7 @@ from pckd.storage import Storage
 from pckd.study.clear_plan import UntilClearPlan
 from pckd.study.kept_verdicts import keep_verdicts
 from pckd.study.outcome import Outcome
-from pckd.study.planning import check_plan
+from pckd.study.planning import check_plan, make_plan
 from pckd.study.results import ResultsStore
 from pckd.study.spec import StudySpec
 from pckd.study.trial import Trial
@@ -158,10 +158,10 @@ def test_a_failed_seed_ends_its_comparison_and_says_so() -> None:
 def test_verdicts_land_in_the_store_and_are_said(tmp_path: Path) -> None:
     plan = UntilClearPlan(_spec(), {})
     said: list[str] = []
-    keep_verdicts(plan, Storage(tmp_path), said.append)
+    keep_verdicts("clear", plan, Storage(tmp_path), said.append)
     assert "more are needed" in said[0]
     _run(plan)
-    keep_verdicts(plan, Storage(tmp_path), said.append)
+    keep_verdicts("clear", plan, Storage(tmp_path), said.append)
     rows = ResultsStore(Storage(tmp_path), "clear").read("verdicts").to_dict("records")
     verdicts = {each.candidate[0].case: found.verdict for each, found in plan.verdicts}
     assert {row["candidate"] for row in rows} == {"KD", "PCKD"}
@@ -173,9 +173,35 @@ def test_verdicts_land_in_the_store_and_are_said(tmp_path: Path) -> None:
     assert any("PCKD is better than CE: +" in text for text in said[-2:])
 
 
-def test_pairs_are_compared_each_by_itself() -> None:
+def test_a_study_that_compares_nothing_now_has_no_verdicts_of_before(tmp_path: Path) -> None:
+    storage, listed = Storage(tmp_path), _spec(seeds=[0, 1])
+    keep_verdicts("clear", UntilClearPlan(_spec(), {}), storage, print)
+    keep_verdicts("clear", make_plan(listed, storage, retry_failed=False), storage, print)
+    assert ResultsStore(storage, "clear").rows("verdicts") == []
+
+
+def test_what_is_still_to_come_is_of_open_comparisons() -> None:
+    """Dry run and budget count these; spare seeds of settled cases stood in their place."""
+    plan = UntilClearPlan(_spec(), {})
+    known = _run(plan, trained=14)
+    again = UntilClearPlan(_spec(), known)
+    assert _names(again) == {"KD": "go on", "PCKD": "better"}
+    assert {trial.case for trial in again.to_come} == {"KD", "CE"}
+    assert again.total - again.done == len(again.to_come)
+
+
+def test_a_case_that_takes_no_part_is_named() -> None:
+    plan = UntilClearPlan(_spec(seeds={**SEEDS, "candidates": "KD"}), {})
+    assert plan.notices() == ["PCKD is neither candidate nor reference: not trained"]
+
+
+def test_pairs_are_compared_each_by_itself(tmp_path: Path) -> None:
     pairs = [{"teacher": "resnet20", "student": name} for name in ("resnet8", "resnet14")]
     plan = UntilClearPlan(_spec(pairs=pairs), {})
+    said: list[str] = []
+    keep_verdicts("clear", plan, Storage(tmp_path), said.append)
+    assert said[0].startswith("clear: resnet20 → resnet8: KD against CE: 0 seeds so far")
+    assert said[2].startswith("clear: resnet20 → resnet14: KD against CE: 0 seeds so far")
     assert [each.comparisons for each in plan.comparisons] == [4] * 4
     for each in plan.comparisons:
         models = {trial.config.student for trial in each.trials}

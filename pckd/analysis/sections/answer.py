@@ -8,7 +8,7 @@ import pandas as pd
 from pckd.analysis.figures.differences import Differences, differences_plot
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.parts import Paragraph, Picture, Section, Table
-from pckd.analysis.words import bounds, listing, number, sentence, signed
+from pckd.analysis.words import bounds, listing, number, sentence, signed, unbroken
 from pckd.study.mixed_teachers import mixed_teachers
 from pckd.words import duration, plural
 
@@ -33,7 +33,7 @@ def answer(study: StudyResults) -> Section | None:
     cost = Paragraph(_cost(study))
     caption = CAPTION.format(level=rows["level"].max())
     table = Table("verdicts", caption, rows.drop(columns="differences"), _shown(rows))
-    drawn = [_differences(row) for row in rows.to_dict("records") if len(row["differences"])]
+    drawn = [_differences(row, rows) for row in rows.to_dict("records") if len(row["differences"])]
     if not drawn:
         return Section("The answer", [*said, cost, table])
     picture = Picture(
@@ -41,7 +41,9 @@ def answer(study: StudyResults) -> Section | None:
         "Each circle is a seed; the diamond with its interval is the estimate over all. The band "
         "holds differences that are smaller than the one that matters.",
         differences_plot(drawn, "difference (points)"),
-        rows[["candidate", "reference", "first_seed", "differences"]].explode("differences"),
+        rows[["pair", "candidate", "reference", "first_seed", "differences"]].explode(
+            "differences"
+        ),
     )
     return Section("The answer", [*said, picture, cost, table])
 
@@ -69,9 +71,15 @@ def _trainings(trials: pd.DataFrame) -> str:
     return f"{plural(len(trials), 'training')} of {duration(float(trials['seconds'].sum()))} in all"
 
 
+def _has_pairs(rows: pd.DataFrame) -> bool:
+    """Return whether cases are compared for several pairs, whose names then tell them apart."""
+    return rows["pair"].nunique() > 1
+
+
 def _shown(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
+            **({"pair": rows["pair"].map(unbroken)} if _has_pairs(rows) else {}),
             "candidate": rows["candidate"],
             "reference": rows["reference"],
             "students": rows["student_model"],
@@ -87,9 +95,10 @@ def _shown(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _differences(row: dict[Hashable, Any]) -> Differences:
+def _differences(row: dict[Hashable, Any], rows: pd.DataFrame) -> Differences:
+    of_pair = f"{row['pair']}: " if _has_pairs(rows) else ""
     return Differences(
-        title=f"{row['candidate']} minus {row['reference']}",
+        title=f"{of_pair}{row['candidate']} minus {row['reference']}",
         first_seed=row["first_seed"],
         values=row["differences"],
         estimate=row["estimate"],
