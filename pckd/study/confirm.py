@@ -15,6 +15,9 @@ from pckd.study.ranking import Ran, best_first
 from pckd.study.spec import StudySpec
 from pckd.study.trial import make_trial
 
+Points = dict[str, dict[str, Any]]
+"""What cases change in the run, by name."""
+
 SHARED = {"source", "plugins", "run", "resources", "keep"}
 """Keys that the study that confirms has in common with the one that is confirmed."""
 
@@ -37,12 +40,32 @@ def confirm_study(spec: StudySpec, ended: Sequence[Ended]) -> StudySpec | None:
     confirm = _block(spec)
     known = {**spec.named_points(), **_winners(spec, confirm, ended)}
     candidates = _candidates(spec, confirm, known, ended)
-    against = {
+    against = _references(confirm, known)
+    if _are_one(candidates, against):
+        return None
+    confirming = _comparing(spec, confirm, candidates, against)
+    return confirming if comparisons_of(confirming) else None
+
+
+def _references(confirm: ConfirmConfig, known: Points) -> Points:
+    return {
         name: known[name] if changes is None else changes
         for name, changes in confirm.against.items()
     }
-    if all(each == other for each, other in product(candidates.values(), against.values())):
-        return None
+
+
+def _are_one(candidates: Points, against: Points) -> bool:
+    return all(each == other for each, other in product(candidates.values(), against.values()))
+
+
+def _comparing(
+    spec: StudySpec, confirm: ConfirmConfig, candidates: Points, against: Points
+) -> StudySpec:
+    """The study of these cases.
+
+    Raises:
+        InputError: Some pair is without one of them, or so many comparisons cannot share the level.
+    """
     cases = {**candidates, **against}
     values = {
         **spec.model_dump(mode="json", include=SHARED),
@@ -60,8 +83,7 @@ def confirm_study(spec: StudySpec, ended: Sequence[Ended]) -> StudySpec | None:
             **confirm.seeds.model_dump(),
         },
     }
-    confirming = validate(StudySpec, values, f"study {spec.study}, confirm")
-    return confirming if comparisons_of(confirming) else None
+    return validate(StudySpec, values, f"study {spec.study}, confirm")
 
 
 def confirmation_of(spec: StudySpec, plan: Plan) -> StudySpec | None:
@@ -75,7 +97,7 @@ def confirmation_of(spec: StudySpec, plan: Plan) -> StudySpec | None:
 
 
 def check_confirm(spec: StudySpec) -> None:
-    """Refuse references whose run is not valid, before any work starts.
+    """Refuse references and comparisons that are not valid before any work starts.
 
     Raises:
         InputError: One sentence.
@@ -87,6 +109,29 @@ def check_confirm(spec: StudySpec) -> None:
         changes = known[name] if given is None else given
         for pair in spec.pair_changes(name):
             make_trial(spec, f"confirm.against {name}", {**changes, **pair}, spec.seeds[0])
+    known |= _to_be_found(spec)
+    names = spec.confirm.named_candidates or _numbered(spec.confirm)
+    candidates = {name: known[name] for name in names}
+    against = _references(spec.confirm, known)
+    if not _are_one(candidates, against):
+        _comparing(spec, spec.confirm, candidates, against)
+
+
+def _to_be_found(spec: StudySpec) -> Points:
+    """Stand-ins for the best of each search, by name: its first key has a value like no other."""
+    if spec.search is None or spec.confirm is None:
+        return {}
+    spaces = spec.search.spaces or dict.fromkeys(_numbered(spec.confirm), spec.search)
+    cases = spec.cases or {}
+    return {
+        name: {**cases.get(name, {}), next(iter(space.parameters)): f"the best, {name}"}
+        for name, space in spaces.items()
+    }
+
+
+def _numbered(confirm: ConfirmConfig) -> list[str]:
+    """The names of the best of one search."""
+    return [WINNER, *(f"{WINNER} {place}" for place in range(2, confirm.number + 1))]
 
 
 def _winners(
@@ -109,9 +154,7 @@ def _candidates(
 ) -> dict[str, dict[str, Any]]:
     if confirm.named_candidates:
         return {name: known[name] for name in confirm.named_candidates}
-    best = _best(spec, ended)[: confirm.number]
-    names = [WINNER, *(f"{WINNER} {place}" for place in range(2, len(best) + 1))]
-    return dict(zip(names, best, strict=True))
+    return dict(zip(_numbered(confirm), _best(spec, ended), strict=False))
 
 
 def _best(spec: StudySpec, ended: Sequence[Ended]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from pckd.near_misses import near_misses
 from pckd.settings import Settings
+from pckd.study.named_once import check_once
 from pckd.study.until_clear import Names
 
 WINNER = "winner"
@@ -83,6 +84,7 @@ class ConfirmConfig(Settings):
             raise ValueError(f"confirm.candidates is {self.candidates}; it must be 1 or more")
         named = [name for name, changes in self.against.items() if changes is None]
         own = self.named_candidates
+        check_once("confirm.candidates", own)
         for name in (*named, *own):
             if name not in known:
                 raise ValueError(

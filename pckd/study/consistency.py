@@ -57,6 +57,10 @@ def _largest_number_of_trials(spec: "StudySpec") -> int:
 def _check_comparisons(spec: "StudySpec") -> None:
     """Seeds until it is clear, and a confirmation, compare what the study has."""
     if spec.until_clear:
+        if spec.seeds != spec.until_clear.seeds:
+            raise ValueError(
+                "until_clear is no key of study files: write seeds: {until: clear, ...}"
+            )
         spec.until_clear.check(spec.cases, spec.pairs)
     if spec.confirm:
         if spec.until_clear or not (spec.search or spec.cases):

@@ -39,7 +39,8 @@ def power_lines(spec: StudySpec, storage: Storage) -> Iterator[str]:
         yield _listed(spec, deviation)
     if spec.confirm is not None:
         design, number = _design(spec.confirm)
-        yield from (f"confirm: {line}" for line in _until_clear(design, number, deviation))
+        comparisons = number * len(spec.pair_changes())
+        yield from (f"confirm: {line}" for line in _until_clear(design, comparisons, deviation))
 
 
 def _listed(spec: StudySpec, deviation: Deviation) -> str:

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pckd.near_misses import near_misses
 from pckd.settings import Settings, told_to_pydantic, validate
 from pckd.study.least_level import LEAST_LEVEL
+from pckd.study.named_once import check_once
 from pckd.study.pair import Pair
 
 
@@ -39,6 +40,8 @@ class UntilClear(Settings):
     def _consistent(self) -> "UntilClear":
         if self.at_most < self.at_least:
             raise ValueError(f"at_most ({self.at_most}) is below at_least ({self.at_least})")
+        check_once("against", self.against)
+        check_once("candidates", self.candidates)
         both = set(self.against) & set(self.candidates)
         if both:
             raise ValueError(f"{sorted(both)[0]!r} is both in candidates and in against")
@@ -119,6 +122,8 @@ def with_listed_seeds(values: dict[str, Any]) -> dict[str, Any]:
         return values
     if seeds.get("until") != "clear":
         raise ValueError("seeds is a list of numbers, or {until: clear, against: ...}")
+    if values.get("until_clear"):
+        raise ValueError("until_clear is no key of study files: its keys stand below seeds")
     given = {key: value for key, value in seeds.items() if key != "until"}
     with told_to_pydantic():
         clear = validate(UntilClear, given, "seeds")

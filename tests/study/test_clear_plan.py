@@ -221,6 +221,12 @@ def test_pairs_are_compared_each_by_itself(tmp_path: Path) -> None:
         ({"seeds": {**SEEDS, "against": list(CASES)}}, "a case that is no reference"),
         ({"seeds": {**SEEDS, "level": 0.0009}}, "too small for 2 comparisons"),
         ({"cases": None}, "compare cases: the study has none"),
+        ({"seeds": {**SEEDS, "against": ["CE", "CE"]}}, 'against lists "CE" twice'),
+        ({"until_clear": {"at_most": 5}}, "until_clear is no key of study files"),
+        (
+            {"seeds": [0, 1], "until_clear": {"against": ["CE"], "smallest_difference": 1.0}},
+            "write seeds: {until: clear",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_refused(changes: Mapping[str, Any], named: str) -> None:

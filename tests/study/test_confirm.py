@@ -172,6 +172,13 @@ def test_what_cannot_be_confirmed_is_refused(changes: dict[str, Any], named: str
         _spec(confirm={**CONFIRM, **changes})
 
 
+def test_a_candidate_is_named_once() -> None:
+    with pytest.raises(InputError, match=r'confirm\.candidates lists "A" twice'):
+        _spec(
+            search=None, cases=CASES, confirm={**CONFIRM, "candidates": ["A", "A"], "against": "B"}
+        )
+
+
 def test_confirm_needs_something_to_confirm() -> None:
     with pytest.raises(InputError, match="confirm is for a search"):
         _spec(search=None)
@@ -183,6 +190,37 @@ def test_a_reference_whose_run_is_not_valid_is_found_before_any_work() -> None:
     spec = _spec(confirm={**CONFIRM, "against": {"X": {"loss.kdd": 1.0}}})
     with pytest.raises(InputError, match="kdd"):
         check_confirm(spec)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"seeds": {"at_least": 9, "at_most": 5}}, r"confirm: seeds: at_most \(5\) is below"),
+        ({"seeds": {"at_most": 2000}}, "confirm: seeds: at_most"),
+        ({"level": 0.0009}, "too small for 2 comparisons"),
+    ],
+)
+def test_a_design_that_is_not_valid_is_found_before_any_work(
+    changes: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(InputError, match=named):
+        check_confirm(_spec(confirm={**CONFIRM, **changes}))
+
+
+def test_a_pair_without_a_case_that_is_confirmed_is_found_before_any_work() -> None:
+    pairs = [{"student": "resnet8"}, {"student": "resnet14", "without": ["B"]}]
+    confirm = {**CONFIRM, "candidates": "A", "against": "B"}
+    with pytest.raises(InputError, match="confirm: seeds compare B, which pair resnet14 is with"):
+        check_confirm(_spec(search=None, cases=CASES, pairs=pairs, confirm=confirm))
+
+
+def test_what_is_valid_is_let_through() -> None:
+    check_confirm(_spec(confirm={**CONFIRM, "candidates": 2}))
+    spaces = {name: {"parameters": {"loss.crd": {"low": 0.1, "high": 1.0}}} for name in CASES}
+    confirm = {**CONFIRM, "candidates": "A", "against": ["B"]}
+    check_confirm(_spec(search={"trials": 3, "spaces": spaces}, cases=CASES, confirm=confirm))
+    same = {"A": CASES["A"], "B": CASES["A"]}
+    check_confirm(_spec(search=None, cases=same, confirm=confirm))
 
 
 def test_the_kept_study_file_takes_a_block_confirm_afterwards(tmp_path: Path) -> None:

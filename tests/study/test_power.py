@@ -106,9 +106,10 @@ def test_the_deviation_comes_from_stored_differences(tmp_path: Path) -> None:
             "2 comparisons share",
         ),
         ({"seeds": SEEDS}, "smallest_difference 0.5 takes"),
+        ({"confirm": CONFIRM}, "confirm: 4 to 8 seeds show"),
         (
-            {"confirm": CONFIRM},
-            "confirm: 4 to 8 seeds show",
+            {"confirm": CONFIRM, "pairs": [{"student": "resnet8"}, {"student": "resnet14"}]},
+            "2 comparisons share",
         ),
     ],
 )
