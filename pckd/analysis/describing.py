@@ -5,7 +5,6 @@ from pckd.analysis.paper import paper_scale
 from pckd.analysis.settings import setting
 from pckd.analysis.words import listing, number, numbers_range, plain
 
-TEST_ACCURACY = "top-1 accuracy on the test images with the last weights"
 STATUSES = ("completed", "stopped", "failed", "running")
 
 
@@ -78,6 +77,32 @@ def first_case(study: StudyResults) -> str:
 def kept_epoch(study: StudyResults) -> str:
     """The epoch whose weights students kept: `best` or `last`."""
     return "best" if study.spec.get("keep") == "best" else "last"
+
+
+def kept_weights(study: StudyResults) -> str:
+    """The weights that were tested: `last weights`, or those of the best epoch."""
+    return "last weights" if kept_epoch(study) == "last" else "weights of the best epoch"
+
+
+def accuracy_words(study: StudyResults) -> str:
+    """The accuracy of the trained students, in words."""
+    return f"top-1 accuracy on the test images with the {kept_weights(study)}"
+
+
+def is_sequential(study: StudyResults) -> bool:
+    """Return whether its cases took seeds until it was clear: plain intervals are too narrow."""
+    return bool(study.spec.get("until_clear"))
+
+
+def unadjusted(study: StudyResults, number_of: str) -> str:
+    """The words that say for what plain intervals are not adjusted.
+
+    Args:
+        study: The study.
+        number_of: What a table lists.
+    """
+    looks = ", nor for looking after each seed, as the verdicts are" * is_sequential(study)
+    return f"not adjusted for the number of {number_of}{looks}"
 
 
 def basis(study: StudyResults, accuracy: str) -> str:

@@ -1,7 +1,7 @@
 """The planned rows of a study, ready for analysis, with their places in the plan."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from pckd.analysis.terms import Labels, labels_of
 from pckd.storage import Storage
 from pckd.study.document import read_carried, read_groups, read_power, read_spec
 from pckd.study.names import confirm_name
+from pckd.study.planned_rows import planned_frame
 from pckd.study.results import ResultsStore, open_study
 from pckd.study.table_files import EARLIER_PLAN
 
@@ -66,6 +67,8 @@ class StudyResults:
     """Code versions of trials that no plan holds to one; 0 where the plan does."""
     space: str = ""
     """The case whose search alone this is; empty where it is the whole study."""
+    slug: str = ""
+    """Its name in names of files."""
 
     @property
     def labels(self) -> Labels:
@@ -83,21 +86,22 @@ class StudyResults:
     def by_space(self) -> "list[StudyResults]":
         """The search of each case by itself; the study where no case is searched."""
         search = self.spec.get("search") or {}
+        spaces = search.get("spaces") or {}
+        slugs = _slugs(spaces)
         return [
-            self._of_space(name, {**search, **space, "spaces": {}})
-            for name, space in (search.get("spaces") or {}).items()
+            self._of_space(name, slugs[name], {**search, **space, "spaces": {}})
+            for name, space in spaces.items()
         ] or [self]
 
-    def _of_space(self, name: str, search: Mapping[str, Any]) -> "StudyResults":
+    def _of_space(self, name: str, slug: str, search: Mapping[str, Any]) -> "StudyResults":
         own = self.trials[self.trials["space"] == name]
         epochs = self.epochs[self.epochs["trial"].isin(own["trial"])]
         spec = {**self.spec, "search": search}
-        return replace(self, spec=spec, trials=own, epochs=epochs, space=name)
+        return replace(self, spec=spec, trials=own, epochs=epochs, space=name, slug=slug)
 
     def part(self, name: str) -> str:
         """The name of a part's files; those of each searched case have their own."""
-        slug = re.sub(r"[^a-z0-9]+", "-", self.space.lower()).strip("-")
-        return f"{name}-{slug}" if self.space else name
+        return f"{name}-{self.slug}" if self.space else name
 
     @property
     def scale(self) -> str:
@@ -145,13 +149,23 @@ def load_study(storage: Storage, name: str) -> StudyResults:
         probes=probes_of(store.read("probes"), kept),
         pictures=load_pictures(storage, name, spec, kept),
         verdicts=verdicts if len(verdicts) else confirming.read("verdicts"),
-        confirming=confirming.read("trials"),
+        confirming=planned_frame(confirming),
         power=read_power(store),
         carried=read_carried(store),
         unplanned_rows=int((~rows["trial"].isin(kept["trial"])).sum()),
         planned_trials=_planned_trials(needed, spec) if is_planned else None,
         mixed_codes=0 if is_exact else kept["code_version"].nunique(),
     )
+
+
+def _slugs(names: Iterable[str]) -> dict[str, str]:
+    """Each name in small letters, digits and hyphens; numbered where it is empty or taken."""
+    found: dict[str, str] = {}
+    for place, name in enumerate(names, start=1):
+        slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+        is_free = slug and slug not in found.values()
+        found[name] = slug if is_free else f"{slug}-{place}".strip("-")
+    return found
 
 
 def _planned_trials(plan: pd.DataFrame, spec: Mapping[str, Any]) -> int:

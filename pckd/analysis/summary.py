@@ -6,7 +6,7 @@ from math import isfinite
 
 import pandas as pd
 
-from pckd.analysis.describing import TEST_ACCURACY, basis, first_case, labelled
+from pckd.analysis.describing import accuracy_words, basis, first_case, labelled, unadjusted
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.numbers.comparison import NOT_HERE, compare_cases
 from pckd.analysis.numbers.ranking import completed, configurations
@@ -81,9 +81,9 @@ def _of_cases(study: StudyResults) -> Summary:
     idle += ["n"] if table.loc[is_there, "n"].nunique() == 1 else []
     difference = (
         f" Difference: from {first_case(study)}, paired by seed, with its 95% t-interval (none "
-        "where one seed, or equal ones, show no noise), not adjusted for the number of cases."
+        f"where one seed, or equal ones, show no noise), {unadjusted(study, 'cases')}."
     )
-    caption = _caption(study, table.loc[is_there, "n"], difference, TEST_ACCURACY)
+    caption = _caption(study, table.loc[is_there, "n"], difference, accuracy_words(study))
     groups = [str(pair) for pair in table["pair"]]
     return Summary(caption, cells.drop(columns=idle), groups, _places(table["test_mean"], groups))
 

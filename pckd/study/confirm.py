@@ -16,7 +16,7 @@ from pckd.study.spec import StudySpec
 from pckd.study.trial import make_trial
 
 Points = dict[str, dict[str, Any]]
-"""What cases change in the run, by name."""
+"""Changes in the run, by the name of the case."""
 
 SHARED = {"source", "plugins", "run", "resources", "keep"}
 """Keys that the study that confirms has in common with the one that is confirmed."""

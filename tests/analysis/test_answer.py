@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ import pytest
 from pckd.analysis.loading import load_study
 from pckd.analysis.parts import Paragraph, Picture, Table
 from pckd.analysis.sections.answer import answer
+from pckd.analysis.sections.comparison import comparison
 from pckd.storage import Storage
 from pckd.study.results import ResultsStore
-from tests.analysis.conftest import StudyBuilder
+from tests.analysis.conftest import START, StudyBuilder
 
 CASES = {"KD": {"method": "kd"}, "CE": {"method": "cross_entropy"}}
 SEEDS = {"until": "clear", "against": "CE", "smallest_difference": 0.5}
@@ -26,7 +28,7 @@ def _compared(new_study: Callable[..., StudyBuilder]) -> StudyBuilder:
     return study
 
 
-def _verdict(study: StudyBuilder, name: str) -> None:
+def _verdict(study: StudyBuilder, name: str, **columns: Any) -> None:  # noqa: ANN401
     row = {
         "study": "demo",
         "verdict": "0123",
@@ -46,6 +48,7 @@ def _verdict(study: StudyBuilder, name: str) -> None:
         "level": 0.05,
         "comparisons": 1,
         "updated": datetime.now(UTC),
+        **columns,
     }
     study.store.write("verdicts", "0123", [row])
 
@@ -81,6 +84,32 @@ def test_a_settled_study_is_complete_without_its_spare_seeds(
     assert load_study(storage, "demo").planned_trials == 2 * 20
     _verdict(compared, "better")
     assert load_study(storage, "demo").planned_trials == 2 * 4
+
+
+def test_plain_intervals_give_no_verdict_beside_those_of_the_design(
+    compared: StudyBuilder, storage: Storage
+) -> None:
+    section = comparison(load_study(storage, "demo"))
+    assert section is not None
+    assert [part.kind for part in section.parts] == ["table", "picture"]
+    (table, _) = section.parts
+    assert isinstance(table, Table)
+    assert "in words" not in table.shown
+    assert "nor for looking after each seed, as the verdicts are" in table.caption
+
+
+def test_verdicts_on_an_earlier_winner_are_doubted(
+    compared: StudyBuilder, storage: Storage
+) -> None:
+    _verdict(compared, "better", updated=START)
+    storage.move("demo", "demo-confirm")
+    compared.trial("KD", CASES["KD"], 9, 55.0)
+    section = answer(load_study(storage, "demo"))
+    assert section is not None
+    warning = section.parts[2]
+    assert isinstance(warning, Paragraph)
+    assert warning.text.startswith("The verdicts are older than trials of this study")
+    assert warning.is_warning
 
 
 def test_other_studies_have_no_answer(

@@ -111,6 +111,18 @@ def test_a_case_that_a_pair_leaves_out_has_an_empty_row(new_study: NewStudy) -> 
     assert "n = 1." in summarise(study).caption
 
 
+def test_students_of_the_best_epoch_are_not_called_those_of_the_last(new_study: NewStudy) -> None:
+    builder = new_study(cases={"KD": {}}, keep="best")
+    builder.trial("KD", {}, 0, 80.0)
+    study = load_study(builder.storage, "demo")
+    report = comparison(study)
+    assert report is not None and isinstance(report.parts[0], Table)
+    assert report.parts[0].shown["test, best"].tolist() == ["80.00"]
+    for caption in (report.parts[0].caption, summarise(study).caption):
+        assert "on the test images with the weights of the best epoch" in caption
+        assert "last weights" not in caption
+
+
 def test_a_method_whose_formula_is_not_public_keeps_the_paper_s_number(new_study: NewStudy) -> None:
     pairs = [{"teacher": "wrn_40_2", "student": name} for name in ("wrn_16_2", "wrn_16_1")]
     builder = new_study(source="Table I", cases={"KD": {}}, pairs=pairs)

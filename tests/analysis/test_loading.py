@@ -259,3 +259,13 @@ def test_probes_are_those_of_the_weights_that_the_trials_have_and_had(new_study:
     builder.probe(trial, 71.0, student_seed=0, network="new")
     probes = loaded(builder).probes
     assert probes.loc[probes["role"] == "student", "top1"].tolist() == [71.0]
+
+
+def test_parts_of_cases_that_are_searched_have_files_of_their_own(new_study: NewStudy) -> None:
+    """A later case of the same letters overwrote the figures of an earlier one."""
+    cases: dict[str, dict[str, float]] = {"λ": {}, "KD (1)": {}, "KD, 1": {}, "CRD": {}}
+    spaces = {name: {"parameters": {"loss.kd": {"low": 0.1, "high": 1.0}}} for name in cases}
+    builder = new_study(cases=cases, search={"trials": 1, "spaces": spaces})
+    builder.trial("KD", {"loss.kd.weight": 0.5}, 0)
+    parts = [each.part("slices") for each in load_study(builder.storage, "demo").by_space()]
+    assert parts == ["slices-1", "slices-kd-1", "slices-kd-1-3", "slices-crd"]

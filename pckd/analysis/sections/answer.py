@@ -26,10 +26,7 @@ def answer(study: StudyResults) -> Section | None:
     if rows.empty:
         return None
     said = [Paragraph(_question(rows)), *map(Paragraph, map(sentence, rows["sentence"]))]
-    said += [
-        Paragraph(text, is_warning=True)
-        for text in mixed_teachers(study.confirming.to_dict("records"))
-    ]
+    said += [Paragraph(text, is_warning=True) for text in _doubts(study)]
     cost = Paragraph(_cost(study))
     caption = CAPTION.format(level=rows["level"].max())
     table = Table("verdicts", caption, rows.drop(columns="differences"), _shown(rows))
@@ -46,6 +43,18 @@ def answer(study: StudyResults) -> Section | None:
         ),
     )
     return Section("The answer", [*said, picture, cost, table])
+
+
+def _doubts(study: StudyResults) -> list[str]:
+    """Reasons to doubt the verdicts of another study, which confirms this one."""
+    if study.confirming.empty:
+        return []
+    is_older = study.verdicts["updated"].max() < study.trials["updated"].max()
+    outdated = (
+        f"The verdicts are older than trials of this study, and may be on another winner: pckd "
+        f"study confirm {study.name} compares the present one."
+    )
+    return [*([outdated] if is_older else []), *mixed_teachers(study.confirming.to_dict("records"))]
 
 
 def _question(rows: pd.DataFrame) -> str:

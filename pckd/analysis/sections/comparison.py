@@ -3,12 +3,16 @@
 import pandas as pd
 
 from pckd.analysis.describing import (
-    TEST_ACCURACY,
+    accuracy_words,
     basis,
     data_words,
     differences_from_paper,
     first_case,
+    is_sequential,
+    kept_epoch,
+    kept_weights,
     selecting_images,
+    unadjusted,
 )
 from pckd.analysis.figures.dots import DotPanel, DotRow, dot_plot
 from pckd.analysis.figures.style import colour
@@ -31,20 +35,21 @@ def comparison(study: StudyResults) -> Section | None:
     if not (table["n"] > 0).any():
         nothing = "No trial has completed, so there is no accuracy to compare."
         return Section("Accuracy", [Paragraph(nothing)])
-    sentences = [*_in_words(table), *_paper_words(study, table)]
+    said = [] if is_sequential(study) else _in_words(table)
+    sentences = [*said, *_paper_words(study, table)]
     parts: list[Part] = [_table(study, table), *map(Paragraph, sentences)]
     return Section("Accuracy", [*parts, *_teachers(study), _picture(study, table)])
 
 
 def _table(study: StudyResults, table: pd.DataFrame) -> Table:
-    images = selecting_images(study)
+    images, tested = selecting_images(study), f"test, {kept_epoch(study)}"
     differences = map(bounds, table["difference_low"], table["difference_high"])
     shown = pd.DataFrame(
         {
             "pair": without_repeats([unbroken(pair) for pair in table["pair"]]),
             "case": table["case"],
             "n": table["n"].map(str).mask(table["verdict"].isin(NOT_HERE), MISSING),
-            "test, last": table["test_mean"].map(number),
+            tested: table["test_mean"].map(number),
             "95% interval": list(map(bounds, table["test_low"], table["test_high"])),
             LAST: table["selecting_last"].map(number),
             f"best epoch ({images})": table["selecting_best"].map(number),
@@ -62,8 +67,10 @@ def _table(study: StudyResults, table: pd.DataFrame) -> Table:
         shown = shown.drop(columns="top-5")
     optional = ["pair", "paper", "gap to paper", "paper, top-5", "gap, top-5"]
     hidden = [name for name in optional if shown[name].isin([MISSING, ""]).all()]
-    if shown[LAST].equals(shown["test, last"]):  # protocol paper: the same images
+    if shown[LAST].equals(shown[tested]):  # protocol paper: the same images
         hidden.append(LAST)
+    if is_sequential(study):  # the verdicts say it
+        hidden.append("in words")
     shown = shown.drop(columns=hidden).rename(columns=_headings(study, images))
     return Table("accuracy", _caption(study, images), table, shown)
 
@@ -84,10 +91,10 @@ def _headings(study: StudyResults, images: str) -> dict[str, str]:
 def _caption(study: StudyResults, images: str) -> str:
     return (
         "Top-1 accuracy in percent, mean over n seeds with the 95% t-interval. Differences (test, "
-        f"last) are paired by seed and taken from {first_case(study)}; their intervals are not "
-        "adjusted for the number of cases. Last: with the last weights; best epoch: the highest "
-        f"accuracy of all epochs on the {images} images, which flatters. "
-        f"{basis(study, TEST_ACCURACY)}"
+        f"{kept_epoch(study)}) are paired by seed and taken from {first_case(study)}; their "
+        f"intervals are {unadjusted(study, 'cases')}. Test: with the {kept_weights(study)}; best "
+        f"epoch: the highest accuracy of all epochs on the {images} images, which flatters. "
+        f"{basis(study, accuracy_words(study))}"
     )
 
 
@@ -172,9 +179,11 @@ def _picture(study: StudyResults, table: pd.DataFrame) -> Picture:
     ]
     caption = (
         "Each case's mean over seeds with its 95% t-interval, and the seeds behind it. "
-        f"{basis(study, TEST_ACCURACY)}"
+        f"{basis(study, accuracy_words(study))}"
     )
-    return Picture("accuracy", caption, dot_plot(groups, "test top-1 accuracy, last weights (%)"))
+    return Picture(
+        "accuracy", caption, dot_plot(groups, f"test top-1 accuracy, {kept_weights(study)} (%)")
+    )
 
 
 def _row(trials: pd.DataFrame, gap: float) -> DotRow:

@@ -6,7 +6,7 @@ from math import nan
 import numpy as np
 import pandas as pd
 
-from pckd.analysis.describing import basis
+from pckd.analysis.describing import accuracy_words, basis, is_sequential, unadjusted
 from pckd.analysis.figures.dots import DotPanel, DotRow, effects_plot
 from pckd.analysis.figures.style import colour
 from pckd.analysis.loading import StudyResults
@@ -14,8 +14,6 @@ from pckd.analysis.numbers.comparison import same_task
 from pckd.analysis.numbers.components import Effect, component_effects, effect_rows
 from pckd.analysis.parts import Paragraph, Part, Picture, Section, Table
 from pckd.analysis.words import MISSING, bounds, listing, signed, unbroken, verdict, without_repeats
-
-EFFECT = "difference in top-1 accuracy on the test images with the last weights"
 
 
 def components(study: StudyResults) -> Section | None:
@@ -28,8 +26,13 @@ def components(study: StudyResults) -> Section | None:
     sentences: list[Part] = [
         Paragraph(_in_words(list(of_pair)))
         for _, of_pair in groupby(effects, key=lambda effect: effect.pair)
+        if not is_sequential(study)  # the verdicts say it
     ]
     return Section("Components", [*sentences, _table(study, effects), _picture(study, effects)])
+
+
+def _effect_words(study: StudyResults) -> str:
+    return f"difference in {accuracy_words(study)}"
 
 
 def _in_words(effects: list[Effect]) -> str:
@@ -71,14 +74,15 @@ def _table(study: StudyResults, effects: list[Effect]) -> Table:
         }
     )
     hidden = [name for name in ("pair", "paper") if shown[name].isin([MISSING, ""]).all()]
+    hidden += ["in words"] * is_sequential(study)
     shown = shown.drop(columns=hidden)
     if study.scale != "full":
         shown = shown.rename(columns={"paper": "paper (full scale)"})
     caption = (
         "What each component adds, in points of accuracy: the mean over all comparisons of two "
         "cases that differ in it alone, then each comparison; paired by seed, with the 95% "
-        "t-interval over n seeds, not adjusted for the number of rows. Paper: the same difference "
-        f"of its numbers. {basis(study, EFFECT)}"
+        f"t-interval over n seeds, {unadjusted(study, 'rows')}. Paper: the same difference "
+        f"of its numbers. {basis(study, _effect_words(study))}"
     )
     return Table("components", caption, table, shown)
 
@@ -95,7 +99,7 @@ def _picture(study: StudyResults, effects: list[Effect]) -> Picture:
         panels.setdefault(title, []).append(row)
     caption = (
         "What each component adds: mean over seeds with the 95% t-interval, and the seeds; an "
-        f"interval that reaches over zero is within noise. {basis(study, EFFECT)}"
+        f"interval that reaches over zero is within noise. {basis(study, _effect_words(study))}"
     )
     groups = [DotPanel(title, rows) for title, rows in panels.items()]
     return Picture("components", caption, effects_plot(groups, "difference in top-1 (points)"))

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from pckd.analysis.describing import basis
+from pckd.analysis.describing import basis, kept_weights
 from pckd.analysis.figures.parallel import parallel_plot
 from pckd.analysis.figures.slices import slices_plot
 from pckd.analysis.loading import StudyResults
@@ -63,8 +63,8 @@ def _best(study: StudyResults, done: pd.DataFrame) -> str:
     return (
         f"Best of {len(done)}: {best['case']}. Held-out {_with_interval(heldout)}; on the test "
         f"images, which the search never saw, {_with_interval(test)} "
-        f"({plural(test.count, 'seed')}, last weights). The held-out figure was picked as the "
-        "highest and so flatters; the test figure was not."
+        f"({plural(test.count, 'seed')}, {kept_weights(study)}). The held-out figure was picked "
+        "as the highest and so flatters; the test figure was not."
     )
 
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from pckd.analysis.describing import TEST_ACCURACY, basis
+from pckd.analysis.describing import accuracy_words, basis, kept_epoch
 from pckd.analysis.figures.sensitivity import sensitivity_plot
 from pckd.analysis.loading import StudyResults
 from pckd.analysis.numbers.sensitivity import Sensitivity, sensitivities
@@ -54,7 +54,7 @@ def _picture(study: StudyResults, items: list[Sensitivity], pair: str) -> Pictur
     caption = (
         f"{f'{pair}. ' if pair else ''}Accuracy against one key at a time, the others at their "
         "defaults: mean over seeds with the 95% t-interval, and the seeds. "
-        f"{basis(study, TEST_ACCURACY)}"
+        f"{basis(study, accuracy_words(study))}"
     )
     place = list(dict.fromkeys(study.trials["pair"])).index(pair)
     name = f"sensitivity-{place + 1}" if pair else "sensitivity"
@@ -72,7 +72,7 @@ def _table(study: StudyResults, items: list[Sensitivity]) -> Table:
                 for value, is_default in zip(table["value"], table["is_default"], strict=True)
             ],
             "n": table["n"].map(str),
-            "test, last": table["mean"].map(number),
+            f"test, {kept_epoch(study)}": table["mean"].map(number),
             "95% interval": list(map(bounds, table["low"], table["high"])),
             "difference from default": table["difference"].map(signed),
             "95% interval of difference": list(
@@ -84,7 +84,7 @@ def _table(study: StudyResults, items: list[Sensitivity]) -> Table:
         "Top-1 accuracy in percent, mean over n seeds with the 95% t-interval; differences from "
         "the default are paired by seed. The interval of best minus worst in the sentences above "
         "is Tukey's, with seeds as blocks, and allows for having picked the two. "
-        f"{basis(study, TEST_ACCURACY)}"
+        f"{basis(study, accuracy_words(study))}"
     )
     shown = shown if study.spec.get("pairs") else shown.drop(columns="pair")
     first = ["pair", "key"]
