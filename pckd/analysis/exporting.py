@@ -13,11 +13,9 @@ from pckd.analysis.markdown import summary_text
 from pckd.analysis.summary import Summary, summarise
 from pckd.errors import InputError
 from pckd.storage import Storage
-from pckd.study.names import TableName
 from pckd.study.planned_rows import IS_PLANNED, OF_TRIALS, are_planned
-from pckd.study.results import ResultsStore
+from pckd.study.results import ResultsStore, open_study
 from pckd.study.table_files import to_parquet
-from pckd.study.table_store import store_of
 
 
 def all_rows(store: ResultsStore, table: str) -> pa.Table:
@@ -74,7 +72,7 @@ def format_of(path: PurePath) -> str:
     return ENDINGS[path.suffix]
 
 
-def export(storage: Storage, study: str, form: str, table: TableName | None = None) -> bytes:
+def export(storage: Storage, study: str, form: str, table: str | None = None) -> bytes:
     """The content of a file with a study's numbers.
 
     Args:
@@ -88,8 +86,7 @@ def export(storage: Storage, study: str, form: str, table: TableName | None = No
             format that takes none.
     """
     if form in ROWS:
-        rows: TableName = table or "trials"
-        return ROWS[form](store_of(storage, study, rows), rows)
+        return ROWS[form](open_study(storage, study), table or "trials")
     if table is not None:
         raise InputError(f"{form} takes no table: it writes the means of the cases")
     return SUMMARIES[form](summarise(load_study(storage, study))).encode()

@@ -127,16 +127,17 @@ def export(
     from pckd.storage import Storage
     from pckd.study.earlier_plan import ensure_plan
     from pckd.study.planned_rows import rows_of_earlier
-    from pckd.study.results import open_study
+    from pckd.study.table_store import store_of
 
     chosen = form or exporting.format_of(to or Path())
     if to is not None:
         refuse_overwriting(to, force=force)
     storage = Storage(results)
     ensure_plan(storage, study)
-    content = exporting.export(storage, study, chosen, table)
+    store = store_of(storage, study, table or "trials")
+    content = exporting.export(storage, store.study, chosen, table)
     if chosen in exporting.ROWS:
-        others = rows_of_earlier(open_study(storage, study), table or "trials")
+        others = rows_of_earlier(store, table or "trials")
         if others:
             print(OF_EARLIER.format(others), file=sys.stderr)
     if to is None:

@@ -17,8 +17,6 @@ from pckd.analysis.exporting import export
 from pckd.analysis.latex import latex_text
 from pckd.errors import InputError
 from pckd.storage import Storage
-from pckd.study.names import TableName
-from pckd.study.results import ResultsStore
 
 if TYPE_CHECKING:
     from tests.analysis.conftest import StudyBuilder
@@ -46,7 +44,7 @@ def study(new_study: NewStudy) -> "StudyBuilder":
     return builder
 
 
-def exported(builder: "StudyBuilder", form: str, table: TableName | None = None) -> str:
+def exported(builder: "StudyBuilder", form: str, table: str | None = None) -> str:
     return export(builder.storage, "demo", form, table).decode()
 
 
@@ -176,8 +174,7 @@ def test_a_search_lists_its_completed_configurations(new_study: NewStudy) -> Non
 
 
 def test_rows_go_to_csv_and_parquet_whole(study: "StudyBuilder") -> None:
-    tables: tuple[TableName, ...] = ("trials", "epochs")
-    for table in tables:
+    for table in ("trials", "epochs"):
         rows = study.store.read(table)
         written = pd.read_parquet(io.BytesIO(export(study.storage, "demo", "parquet", table)))
         assert written.pop("is_planned").all()
@@ -186,17 +183,6 @@ def test_rows_go_to_csv_and_parquet_whole(study: "StudyBuilder") -> None:
         assert len(text) == len(rows)
         assert list(text.columns) == [*rows.columns, "is_planned"]
     assert json.loads(text["terms"][0])[0]["term"] == "cross_entropy"
-
-
-def test_verdicts_of_a_search_are_those_of_the_study_that_confirms_it(
-    study: "StudyBuilder",
-) -> None:
-    row = {"study": "demo-confirm", "verdict": "01", "candidate": "PCKD", "name": "better"}
-    ResultsStore(study.storage, "demo-confirm").write("verdicts", "01", [row])
-    text = pd.read_csv(io.StringIO(exported(study, "csv", "verdicts")))
-    assert text[["candidate", "name"]].to_dict("records") == [
-        {"candidate": "PCKD", "name": "better"}
-    ]
 
 
 def test_a_study_without_results_is_refused(new_study: NewStudy) -> None:

@@ -38,6 +38,16 @@ def test_a_table_becomes_a_file_that_is_not_overwritten(command: Command, name: 
 
 
 @pytest.mark.usefixtures("_rows")
+def test_verdicts_of_a_search_are_those_of_the_study_that_confirms_it(command: Command) -> None:
+    row = {"study": "demo-confirm", "verdict": "01", "candidate": "PCKD", "name": "better"}
+    ResultsStore(Storage("results"), "demo-confirm").write("verdicts", "01", [row])
+    command("results", "export", "demo", "verdicts.csv", "--table", "verdicts")
+    assert pd.read_csv("verdicts.csv")[["candidate", "name"]].to_numpy().tolist() == [
+        ["PCKD", "better"]
+    ]
+
+
+@pytest.mark.usefixtures("_rows")
 def test_a_file_that_comes_meanwhile_is_not_overwritten(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
