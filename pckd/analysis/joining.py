@@ -10,8 +10,7 @@ import pandas as pd
 def placed_trials(plan: pd.DataFrame, rows: pd.DataFrame, spec: Mapping[str, Any]) -> pd.DataFrame:
     """The rows with the places that the plan gives them, in its order."""
     of_plan = [name for name in plan.columns if name != "trial"]
-    newest = rows.sort_values("updated", kind="stable").drop_duplicates("trial", keep="last")
-    own = newest.drop(columns=newest.columns.intersection(of_plan))
+    own = rows.drop(columns=rows.columns.intersection(of_plan))
     placed = _joined(own, plan, of_plan, how="inner")
     pairs = plan["pair"].unique().tolist()
     placed = placed.assign(pair_order=[pairs.index(pair) for pair in placed["pair"]])

@@ -327,6 +327,6 @@ def test_an_accuracy_can_be_recomputed_from_the_features_that_were_kept(
     kept = torch.load(Path(os.environ["PCKD_CACHE"]) / row["features_file"], weights_only=True)
     (train,), test = kept["train"].double().numpy(), kept["test"].double().numpy()
     regression = LogisticRegression(C=1 / (row["weight_decay"] * len(train)), max_iter=20_000)
-    fitted = make_pipeline(StandardScaler(), regression).fit(train, kept["train_labels"])
-    recomputed = 100 * fitted.score(test, kept["test_labels"])
+    fitted = make_pipeline(StandardScaler(), regression).fit(train, kept["train_labels"].numpy())
+    recomputed = 100 * fitted.score(test, kept["test_labels"].numpy())
     assert row["top1"] == pytest.approx(recomputed, abs=1e-9)
