@@ -17,6 +17,7 @@ from pckd.transfer.protocols import PROTOCOLS
 if TYPE_CHECKING:
     from pckd.storage import Storage
     from pckd.study.probe_task import ProbeTask
+    from pckd.study.resources import Resources
     from pckd.training.network_file import TrainedNetwork
     from pckd.transfer.stage import ProbeStage
 
@@ -72,10 +73,10 @@ def probe(
     """
     place = {"root": data_root, "download": download or None}
     stage = _stage(data, place, assignments or [], protocol, seeds or [0])
+    resources = _resources(gpus)
     from pckd.progress import Display
     from pckd.storage import Storage
     from pckd.study.probing import probe_tasks
-    from pckd.study.resources import Resources
     from pckd.training.importing import read_network
 
     storage = Storage(results)
@@ -88,7 +89,6 @@ def probe(
         raise InputError(f"--arch is for a checkpoint: write ./{probed} if that is a file")
     from pckd.distributed.stages import run_missing_probes
 
-    resources = Resources(gpus_per_worker=gpus)
     run_missing_probes(tasks, resources, storage, Display(), address=address)
     _print(tasks, storage, as_json=as_json)
 
@@ -114,6 +114,13 @@ def _stage(
     ]
     values = {"data": targets, "protocol": protocol, "seeds": seeds}
     return validate(ProbeStage, values, COMMAND_LINE)
+
+
+def _resources(gpus: float) -> "Resources":
+    from pckd.settings import validate
+    from pckd.study.resources import Resources
+
+    return validate(Resources, {"gpus_per_worker": gpus}, "--gpus")
 
 
 def _tasks_of_file(

@@ -131,7 +131,7 @@ def check_resources(resources: Resources) -> None:
 
 def _way_out(kind: str, there: float) -> str:
     if kind == "GPU" and not there:
-        return "give --set resources.gpus_per_worker=0 to train on CPUs"
+        return "to use CPUs give --set resources.gpus_per_worker=0 (pckd probe: --gpus 0)"
     return f"lower one of the two, or use a cluster with more {kind}s"
 
 

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isfinite
 from statistics import stdev
 from typing import Any
 
@@ -86,7 +87,7 @@ class Comparison:
         """The row of the table `verdicts`."""
         first, verdict = self.candidate[0], standing.verdict
         used = standing.differences[: verdict.seeds]
-        low, high = verdict.interval
+        low, high = (end if isfinite(end) else None for end in verdict.interval)
         return {
             "study": first.study,
             "verdict": self._identity(),
@@ -98,8 +99,8 @@ class Comparison:
             "name": "not clear" if standing.reason else verdict.name,
             "reason": standing.reason or None,
             "estimate": verdict.estimate if used else None,
-            "low": low if len(used) >= self.design.at_least else None,
-            "high": high if len(used) >= self.design.at_least else None,
+            "low": low,
+            "high": high,
             "deviation": stdev(used) if len(used) > 1 else None,
             "seeds": verdict.seeds,
             "first_seed": first.config.seed,

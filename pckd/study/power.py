@@ -13,9 +13,13 @@ from pckd.storage import Storage
 from pckd.study.repeated_intervals import critical_values
 from pckd.study.results import ResultsStore
 from pckd.study.verdicts import look_at
-from pckd.training.config import RunConfig
+from pckd.training.config import DataConfig, RunConfig
 
 POWER = 0.8
+
+OF_A_ROOT = ("folder", "imagenet", "parquet")
+"""Data sets that hold whatever lies in their root."""
+
 MOST_SEEDS = 1000
 STUDIES = 2000
 """Simulated, of normal differences; the standard error of a power of 80 % is 0.9 %."""
@@ -31,7 +35,7 @@ class Deviation:
 
 
 def stored_deviation(config: RunConfig, storage: Storage, test_images: int) -> Deviation:
-    """The deviation that stored trials of the same data and student had, else an assumed one.
+    """The deviation that stored trials of the same classes and student had, else an assumed one.
 
     Trials of two configurations with the same seeds make differences; those of each configuration
     with the first of its study are pooled. Where there are none, images are taken as independent
@@ -45,12 +49,10 @@ def stored_deviation(config: RunConfig, storage: Storage, test_images: int) -> D
     squares, degrees = 0.0, 0
     for study in storage.folders():
         rows = ResultsStore(storage, study).read("trials")
-        alike = rows[
-            (rows["status"] == "completed")
-            & (rows["config.data.name"] == config.data.name)
-            & (rows["config.student"] == config.student)
+        completed = rows[
+            (rows["status"] == "completed") & (rows["config.student"] == config.student)
         ]
-        for differences in _differences(alike):
+        for differences in _differences(completed.loc[_on_images_of(config.data, completed)]):
             squares += float(((differences - differences.mean()) ** 2).sum())
             degrees += len(differences) - 1
     if degrees and squares:
@@ -111,6 +113,17 @@ def difference_shown_until_clear(
         middle = (low + high) / 2
         low, high = (low, middle) if study(middle)[0] >= POWER else (middle, high)
     return high, study(high)[1]
+
+
+def _on_images_of(data: DataConfig, rows: pd.DataFrame) -> list[bool]:
+    """Mark the rows of a data set's classes; their training images may be fewer or more."""
+    root = data.root if data.name in OF_A_ROOT else None
+    wanted = (data.name, data.classes, root)
+    keys = ("name", "classes", "root")
+    return [
+        (name, None if classes is None else tuple(classes), place if root else None) == wanted
+        for name, classes, place in zip(*(rows[f"config.data.{key}"] for key in keys), strict=True)
+    ]
 
 
 def _differences(rows: pd.DataFrame) -> Iterator[np.ndarray[tuple[int], np.dtype[np.float64]]]:

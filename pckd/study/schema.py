@@ -154,7 +154,11 @@ VERDICT_COLUMNS: list[Column] = [
     ("sentence", TEXT, "the verdict in words"),
     ("reason", TEXT, "why no more seeds come although nothing is settled"),
     ("estimate", REAL, "points of test top-1, candidate minus reference, for early stopping"),
-    ("low", REAL, "points, lower end of the repeated confidence interval"),
+    (
+        "low",
+        REAL,
+        "points, lower end of the repeated confidence interval; null where it is infinite",
+    ),
     ("high", REAL, "points, upper end"),
     ("deviation", REAL, "points, standard deviation of the differences"),
     ("seeds", INTEGER, "differences that were used"),

@@ -52,7 +52,9 @@ def test_a_report_says_whether_weights_carried_over(
 
 
 def test_nothing_is_said_before_the_points_have_ended(new_study: NewStudy) -> None:
-    assert _sentence(new_study, {}, tried=False).endswith("Not all of them have ended yet.")
+    assert _sentence(new_study, {}, tried=False).endswith(
+        "Not all of them were tried to their end."
+    )
 
 
 def test_a_search_that_took_none_says_nothing(new_study: NewStudy) -> None:

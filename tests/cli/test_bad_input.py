@@ -104,6 +104,7 @@ BAD: dict[tuple[str, ...], str] = {
     (*STUDY, "space", *sampler("{name: qmc, options: {qmc_type: sobool}}")): SAMPLERS,
     (*STUDY, "space", "--set", "search.seed=4294967296"): r".*search\.seed is 4294967296: .*",
     (*STUDY, "probe"): r".*class 12 is out of range: .* 0 to 9",
+    ("probe", "good", "--data", "digits", "--gpus", "2"): r"--gpus: .* 2\.0 is neither a share .*",
     (*STUDY, "good", "--set", "loss.kd"): r"--set loss\.kd: write KEY=VALUE, .*",
     (*STUDY, "good", "--set", "loss.kdd=1"): r"studies/good\.yaml, run: loss: kdd is not .*",
     (*STUDY, "good", "--set", "seed=3"): r".*seeds.*",

@@ -30,7 +30,7 @@ def test_without_a_gpu_the_way_out_is_named(has: Callable[..., None]) -> None:
         check_resources(Resources(gpus_per_worker=0.25))
     assert str(refused.value) == (
         "a trial asks for 0.25 GPU (resources.workers 1, resources.gpus_per_worker 0.25), but the "
-        "cluster has 0: give --set resources.gpus_per_worker=0 to train on CPUs"
+        "cluster has 0: to use CPUs give --set resources.gpus_per_worker=0 (pckd probe: --gpus 0)"
     )
     with pytest.raises(InputError, match=r"for 1 GPU .*gpus_per_worker auto\)"):
         check_resources(Resources(gpus_per_worker="auto"))

@@ -173,6 +173,17 @@ def test_verdicts_land_in_the_store_and_are_said(tmp_path: Path) -> None:
     assert any("PCKD is better than CE: +" in text for text in said[-2:])
 
 
+def test_an_infinite_interval_is_no_number(tmp_path: Path) -> None:
+    """At a level so small no bound is known for the first look."""
+    plan = UntilClearPlan(_spec(seeds={**SEEDS, "level": 0.001}), {})
+    _run(plan, trained=12)
+    said: list[str] = []
+    keep_verdicts("clear", plan, Storage(tmp_path), said.append)
+    assert not any("inf" in sentence for sentence in said)
+    rows = ResultsStore(Storage(tmp_path), "clear").rows("verdicts")
+    assert {(row["low"], row["high"], row["seeds"]) for row in rows} == {(None, None, 4)}
+
+
 def test_a_study_that_compares_nothing_now_has_no_verdicts_of_before(tmp_path: Path) -> None:
     storage, listed = Storage(tmp_path), _spec(seeds=[0, 1])
     keep_verdicts("clear", UntilClearPlan(_spec(), {}), storage, print)

@@ -90,8 +90,9 @@ def test_the_deviation_comes_from_stored_differences(tmp_path: Path) -> None:
     found = stored_deviation(spec.base_run("test"), storage, 200)
     assert found.points == pytest.approx(np.std([1.0, 2.5, 0.5], ddof=1))
     assert "2 degrees" in found.origin
-    other = _spec(run={**RUN, "student": "resnet14"})
-    assert "assumed" in stored_deviation(other.base_run("test"), storage, 200).origin
+    others = ({**RUN, "student": "resnet14"}, {**RUN, "data": "digits"})
+    for other in (_spec(run=run).base_run("test") for run in others):
+        assert "assumed" in stored_deviation(other, storage, 200).origin
 
 
 @pytest.mark.parametrize(

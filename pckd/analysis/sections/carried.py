@@ -30,7 +30,7 @@ def carried_over(study: StudyResults, ranked: pd.DataFrame) -> str:
     start = f"It started from {plural(len(points), 'point')} of study {name}."
     done, all_done = completed(tried), completed(ranked)
     if (tried["status"] == "running").any() or len(tried) < len(points):
-        return f"{start} Not all of them have ended yet."
+        return f"{start} Not all of them were tried to their end."
     if done.empty:
         return f"{start} None of them completed here: its weights did not carry over."
     first = done.iloc[0]
