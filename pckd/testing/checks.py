@@ -15,6 +15,7 @@ Check = Callable[[Case], str | None]
 """A check returns the fault that it finds, None if there is none."""
 
 CHECKS: tuple[Check, ...] = (
+    value_checks.value_has_its_shape,
     value_checks.inputs_are_left_alone,
     value_checks.gradient_is_right,
     value_checks.needs_are_read,
@@ -27,6 +28,9 @@ CHECKS: tuple[Check, ...] = (
     training_checks.state_is_kept,
     training_checks.weight_counts,
 )
+
+ON_EVERY_PAIR = (value_checks.value_has_its_shape, value_checks.gradient_is_right)
+"""Checks of what may differ between pairs of networks; one pair is enough for the others."""
 
 
 class TermError(AssertionError):
@@ -58,10 +62,9 @@ def check_term(term: str | type[Term[Any]], parameters: Mapping[str, Any] | None
         _refuse(label, f"its `needs` or `unfit` fails: {type(error).__name__}: {error}")
     if not fitting:
         _refuse(label, f"it suits none of {len(PAIRS)} pairs of networks")
-    for case in fitting:
-        _refuse(label, _outcome(value_checks.value_has_its_shape, case))
     for check in CHECKS:
-        _refuse(label, _outcome(check, fitting[0]))
+        for case in fitting if check in ON_EVERY_PAIR else fitting[:1]:
+            _refuse(label, _outcome(check, case))
 
 
 def _undescribed(kind: type[Term[Any]]) -> str | None:

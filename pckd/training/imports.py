@@ -1,7 +1,7 @@
 """Files that a source file imports from pckd and from the package that it lies in."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -60,15 +60,20 @@ def _imports(node: ast.AST, within: tuple[str, ...]) -> Iterator[tuple[str, str]
         node: Of the file.
         within: The packages that it lies in.
     """
-    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-        return
     if isinstance(node, ast.Import):
         yield from ((each.name, "") for each in node.names)
     if isinstance(node, ast.ImportFrom):
         module = _absolute(node, within)
         yield from ((module, each.name) for each in node.names)
-    for child in ast.iter_child_nodes(node):
+    for child in _run(node):
         yield from _imports(child, within)
+
+
+def _run(node: ast.AST) -> Iterable[ast.AST]:
+    """The nodes below a node that are there for more than types."""
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return node.orelse
+    return ast.iter_child_nodes(node)
 
 
 def _absolute(node: ast.ImportFrom, within: tuple[str, ...]) -> str:

@@ -152,6 +152,19 @@ class SecretLoop(Sound):
         return super().forward(step) + sum(means, torch.zeros(()))
 
 
+class CutWhereLarger(Sound):
+    """C_i = S_i + |m_s|^2, without its gradient where the student's map is the larger one."""
+
+    @classmethod
+    def needs(cls, config: TermConfig) -> Needs:
+        return Needs(maps=True)
+
+    def forward(self, step: Step) -> Tensor:
+        own, other = (side.maps[-1][:, 0] for side in (step.student, step.taught()))
+        own = own.detach() if own.shape[-1] > other.shape[-1] else own
+        return super().forward(step) + own.square().sum((1, 2, 3))
+
+
 class Related(Sound):
     """R_i = relations to the own process's samples that `needs` does not name."""
 
@@ -286,6 +299,7 @@ class Silent(Sound):
         (Attached, "flows into the teacher"),
         (Cut, "slope"),
         (Doubled, "slope"),
+        (CutWhereLarger, "slope"),
         (Distance, "not finite for a student like its teacher"),
         (Writing, "writes into"),
         (Turned, "4 copies, of which it reads the first only"),

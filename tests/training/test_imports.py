@@ -8,7 +8,7 @@ from pckd.training.code import closure
 PACKAGE = {
     "__init__.py": "ANSWER = 1\n",
     "losses.py": "from . import shared\nfrom my_package.maths.norms import norm\nimport torch\n",
-    "shared.py": "from .maths import root\n",
+    "shared.py": "if TYPE_CHECKING:\n    from . import other\nelse:\n    from .maths import root\n",
     "maths/__init__.py": "from .roots import root\n",
     "maths/roots.py": "def root(): ...\n",
     "maths/norms.py": "from pckd.method.relations import squared_distances\n",
