@@ -6,6 +6,8 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torch import nn
+
 from pckd.errors import InputError
 from pckd.models.names import FAMILIES, canonical_name, library_of, offered, registered
 from pckd.models.network import Network
@@ -24,7 +26,7 @@ def create_model(name: str, *, num_classes: int) -> Network:
 
     Raises:
         InputError: the name is not known, there is no class to tell, or a plug-in's constructor
-            cannot be imported or gives no ``Network``.
+            cannot be imported or gives no ``Network`` with a linear classifier and its bias.
     """
     if num_classes < 1:
         raise InputError(f"model {name!r} needs at least one class, not {num_classes}")
@@ -32,7 +34,21 @@ def create_model(name: str, *, num_classes: int) -> Network:
     if not isinstance(network, Network):
         kind = type(network).__name__
         raise InputError(f"model {name!r}: its constructor gives a {kind}, not a pckd Network")
+    _check_classifier(network, name)
     return network
+
+
+def _check_classifier(network: Network, name: str) -> None:
+    """Refuse a network whose last layer is not what terms read: a weight and a bias."""
+    path = getattr(network, "classifier_name", "")
+    try:
+        layer = network.get_submodule(path)
+    except AttributeError:
+        layer = network
+    if not isinstance(layer, nn.Linear):
+        raise InputError(f"model {name!r}: its classifier_name {path!r} is no linear layer of it")
+    if layer.bias is None:
+        raise InputError(f"model {name!r}: its classifier has no bias, which terms may read")
 
 
 def source_file(name: str) -> Path:

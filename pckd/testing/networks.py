@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import symbolic_trace
 
+from pckd.errors import InputError, first_line
 from pckd.models import Network, Outputs, create_model, output_shapes
 
 CLASSES = 5
@@ -55,7 +56,19 @@ def check_network(
     subject = _Subject(make, image_sizes)
     with torch.random.fork_rng(devices=[]):
         for check in CHECKS:
-            check(subject)
+            _run(check, subject)
+
+
+def _run(check: "Callable[[_Subject], None]", subject: _Subject) -> None:
+    """Run a check; any other error than its own is a fault of the network too."""
+    try:
+        check(subject)
+    except (NetworkError, InputError):
+        raise
+    except Exception as error:
+        name = check.__name__.strip("_").replace("_", " ")
+        kind = type(error).__name__
+        raise NetworkError(f"while checking that {name}: {kind}: {first_line(error)}") from error
 
 
 def _outputs_fit_together(subject: _Subject) -> None:
@@ -66,6 +79,7 @@ def _outputs_fit_together(subject: _Subject) -> None:
         _require(isinstance(outputs, Outputs), "forward gives no pckd.models.Outputs")
         features, logits = tuple(outputs.features.shape), tuple(outputs.logits.shape)
         width = network.feature_width
+        _require(network.classifier_layer.bias is not None, "the classifier has no bias")
         _require(features == (IMAGES, width), f"features are {features}, not [B, {width}]")
         _require(logits == (IMAGES, CLASSES), f"logits of {CLASSES} classes are {logits}")
         _require(
@@ -133,11 +147,21 @@ def _torch_fx_follows(subject: _Subject) -> None:
     for asked in (False, True):
         network = subject.network(shows_before_relu=asked).eval()
         if network.traceable:
-            traced = _evaluated(symbolic_trace(network), subject.images())
+            traced = _evaluated(_traced(network), subject.images())
             _require(
                 _same(traced, _evaluated(network, subject.images())),
                 "torch.fx follows it to other outputs: mend forward, or set traceable = False",
             )
+
+
+def _traced(network: Network) -> nn.Module:
+    try:
+        return symbolic_trace(network)
+    except Exception as error:
+        raise NetworkError(
+            f"torch.fx cannot follow it ({first_line(error)}): mend forward, or set traceable = "
+            "False"
+        ) from error
 
 
 CHECKS: tuple[Callable[[_Subject], None], ...] = (

@@ -13,6 +13,7 @@ from pckd.method.objective import full_precision
 from pckd.method.preparation import Preparation, Prepared, PreparedTerm
 from pckd.models import Network
 from pckd.models.body import body_parameters
+from pckd.settings import validate
 from pckd.training.building import new_student
 from pckd.training.config import OptimizationConfig, RunConfig
 from pckd.training.encoding import encode
@@ -158,7 +159,11 @@ def preparation_of(term: str) -> type[Preparation]:
 
 
 def recipe_of(config: RunConfig, term: str) -> OptimizationConfig:
-    """The recipe of a term's preparation: the student's, with the epochs and rates of its own."""
+    """The recipe of a term's preparation: the student's, with the epochs and rates of its own.
+
+    Raises:
+        InputError: The epochs or rates are none of a recipe.
+    """
     own = config.loss.prepared[term].preparation
     changes = {
         "epochs": own.epochs,
@@ -168,7 +173,8 @@ def recipe_of(config: RunConfig, term: str) -> OptimizationConfig:
         "warmup_epochs": 0,
         "compile": "off",
     }
-    return OptimizationConfig.model_validate({**config.optimization.model_dump(), **changes})
+    values = {**config.optimization.model_dump(), **changes}
+    return validate(OptimizationConfig, values, f"loss.{term}.preparation")
 
 
 def _with_open_body(student: Network, image_size: tuple[int, int]) -> Network:

@@ -5,6 +5,7 @@ from pckd.method import Task, find_term
 from pckd.method.stage_maps import stage_shapes
 from pckd.training.config import RunConfig
 from pckd.training.group import check_even_batches
+from pckd.training.preparing import recipe_of
 from pckd.training.reach import BIAS, STAGES, WEIGHT, untrained_parts
 from pckd.training.run_data import prepare_data
 from pckd.training.task import fitting_terms, task_of
@@ -15,9 +16,9 @@ def check_run(config: RunConfig) -> None:
 
     Raises:
         InputError: The data set cannot be opened, its images are not square where they are
-            turned by 90 degrees, a term cannot be computed for its networks, which may show no
-            stages, no term trains the classifier or the stages, or the parts of a batch have one
-            image each.
+            turned by 90 degrees, a preparation's recipe is none, a term cannot be computed for its
+            networks, which may show no stages, no term trains the classifier or the stages, or the
+            parts of a batch have one image each.
     """
     data = prepare_data(config.data, config.protocol)
     height, width = data.image_size
@@ -29,6 +30,8 @@ def check_run(config: RunConfig) -> None:
             "terms off by weight 0"
         )
     task = task_of(config, data)
+    for term in config.loss.prepared:
+        recipe_of(config, term)
     _check_stages(config, task)
     fitting_terms(config.loss, task)
     untrained = untrained_parts(config, task)

@@ -174,6 +174,25 @@ def test_a_constructor_that_gives_something_else_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("no_plugins")
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [("fc.weight", "classifier_name 'fc.weight' is no linear layer"), ("fc", "has no bias")],
+)
+def test_a_network_without_a_classifier_that_terms_can_read_is_refused(
+    path: str, sentence: str
+) -> None:
+    def faulty(*, num_classes: int) -> Network:
+        network = own(num_classes=num_classes)
+        network.fc = nn.Linear(64, num_classes, bias=False)
+        network.__class__ = type("Faulty", (type(network),), {"classifier_name": path})
+        return network
+
+    register_network("faulty", faulty)
+    with pytest.raises(InputError, match=sentence):
+        create_model("faulty", num_classes=3)
+
+
+@pytest.mark.usefixtures("no_plugins")
 def test_an_installed_package_offers_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     points = [
         EntryPoint("offered_net", "pckd.models.resnet:ResNet50", names.GROUP),

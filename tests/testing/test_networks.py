@@ -97,6 +97,21 @@ class Branching(Tiny):
         return super().body(-images if flips else images, maps)
 
 
+class Unbiased(Tiny):
+    def __init__(self, *, num_classes: int) -> None:
+        super().__init__(num_classes=num_classes)
+        self.fc = nn.Linear(8, num_classes, bias=False)
+
+
+class Misnamed(Tiny):
+    classifier_name = "head"
+
+
+class Untraceable(Tiny):
+    def forward(self, images: Tensor) -> Outputs:
+        return super().forward(torch.stack(list(images)))
+
+
 @pytest.mark.parametrize(
     ("network", "fault"),
     [
@@ -108,6 +123,9 @@ class Branching(Tiny):
         (Unseeded, "one seed of torch's global generator"),
         (Rescaled, "logits are not what the layer 'fc' gives"),
         (Branching, "follows it to other outputs"),
+        (Unbiased, "classifier has no bias"),
+        (Misnamed, "while checking that outputs fit together: AttributeError: "),
+        (Untraceable, "torch.fx cannot follow it .*: mend forward, or set traceable = False"),
     ],
 )
 def test_a_fault_is_found(network: Callable[..., Tiny], fault: str) -> None:

@@ -91,6 +91,20 @@ def test_terms_on_stages_need_networks_that_show_some(
     check_run(RunConfig.model_validate({**values, "method": "kd"}))
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"decay_at": [30, 45]}, r"decay_at: \[30\.0, 45\.0\] must rise and lie between 0 and 1"),
+        ({"epochs": 200_000}, "epochs is 200000: .*100000"),
+    ],
+)
+def test_a_preparation_has_a_recipe(changes: dict[str, Any], sentence: str) -> None:
+    pair = {"data": "digits", "student": "resnet8", "teacher": "resnet14", "method": "sskd"}
+    config = RunConfig.model_validate({**pair, "loss": {"sskd": {"preparation": changes}}})
+    with pytest.raises(InputError, match=rf"^loss\.sskd\.preparation: {sentence}$"):
+        check_run(config)
+
+
 def test_one_class_is_no_task() -> None:
     with pytest.raises(InputError, match="'digits' has one class, 3: a classifier needs two"):
         prepare_data(DataConfig(name="digits", classes=(3,)), "paper")
