@@ -262,6 +262,35 @@ def test_a_link_to_images_of_another_class_or_split_is_refused(
         open_data("folder", tree)
 
 
+@pytest.mark.parametrize("below", ["", "cat"])
+def test_a_link_that_leads_nowhere_is_refused_where_it_may_be_a_folder(
+    tree: Path, below: str
+) -> None:
+    (tree / "train" / below / "notes.txt").symlink_to("gone")
+    (tree / "train/cat/.hidden").symlink_to("gone")
+    assert open_data("folder", tree).class_names == ("cat", "dog")
+    for split in ("train", "test"):
+        (tree / split / below / "emu").symlink_to("gone")
+    with pytest.raises(InputError, match=rf"train/?{below} holds links that lead nowhere.*: emu$"):
+        open_data("folder", tree)
+
+
+def test_a_folder_that_cannot_be_read_is_refused(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tree / "train/cat/closed").mkdir()
+
+    def refuse(path: str) -> object:
+        if path.endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InputError, match=r"Permission denied: .*closed"):
+        open_data("folder", tree)
+
+
 def test_a_form_that_is_incomplete_gives_way_to_one_that_is_whole(
     tree: Path, write_parquet: Callable[..., None], encode: Callable[..., bytes], images: Pixels
 ) -> None:

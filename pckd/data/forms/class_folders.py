@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pckd.data.forms.base import Findings, Form, RawData, RawSplit, Source
-from pckd.data.forms.files import Once, is_image, is_system
+from pckd.data.forms.files import Once, check_links, is_image, is_system
 from pckd.data.place import FileStamp, Place
 from pckd.data.words import listed, unused
 from pckd.errors import InputError
@@ -96,12 +96,14 @@ def class_folders(folder: Path) -> set[str]:
     """Return the names of the folders in a folder; none if it does not exist.
 
     Raises:
-        InputError: Images lie in the folder itself, so that they are of no class.
+        InputError: Images lie in the folder itself, so that they are of no class; or it holds a
+            link that leads nowhere, which may have been a class.
     """
     if not folder.is_dir():
         return set()
     entries = [entry for entry in folder.iterdir() if not is_system(entry.name)]
     folders = {entry.name for entry in entries if entry.is_dir()}
+    check_links(folder, [entry.name for entry in entries if entry.name not in folders])
     stray = sorted(e.name for e in entries if e.name not in folders and is_image(e.name))
     if folders and stray:
         raise InputError(

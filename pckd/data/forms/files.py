@@ -1,9 +1,10 @@
 """Recognition of image files and folders, and of those that operating systems leave behind."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pckd.data.words import listed
 from pckd.errors import InputError
 
 SYSTEM_NAMES = frozenset(
@@ -83,16 +84,47 @@ def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
     """Walk through a folder and its subfolders, top down, with the names of their images.
 
     Names are sorted; links to folders are followed, but no folder is gone through twice.
+
+    Raises:
+        InputError: A link leads nowhere.
+        OSError: A folder cannot be read.
     """
     seen: set[Identity] = set()
-    for parent, folders, files in os.walk(folder, followlinks=True):
+    for parent, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
         identity = _identity(Path(parent))
         if identity in seen:
             folders.clear()
             continue
         seen.add(identity)
+        check_links(Path(parent), files)
         folders[:] = sorted(name for name in folders if not is_system(name))
         yield Path(parent), sorted(n for n in files if is_image(n) and not is_system(n))
+
+
+def check_links(folder: Path, names: Iterable[str]) -> None:
+    """Refuse links that lead nowhere and may stand for folders, as on a disk that is not mounted.
+
+    A link whose name has an ending stands for a file; of those, images are named when all are read.
+
+    Args:
+        folder: It holds them.
+        names: Of entries that are no folders.
+
+    Raises:
+        InputError: There is such a link.
+    """
+    plain = sorted(name for name in names if not is_system(name) and not Path(name).suffix)
+    lost = [name for name in plain if not (folder / name).exists()]
+    if lost:
+        raise InputError(
+            f"{folder} holds links that lead nowhere, whose images would be missing: {listed(lost)}"
+        )
+
+
+def _refuse(error: OSError) -> None:
+    """Raise what `os.walk` would pass over: a folder that is there and cannot be read."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _identity(folder: Path) -> Identity:
