@@ -1,5 +1,6 @@
 """Settings that the options of a command describe."""
 
+from collections.abc import Callable
 from typing import Any
 
 from pckd.errors import InputError
@@ -41,3 +42,11 @@ def data_config(changes: dict[str, Any], assignments: list[str] | None, command:
     if values:
         raise InputError(f"{COMMAND_LINE}: {command} takes data.* keys only, not {min(values)}")
     return config
+
+
+def say_of_images(config: DataConfig, say: Callable[[str], None]) -> None:
+    """Say what was noticed of images that this process has opened, such as splits not used."""
+    from pckd.data import data_notices
+
+    for notice in data_notices(config.name, config.root):
+        say(f"{config.name}: {notice}")

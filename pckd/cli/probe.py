@@ -74,6 +74,7 @@ def probe(
     place = {"root": data_root, "download": download or None}
     stage = _stage(data, place, assignments or [], protocol, seeds or [0])
     resources = _resources(gpus)
+    from pckd.cli.given import say_of_images
     from pckd.progress import Display
     from pckd.storage import Storage
     from pckd.study.probing import probe_tasks
@@ -87,6 +88,8 @@ def probe(
         tasks = probe_tasks(storage, probed, stage)
     else:
         raise InputError(f"--arch is for a checkpoint: write ./{probed} if that is a file")
+    for target in stage.data:
+        say_of_images(target, Display().say)
     from pckd.distributed.stages import run_missing_probes
 
     run_missing_probes(tasks, resources, storage, Display(), address=address)

@@ -68,7 +68,7 @@ def evaluate(
 ) -> None:
     """Measure a trained network on the test images of a data set."""
     check_is_file(network)
-    from pckd.cli.given import data_changes, data_config
+    from pckd.cli.given import data_changes, data_config, say_of_images
     from pckd.progress import Display
     from pckd.study.placement import this_device
     from pckd.training.evaluation import evaluate as evaluate_network
@@ -79,6 +79,7 @@ def evaluate(
     changes = data_changes(data, data_root, download=download)
     config = shown_to(trained, data_config(changes, assignments, "evaluate"), Display().say)
     images = prepare_data(config, "paper")
+    say_of_images(config, Display().say)
     check_classes(trained.class_names, images, str(network))
     device = this_device()
     Display().say(f"evaluating {trained.model} on {len(images.test)} images")

@@ -67,7 +67,7 @@ def import_file(
     results: Results = "results",
 ) -> None:
     """Measure a published network, and keep it as a teacher."""
-    from pckd.cli.given import data_changes, data_config
+    from pckd.cli.given import data_changes, data_config, say_of_images
     from pckd.progress import Display
     from pckd.storage import Storage
     from pckd.study.placement import this_device
@@ -82,6 +82,7 @@ def import_file(
     card, accuracy, images, reordered = import_teacher(
         file, architecture, config, store, this_device(), Display().say, names, weights=weights
     )
+    say_of_images(config, Display().say)
     measured = accuracy_text(accuracy.top1, accuracy.top5, card.num_classes)
     print(f"{card.model}: {measured} on {images} images")
     if reordered is not None:

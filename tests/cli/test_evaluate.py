@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from pckd.data import normalise, open_data
 from pckd.models import create_model
@@ -77,3 +78,14 @@ def test_a_network_of_oblong_images_needs_such_images(
     Path("network.pt").write_bytes(oblong.to_bytes())
     said = command(*EVALUATE, code=2)
     assert "trained on images of 16x24 pixels, and these are 8x8: set data.image_size" in said
+
+
+@pytest.mark.usefixtures("network")
+def test_what_is_noticed_of_the_images_is_said(command: Command) -> None:
+    for split in ("train", "test"):
+        for name in ("Apple", "apple"):
+            folder = Path("images", split, name)
+            folder.mkdir(parents=True)
+            Image.new("RGB", (8, 8)).save(folder / "0.png")
+    said = command("evaluate", "network.pt", "--data", "folder", "--data-root", "images", code=2)
+    assert said.startswith("folder: classes whose names differ only in small and capital letters")
