@@ -6,6 +6,7 @@ import typer
 
 from pckd.cli.options import Results, Study
 from pckd.errors import RunError
+from pckd.words import plural
 
 
 def verify(
@@ -14,13 +15,21 @@ def verify(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draw.")] = 0,
     results: Results = "results",
 ) -> None:
-    """Train some stored trials again and compare every number."""
+    """Train some stored trials again, decide the verdicts again, and compare every number."""
     from pckd.storage import Storage
     from pckd.study.verifying import verify_study
+    from pckd.study.verifying_verdicts import check_verdicts
 
     checks = verify_study(study, Storage(results), trials, seed, print)
+    verdicts, sentences = check_verdicts(study, Storage(results))
+    for sentence in sentences:
+        print(sentence)
     wrong = [check for check in checks if check.is_unexplained]
     if wrong:
         raise RunError(f"{len(wrong)} of {len(checks)} trials are not what is stored")
+    if sentences:
+        raise RunError(f"{len(sentences)} of {plural(verdicts, 'verdict')} do not follow")
     equal = sum(not check.differences for check in checks)  # the others are explained
     print(f"{study}: {equal} of {len(checks)} trials are bit-equal")
+    if verdicts:
+        print(f"{study}: {plural(verdicts, 'verdict')} decided again, the same")

@@ -85,9 +85,7 @@ class Comparison:
 
     def row(self, standing: Standing) -> dict[str, Any]:
         """The row of the table `verdicts`."""
-        first, verdict = self.candidate[0], standing.verdict
-        used = standing.differences[: verdict.seeds]
-        low, high = (end if isfinite(end) else None for end in verdict.interval)
+        first = self.candidate[0]
         return {
             "study": first.study,
             "verdict": self._identity(),
@@ -96,15 +94,9 @@ class Comparison:
             "pair": self.pair or None,
             "teacher_model": first.config.teacher.model if first.config.teacher else None,
             "student_model": first.config.student,
-            "name": "not clear" if standing.reason else verdict.name,
+            **numbers_of(standing),
             "reason": standing.reason or None,
-            "estimate": verdict.estimate if used else None,
-            "low": low,
-            "high": high,
-            "deviation": stdev(used) if len(used) > 1 else None,
-            "seeds": verdict.seeds,
             "first_seed": first.config.seed,
-            "differences": list(used),
             "smallest_difference": self.design.smallest_difference,
             "level": self.design.level,
             "comparisons": self.comparisons,
@@ -116,6 +108,22 @@ class Comparison:
     def _identity(self) -> str:
         both = f"{self.candidate[0].identity} {self.reference[0].identity}"
         return hashlib.sha256(both.encode()).hexdigest()[:16]
+
+
+def numbers_of(standing: Standing) -> dict[str, Any]:
+    """The columns of the table `verdicts` that follow from the differences."""
+    verdict = standing.verdict
+    used = standing.differences[: verdict.seeds]
+    low, high = (end if isfinite(end) else None for end in verdict.interval)
+    return {
+        "differences": list(used),
+        "seeds": verdict.seeds,
+        "name": "not clear" if standing.reason else verdict.name,
+        "estimate": verdict.estimate if used else None,
+        "low": low,
+        "high": high,
+        "deviation": stdev(used) if len(used) > 1 else None,
+    }
 
 
 def comparisons_of(spec: StudySpec) -> list[Comparison]:
