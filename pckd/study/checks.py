@@ -1,5 +1,8 @@
 """Checks of a study's later stages before any work starts."""
 
+from collections.abc import Iterator
+
+from pckd.data import data_notices
 from pckd.study.pictures.stage import check_pictures
 from pckd.study.probing import check_targets
 from pckd.study.spec import StudySpec
@@ -18,3 +21,11 @@ def check_stages(spec: StudySpec) -> None:
         run = spec.base_run(f"study {spec.study}, run")
         check_targets(stage, prepare_data(run.data, run.protocol).image_size)
     check_pictures(spec)
+
+
+def stage_notices(spec: StudySpec) -> Iterator[str]:
+    """Sentences on the images of the probes, such as splits not used, once they were checked."""
+    stage = spec.probe_stage()
+    for target in stage.data if stage else ():
+        for notice in data_notices(target.name, target.root):
+            yield f"probe on {target.name}: {notice}"

@@ -62,10 +62,12 @@ class Cost:
 
     @property
     def bill(self) -> str:
-        """GPU-hours, or core-hours without GPUs, and their price where it is known."""
-        each = self.resources.gpus or self.resources.cpus_per_worker
-        seconds = self.preparing + self.trial_seconds * self.resources.workers
-        used = seconds / 3600 * each
+        """GPU-hours, or core-hours without GPUs, and their price where it is known.
+
+        Workers share the images of a batch, and so the time of one; what they lose to each other is
+        not known.
+        """
+        used = self.hours * (self.resources.gpus or self.resources.cpus_per_worker)
         unit = "GPU-hours" if self.resources.gpus else "core-hours"
         if self.resources.price is None:
             return f"{used:.2f} {unit} at most"
@@ -159,8 +161,10 @@ def check_budget(
         fresh: Whether it starts over.
 
     Raises:
-        InputError: It does; how many of its trials would fit is said.
+        InputError: It does; how many of its trials would fit is said. Or the budget is no number.
     """
+    if math.isnan(hours):
+        raise InputError("--budget is nan; it must be a number of hours")
     plan = (
         plan_afresh(spec, storage) if fresh else make_plan(spec, storage, retry_failed=retry_failed)
     )

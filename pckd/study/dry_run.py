@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from pckd.storage import Storage
-from pckd.study.checks import check_stages
+from pckd.study.checks import check_stages, stage_notices
 from pckd.study.confirm import confirmation_of
 from pckd.study.cost import cost_of
 from pckd.study.document import changes_since
@@ -110,6 +110,7 @@ def _stages(spec: StudySpec) -> Iterator[str]:
             f"then linear probes of every student and teacher on {targets}: "
             f"protocol {stage.protocol}, seeds {seeds}"
         )
+        yield from stage_notices(spec)
 
 
 def _cost(

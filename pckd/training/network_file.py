@@ -54,7 +54,8 @@ class TrainedNetwork:
         digest = hashlib.sha256(self.model.encode())
         for name, value in sorted(self.state.items()):
             digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+            flat = value.detach().cpu().contiguous().reshape(-1)
+            digest.update(flat.view(torch.uint8).numpy().tobytes())  # NumPy knows no bfloat16
         return digest.hexdigest()
 
     def to_bytes(self) -> bytes:

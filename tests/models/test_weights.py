@@ -59,6 +59,13 @@ def test_weights_that_are_not_finite_are_refused(state: State, value: float) -> 
         load_weights(create_model("resnet8", num_classes=5), broken, source="teacher.pth")
 
 
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2])
+def test_weights_of_few_bits_are_loaded(state: State, kind: torch.dtype) -> None:
+    network = fresh()
+    load_weights(network, {**state, "fc.bias": state["fc.bias"].to(kind)}, source="small.pth")
+    assert torch.equal(network.state_dict()["fc.bias"], state["fc.bias"].to(kind).float())
+
+
 def test_counters_may_be_missing_or_in_excess(state: State) -> None:
     bare = {name: value for name, value in state.items() if not name.endswith("tracked")}
     network = fresh()

@@ -10,6 +10,7 @@ import pytest
 from pckd.errors import InputError
 from pckd.settings import validate
 from pckd.storage import Storage
+from pckd.study import checks
 from pckd.study.document import changes_since, write_spec
 from pckd.study.dry_run import dry_run
 from pckd.study.estimate import what_takes_time
@@ -104,7 +105,10 @@ def test_a_dry_run_of_a_study_that_is_done_trains_nothing_first(storage: Storage
     assert [line for line in lines if "first" in line] == []
 
 
-def test_a_dry_run_names_the_stages_after_training(storage: Storage) -> None:
+def test_a_dry_run_names_the_stages_after_training(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "data_notices", lambda name, root: ["val is not used"])
     target = {"name": "digits", "classes": [3, 4]}
     spec = _spec(probe={"data": [target], "seeds": [0, 1]}, pictures={})
     text = "\n".join(dry_run(spec, storage, retry_failed=False))
@@ -113,6 +117,7 @@ def test_a_dry_run_names_the_stages_after_training(storage: Storage) -> None:
         "then linear probes of every student and teacher on digits: protocol exact, seeds 0, 1"
         in text
     )
+    assert "probe on digits: val is not used" in text
 
 
 @pytest.mark.parametrize(

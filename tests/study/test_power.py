@@ -129,6 +129,12 @@ def test_the_bill_counts_gpus_or_cores() -> None:
     assert Cost(6, 2, six, 0.0, Resources(cpus_per_worker=2)).bill == "8.00 core-hours at most"
 
 
+def test_workers_that_share_a_batch_cost_no_more_than_one() -> None:
+    six = Estimate(6 * 1800.0, 6, 0, 0)
+    bills = {Cost(6, 2, six, 0.0, Resources(workers=workers)).bill for workers in (1, 4)}
+    assert bills == {"4.00 core-hours at most"}
+
+
 def test_a_search_costs_from_its_shortest_trial_to_its_longest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

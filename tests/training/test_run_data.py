@@ -1,5 +1,6 @@
 """Images of a run, and the networks that suit them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,13 @@ def test_a_relative_root_is_meant_from_here_whoever_opens_it(
 @pytest.mark.parametrize(("size", "said"), [(96, []), (97, [ONE_BATCH])])
 def test_a_batch_of_all_images_is_said(size: int, said: list[str], data: RunData) -> None:
     config = tiny_config(optimization={"batch_size": size})
-    assert run_notices(config, data) == ["classes 0, 1, 2 are named 0, 1, 2", *said]
+    assert run_notices(config, data) == said
+
+
+def test_names_of_selected_classes_are_said_unless_they_are_the_numbers(data: RunData) -> None:
+    named = replace(data, class_names=("cat", "dog", "ox"), notices=("classes 0, 1, 2 are ...",))
+    assert run_notices(tiny_config(), named) == ["classes 0, 1, 2 are ..."]
+    assert run_notices(tiny_config(), data) == []
 
 
 def test_a_network_of_the_same_classes_suits(data: RunData) -> None:
