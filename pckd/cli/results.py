@@ -78,7 +78,10 @@ def show(
         print(f"{plural(more, 'more row')}: --all, or --json")
     if more := len(columns) - len(names):
         print(f"{plural(more, 'more column')}: --wide, or --json")
-    planned, _ = planned_rows(store)
+    if table == "trials":
+        planned = [row for row in rows if row[IS_PLANNED] is not False]
+    else:
+        planned, _ = planned_rows(store)
     confirming, _ = planned_rows(compared) if compared.study != store.study else ([], 0)
     for sentence in (*mixed_teachers(planned), *mixed_teachers(confirming)):
         print(fill(sentence, line_width()))
