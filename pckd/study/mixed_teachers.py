@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pckd.training.config import PLACE
 from pckd.words import HASH_DIGITS
 
 
@@ -15,10 +14,14 @@ def mixed_teachers(rows: Iterable[Mapping[Any, Any]]) -> list[str]:
     Args:
         rows: Of the table `trials`; those without a teacher, or a configuration, count for none.
     """
+    taught = [  # pandas has NaN
+        row for row in rows if isinstance(row["teacher"], str) and isinstance(row["config"], str)
+    ]
+    if len({row["teacher"] for row in taught}) < 2:
+        return []
     recipes: dict[str, dict[str, None]] = defaultdict(dict)
-    for row in rows:
-        if isinstance(row["teacher"], str) and isinstance(row["config"], str):  # pandas has NaN
-            recipes[_recipe(row["config"])][row["teacher"][:HASH_DIGITS]] = None
+    for row in taught:
+        recipes[_recipe(row["config"])][row["teacher"][:HASH_DIGITS]] = None
     sentences = []
     for hashes in recipes.values():
         if len(hashes) > 1:
@@ -33,6 +36,8 @@ def mixed_teachers(rows: Iterable[Mapping[Any, Any]]) -> list[str]:
 
 def _recipe(config: str) -> str:
     """All settings that shape the weights of a run's teacher, as JSON."""
+    from pckd.training.config import PLACE  # slow, and of no use where there is one teacher
+
     run = json.loads(config)
     images = {key: value for key, value in run["data"].items() if key not in PLACE}
     parts = [run.get(key) for key in ("teacher", "views", "protocol", "scale")]
