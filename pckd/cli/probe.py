@@ -74,9 +74,9 @@ def probe(
     place = {"root": data_root, "download": download or None}
     stage = _stage(data, place, assignments or [], protocol, seeds or [0])
     resources = _resources(gpus)
-    from pckd.cli.given import say_of_images
     from pckd.progress import Display
     from pckd.storage import Storage
+    from pckd.study.checks import probe_notices
     from pckd.study.probing import probe_tasks
     from pckd.training.importing import read_network
 
@@ -88,8 +88,8 @@ def probe(
         tasks = probe_tasks(storage, probed, stage)
     else:
         raise InputError(f"--arch is for a checkpoint: write ./{probed} if that is a file")
-    for target in stage.data:
-        say_of_images(target, Display().say)
+    for sentence in probe_notices(stage):
+        Display().say(sentence)
     from pckd.distributed.stages import run_missing_probes
 
     run_missing_probes(tasks, resources, storage, Display(), address=address)

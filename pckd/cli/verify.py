@@ -20,8 +20,9 @@ def verify(
     from pckd.study.verifying import verify_study
     from pckd.study.verifying_verdicts import check_verdicts
 
-    checks = verify_study(study, Storage(results), trials, seed, print)
-    verdicts, sentences = check_verdicts(study, Storage(results))
+    storage = Storage(results)
+    checks = verify_study(study, storage, trials, seed, print)
+    verdicts, sentences = check_verdicts(study, storage)
     for sentence in sentences:
         print(sentence)
     wrong = [check for check in checks if check.is_unexplained]

@@ -16,7 +16,7 @@ from pckd.distributed.stages import (
 from pckd.errors import InputError
 from pckd.progress import Display
 from pckd.storage import Storage
-from pckd.study.checks import check_stages, stage_notices
+from pckd.study.checks import check_stages, probe_notices
 from pckd.study.confirm import check_confirm, confirm_study
 from pckd.study.document import changes_since
 from pckd.study.holding import only_driver
@@ -130,7 +130,7 @@ def _run_held(spec: StudySpec, teachers: Sequence[Trial], launch: _Launch) -> li
         display.say(f"{spec.study}: the study file changed: {change}")
     journal = optuna_journal(spec, storage)
     plan = make_plan(spec, storage, retry_failed=launch.retry_failed, journal=journal)
-    for sentence in (*plan.notices(), *stage_notices(spec)):
+    for sentence in (*plan.notices(), *probe_notices(spec.probe_stage())):
         display.say(f"{spec.study}: {sentence}")
     display.say(f"{spec.study}: {plan.done} of {plan.total} trials are done")
     with ExitStack() as started:  # Ray, once for all stages, if there are trials to run

@@ -211,7 +211,7 @@ def _mismatch(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> st
         if tensor.is_floating_point() and not state[name].is_floating_point():
             kind = str(state[name].dtype).removeprefix("torch.")
             return f"entry {name!r} is of type {kind}, expected are floating-point numbers"
-        if not state[name].double().isfinite().all():  # not known of 8 bits
+        if not state[name].double().isfinite().all():  # float8 cannot say
             return f"entry {name!r} holds values that are infinite or not a number"
     unexpected = [name for name in state if name not in expected]
     return f"entry {unexpected[0]!r} is not one of the network's" if unexpected else None

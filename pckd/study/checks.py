@@ -7,6 +7,7 @@ from pckd.study.pictures.stage import check_pictures
 from pckd.study.probing import check_targets
 from pckd.study.spec import StudySpec
 from pckd.training.run_data import prepare_data
+from pckd.transfer.stage import ProbeStage
 
 
 def check_stages(spec: StudySpec) -> None:
@@ -23,9 +24,8 @@ def check_stages(spec: StudySpec) -> None:
     check_pictures(spec)
 
 
-def stage_notices(spec: StudySpec) -> Iterator[str]:
+def probe_notices(stage: ProbeStage | None) -> Iterator[str]:
     """Sentences on the images of the probes, such as splits not used, once they were checked."""
-    stage = spec.probe_stage()
     for target in stage.data if stage else ():
         for notice in data_notices(target.name, target.root):
             yield f"probe on {target.name}: {notice}"

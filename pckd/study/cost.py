@@ -12,7 +12,7 @@ from pckd.study.confirm import confirmation_of
 from pckd.study.estimate import Estimate, estimate, estimate_each
 from pckd.study.placement import Placement, device_for
 from pckd.study.plan import FixedPlan, Plan
-from pckd.study.planning import make_plan, plan_afresh
+from pckd.study.planning import plan_to_run
 from pckd.study.preparation_time import preparation_seconds
 from pckd.study.preparations import missing_preparations
 from pckd.study.resources import Resources
@@ -165,9 +165,7 @@ def check_budget(
     """
     if math.isnan(hours):
         raise InputError("--budget is nan; it must be a number of hours")
-    plan = (
-        plan_afresh(spec, storage) if fresh else make_plan(spec, storage, retry_failed=retry_failed)
-    )
+    plan = plan_to_run(spec, storage, retry_failed=retry_failed, fresh=fresh)
     if confirming := confirmation_of(spec, plan):
         check_budget(confirming, storage, hours, retry_failed=retry_failed)
     if plan.done == plan.total:

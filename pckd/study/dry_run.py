@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 from pckd.storage import Storage
-from pckd.study.checks import check_stages, stage_notices
+from pckd.study.checks import check_stages, probe_notices
 from pckd.study.confirm import confirmation_of
 from pckd.study.cost import cost_of
 from pckd.study.document import changes_since
 from pckd.study.names import confirm_name
 from pckd.study.placement import device_for
 from pckd.study.plan import FixedPlan, Plan
-from pckd.study.planning import check_plan, make_plan, plan_afresh
+from pckd.study.planning import check_plan, plan_to_run
 from pckd.study.power_words import power_lines
 from pckd.study.preparations import first_preparations, missing_preparations
 from pckd.study.searched import searches
@@ -42,9 +42,7 @@ def dry_run(
     """
     check_stages(spec)
     check_plan(spec)
-    plan = (
-        plan_afresh(spec, storage) if fresh else make_plan(spec, storage, retry_failed=retry_failed)
-    )
+    plan = plan_to_run(spec, storage, retry_failed=retry_failed, fresh=fresh)
     yield from (f"changed since it last ran: {line}" for line in changes_since(spec, storage))
     config = spec.base_run(f"study {spec.study}")
     yield "the run, resolved:"
@@ -110,7 +108,7 @@ def _stages(spec: StudySpec) -> Iterator[str]:
             f"then linear probes of every student and teacher on {targets}: "
             f"protocol {stage.protocol}, seeds {seeds}"
         )
-        yield from stage_notices(spec)
+        yield from probe_notices(stage)
 
 
 def _cost(

@@ -56,8 +56,19 @@ def make_plan(
     return _plan(spec, storage, rows, known, histories, journal)
 
 
-def plan_afresh(spec: StudySpec, storage: Storage) -> Plan:
-    """Make the plan of a study as if none of its trials had been done; errors as of `make_plan`."""
+def plan_to_run(
+    spec: StudySpec, storage: Storage, *, retry_failed: bool, fresh: bool = False
+) -> Plan:
+    """Make the plan that a run of a study would have; errors as of `make_plan`.
+
+    Args:
+        spec: The study.
+        storage: The results root.
+        retry_failed: Whether trials that failed run again.
+        fresh: Whether it starts over, as if none of its trials had been done.
+    """
+    if not fresh:
+        return make_plan(spec, storage, retry_failed=retry_failed)
     return _plan(spec, storage, SCHEMAS["trials"].empty_table().to_pandas(), {}, {})
 
 

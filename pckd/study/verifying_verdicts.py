@@ -59,7 +59,10 @@ def _is_of_pair(place: Row, row: Row) -> bool:
 
 def _wrong(row: Row, differences: list[float]) -> str:
     """The first number of a verdict that is another by these differences; empty if none is."""
-    verdict = decide(differences, **{name: row[name] for name in DESIGN})
+    try:
+        verdict = decide(differences, **{name: row[name] for name in DESIGN})
+    except ValueError as error:
+        return f"it cannot be decided again: {error}"
     again = numbers_of(Standing(verdict, tuple(differences), row["reason"] or ""))
     for name, value in again.items():
         if not _is_same(row[name], value):

@@ -59,6 +59,9 @@ def test_verdicts_follow_from_the_trials(tmp_path: Path, changes: dict[str, Any]
         ({"low": 0.5}, "low is stored as 0.5"),
         ({"differences": [4.0, 4.0, 4.0, 4.0]}, "differences is stored as [4.0, 4.0, 4.0, 4.0]"),
         ({"smallest_difference": 8.0}, "name is stored as better"),
+        ({"level": 5.0}, "it cannot be decided again: "),
+        ({"at_least": 1}, "it cannot be decided again: "),
+        ({"at_most": 3}, "it cannot be decided again: "),
     ],
 )
 def test_a_verdict_that_was_changed_by_hand_is_found(
