@@ -15,7 +15,10 @@ def verify(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draw.")] = 0,
     results: Results = "results",
 ) -> None:
-    """Train some stored trials again, decide the verdicts again, and compare every number."""
+    """Train some stored trials again, and compare every number.
+
+    The verdicts of the study are decided again from the stored trials, too.
+    """
     from pckd.storage import Storage
     from pckd.study.verifying import verify_study
     from pckd.study.verifying_verdicts import check_verdicts
